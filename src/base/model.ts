@@ -1,0 +1,119 @@
+/** A model call as it travels from the door to a driver: bytes, and what was read in them. */
+import type { Refusal } from './errors.ts';
+import type { Usage } from './usage.ts';
+
+export type DialectName = 'openai-responses' | 'openai-chat' | 'anthropic' | 'openai-embeddings';
+
+/** Half-open byte range in a decoded body. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A provider-hosted tool that the request declares: it would run behind the gate's back. */
+export interface HostedTool {
+  readonly type: string;
+  /** true: connectors, code execution and the like; false: web search and other read-only ones. */
+  readonly acts: boolean;
+}
+
+/** A tool call in a model's answer, or the client's result for one in a later request. */
+export interface ToolIntent {
+  readonly id: string;
+  readonly name: string;
+  /** JSON text of the arguments (or the raw text of a custom tool). */
+  readonly argumentsText: string;
+}
+export interface ToolResultFact {
+  readonly id: string;
+  readonly isError: boolean;
+}
+
+/** What one scan of a request body says. Fields mezz does not know are not here and travel all the same. */
+export interface RequestFacts {
+  readonly dialect: DialectName;
+  readonly model: string;
+  readonly stream: boolean;
+  /** The bound on output tokens that the request sets, if it sets one. */
+  readonly maxOutput?: number;
+  /** Number of answers asked for (chat `n`), 1 by default. */
+  readonly choices: number;
+  /** Every element of `messages` | `input`, in order. A string `input` is one range. */
+  readonly messages: readonly Range[];
+  readonly system?: Range;
+  readonly tools?: Range;
+  readonly hostedTools: readonly HostedTool[];
+  readonly toolResults: readonly ToolResultFact[];
+  /** Ids of objects that live upstream (stored responses, conversations, files, batches). */
+  readonly objects: readonly string[];
+  /** Does the last message come from the user (a new turn), or is it a tool result (the turn goes on)? */
+  readonly lastIsUser: boolean;
+  /** `prompt_cache_key`, `metadata.user_id`, `previous_response_id`: hints of which conversation this is. */
+  readonly conversationHint?: string;
+}
+
+/** What came back. `intents` are the tool calls the model asks its client to make. */
+export interface ResponseFacts {
+  readonly usage?: Usage;
+  readonly responseId?: string;
+  readonly model?: string;
+  readonly stopReason?: string;
+  readonly intents: readonly ToolIntent[];
+  /** Ids of objects created upstream by this answer. */
+  readonly objects: readonly string[];
+}
+
+/** Where a driver writes the answer. The door implements it; bytes written here may have left already. */
+export interface ResponseSink {
+  /** Once, first. `headers` is flat: name, value, name, value. */
+  head(status: number, headers: readonly string[]): void;
+  /** false: the client is slow, wait for `drained()` before the next. */
+  write(bytes: Uint8Array): boolean;
+  drained(): Promise<void>;
+}
+
+/** One HTTP request to a model API, exactly as the client made it. */
+export interface ModelCall {
+  readonly dialect: DialectName;
+  readonly method: string;
+  /** Path and query behind the dialect's base path (e.g. `/messages?beta=true` for `/v1/messages?beta=true`). */
+  readonly path: string;
+  /** Flat raw headers of the client; the door removed hop-by-hop headers and mezz's own credentials. */
+  readonly headers: readonly string[];
+  /** As received, still compressed if the client compressed it. */
+  readonly body: Uint8Array;
+  /** Decompressed; the same object as `body` when it was not compressed. */
+  readonly decoded: Uint8Array;
+  readonly facts: RequestFacts;
+  readonly sink: ResponseSink;
+  /** Aborted when the client leaves or the call is killed. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * How a perform ended. `tail` is the part of the answer that the sink has not got: the terminal event, or a whole
+ * body that was not streamed. The door writes it when END is durable.
+ */
+export type ModelOutcome =
+  | {
+      readonly kind: 'answered';
+      readonly status: number;
+      readonly headers: readonly string[];
+      readonly headSent: boolean;
+      readonly tail: Uint8Array;
+      readonly facts: ResponseFacts;
+      /** Upstream answered with an error status: passed on as it came. */
+      readonly upstreamError: boolean;
+      readonly firstByteAtMs: number;
+      readonly bytesOut: number;
+    }
+  | {
+      readonly kind: 'broken';
+      readonly refusal: Refusal;
+      readonly headSent: boolean;
+      /** What is known of the partial answer; usage is booked from it. */
+      readonly facts: ResponseFacts;
+      readonly bytesOut: number;
+      /** Did any byte of the request leave? If not, nothing can have happened upstream. */
+      readonly sent: boolean;
+    };

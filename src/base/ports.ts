@@ -1,0 +1,29 @@
+/** What drivers implement and the gate calls. A driver acts only on a ticket, and only gate/ can mint one. */
+import type { AccountId, BackendId } from './ids.ts';
+import type { DialectName, ModelCall, ModelOutcome } from './model.ts';
+import type { Ticket } from './ticket.ts';
+
+/** How a backend is paid and logged in to. `kernel`: mezz holds the key; `client`: the agent's own login; `local`: none. */
+export type CredentialKind = 'kernel' | 'client' | 'local';
+
+export interface BackendSpec {
+  readonly id: BackendId;
+  /** Base URL of the dialect, without trailing slash: `https://api.anthropic.com/v1`. */
+  readonly url: string;
+  readonly dialects: readonly DialectName[];
+  readonly credential: CredentialKind;
+  /** Whose money: a configured account for `kernel` and `local`; for `client` the digest decides per call. */
+  readonly account: AccountId;
+  /** Calls that may run at once. */
+  readonly slots: number;
+  /** Silence after which the upstream counts as dead, ms. */
+  readonly idleTimeoutMs: number;
+  /** `lab` and other deterministic stand-ins are always labelled. */
+  readonly label?: string;
+}
+
+export interface ModelBackend {
+  readonly spec: BackendSpec;
+  perform(ticket: Ticket, call: ModelCall): Promise<ModelOutcome>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,47 @@
+/** The syscalls' names and payloads. What each needs and how it is performed is the table in gate/syscalls.ts. */
+import type { CallId, Pid, TurnId } from './ids.ts';
+import type { JsonRecord } from './json.ts';
+import type { ModelCall, ModelOutcome } from './model.ts';
+
+/** A tool call that the agent's own client makes (by hook or held) or that mezz makes for it. */
+export interface ToolCall {
+  /** The tool's name as its client calls it: `Bash`, `Edit`, `exec`. */
+  readonly tool: string;
+  /** Who runs the tool: `claude-code`, `codex`, or a tool server's name. */
+  readonly server: string;
+  readonly input: JsonRecord;
+  /** The client's own id for this use of the tool: retries carry the same one. */
+  readonly toolUseId: string;
+  readonly how: 'hooked' | 'held' | 'brokered';
+}
+
+export type ToolOutcome =
+  /** The client may go on; it reports the outcome later under the same tool-use id. */
+  { readonly kind: 'released' };
+
+export interface Payloads {
+  'model.generate': ModelCall;
+  'model.embed': ModelCall;
+  'model.count': ModelCall;
+  'model.object': ModelCall;
+  'tool.call': ToolCall;
+}
+export interface Outcomes {
+  'model.generate': ModelOutcome;
+  'model.embed': ModelOutcome;
+  'model.count': ModelOutcome;
+  'model.object': ModelOutcome;
+  'tool.call': ToolOutcome;
+}
+export type SyscallKind = keyof Payloads;
+
+export interface Syscall<K extends SyscallKind = SyscallKind> {
+  readonly id: CallId;
+  readonly kind: K;
+  readonly agent: Pid;
+  readonly turn?: TurnId;
+  readonly arrivedAt: number;
+  /** The caller's own timeout, as wall time in ms: waiting past it helps nobody. */
+  readonly deadlineAt?: number;
+  readonly payload: Payloads[K];
+}
