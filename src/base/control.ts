@@ -1,0 +1,338 @@
+/**
+ * The control protocol: what the command line and the SDK say to the kernel over the unix socket `control.sock` in
+ * the state directory (0700). One HTTP/1.1 request a verb: `POST /v1/<verb>` with the request as JSON; the answer is
+ * the response as JSON with a member `schema` (`mezz.<verb>/1`), or `{ "error": Refusal }` with its table status.
+ */
+import type { Refusal } from './errors.ts';
+import type { JsonRecord } from './json.ts';
+import type { NanoUsd, Usage } from './usage.ts';
+
+export type AgentState =
+  | 'ready'
+  | 'running'
+  | 'waiting'
+  | 'waiting-for-you'
+  | 'paused'
+  | 'stopped'
+  | 'exited';
+export type CoverageLevel = 'none' | 'seen' | 'held' | 'hooked' | 'enclosed';
+
+export interface AgentView {
+  readonly pid: number;
+  readonly name: string;
+  readonly parent: number | null;
+  readonly owner: string;
+  readonly account: string | null;
+  readonly client: string;
+  readonly state: AgentState;
+  /** What it waits for, in words, or null. */
+  readonly waitsFor: string | null;
+  readonly nice: number;
+  readonly hosted: boolean;
+  readonly osPid: number | null;
+  readonly createdAt: number;
+  readonly lastAt: number | null;
+  readonly exitCode: number | null;
+  readonly calls: number;
+  readonly turns: number;
+  readonly usage: Usage;
+  readonly cost: NanoUsd;
+  readonly coverage: CoverageView;
+  readonly worktree: string | null;
+}
+/** Mediation coverage: of the agent's own tool calls seen, how many were decided before they happened. */
+export interface CoverageView {
+  readonly level: CoverageLevel;
+  readonly seen: number;
+  readonly decided: number;
+}
+export interface CallView {
+  readonly id: string;
+  readonly agent: number;
+  readonly kind: string;
+  readonly target: string;
+  readonly state: 'running' | 'waiting' | 'done' | 'failed' | 'refused' | 'in_doubt';
+  readonly code: string | null;
+  readonly arrivedAt: number;
+  readonly endedAt: number | null;
+  readonly usage: Usage | null;
+  readonly cost: NanoUsd | null;
+  readonly turn: string | null;
+}
+/** One step in a call's life; `atMs` counts from its arrival. */
+export interface TraceStep {
+  readonly atMs: number;
+  readonly stage: string;
+  readonly detail: string;
+}
+export interface WaitView {
+  readonly call: string;
+  readonly agent: number;
+  readonly kind: string;
+  /** `slot`, `approval`, `budget`, `pause`, `commit`. */
+  readonly waitsFor: string;
+  readonly resource: string;
+  readonly sinceMs: number;
+  readonly reasons: readonly string[];
+  readonly ahead: number | null;
+}
+export interface ApprovalView {
+  readonly id: string;
+  readonly agent: number;
+  readonly agentName: string;
+  readonly action: string;
+  readonly target: string;
+  readonly args: JsonRecord;
+  readonly digest: string;
+  readonly rule: string;
+  readonly state: 'open' | 'approved' | 'denied' | 'expired' | 'used';
+  readonly openedAt: number;
+  readonly expiresAt: number;
+}
+export interface LimitView {
+  readonly id: string;
+  /** `account:<id>`, `agent:<pid>` or `owner:<id>`. */
+  readonly scope: string;
+  readonly dimension: 'usd' | 'tokens' | 'requests' | 'output';
+  readonly period: 'total' | 'day' | 'month';
+  /** Nano-dollars for `usd`, else a count. */
+  readonly cap: number;
+  readonly used: number;
+  readonly held: number;
+  readonly strict: boolean;
+}
+export interface BillRow {
+  readonly key: string;
+  readonly requests: number;
+  readonly usage: Usage;
+  readonly cost: NanoUsd;
+}
+export interface WindowView {
+  readonly account: string;
+  readonly name: string;
+  readonly usedShare: number;
+  readonly resetsAt: number | null;
+  readonly status: string | null;
+  readonly seenAt: number;
+}
+export interface KeyView {
+  readonly id: string;
+  readonly name: string;
+  readonly owner: string;
+  readonly agent: number | null;
+  readonly createdAt: number;
+  readonly lastUsedAt: number | null;
+  readonly revoked: boolean;
+}
+export interface BackendView {
+  readonly id: string;
+  readonly url: string;
+  readonly dialects: readonly string[];
+  readonly credential: string;
+  readonly account: string;
+  readonly slots: number;
+  readonly busy: number;
+  readonly waiting: number;
+  readonly level: string;
+  readonly label: string | null;
+  /** Is the credential it needs there? Never the credential. */
+  readonly ready: boolean;
+}
+export interface ModelView {
+  readonly name: string;
+  readonly backends: readonly string[];
+  readonly alias: string | null;
+  /** Per million tokens in nano-dollars, `free`, or null when unknown. */
+  readonly price: { readonly input: NanoUsd; readonly output: NanoUsd } | 'free' | null;
+}
+export interface Finding {
+  readonly id: string;
+  readonly level: 'ok' | 'note' | 'warn' | 'fail';
+  readonly text: string;
+  readonly remedy: string | null;
+}
+export type Signal = 'pause' | 'resume' | 'stop' | 'kill';
+
+/** What a started program needs: set by environment, arguments or files in a temporary directory, never in a user's files. */
+export interface Launch {
+  readonly pid: number;
+  readonly name: string;
+  /** The agent's own token: shown once, kept only as a hash. */
+  readonly token: string;
+  /** `http://127.0.0.1:<port>` */
+  readonly origin: string;
+  readonly hooks: boolean;
+  readonly cwd: string;
+}
+
+interface Verb<Request, Response> {
+  readonly request: Request;
+  readonly response: Response;
+}
+type Selector = { /** pid, name or unique name prefix */ readonly agent: string };
+
+export interface ControlVerbs {
+  status: Verb<
+    Record<string, never>,
+    {
+      version: string;
+      pid: number;
+      origin: string;
+      stateDir: string;
+      startedAt: number;
+      agents: number;
+      waiting: number;
+      running: number;
+      profile: string;
+      warnings: string[];
+    }
+  >;
+  down: Verb<{ graceMs?: number }, { draining: number }>;
+  ps: Verb<{ all?: boolean }, { agents: AgentView[] }>;
+  'agent.show': Verb<
+    Selector,
+    { agent: AgentView; limits: LimitView[]; recent: CallView[]; guarantees: string[] }
+  >;
+  'agent.open': Verb<
+    {
+      name?: string;
+      nice?: number;
+      owner?: string;
+      parent?: string;
+      client: string;
+      budget?: NanoUsd;
+      count?: number;
+      hosted?: boolean;
+      osPid?: number;
+      cwd: string;
+      worktree?: string;
+      hooks: boolean;
+      detach?: { command: string[]; env: Record<string, string> };
+    },
+    { launches: Launch[] }
+  >;
+  'agent.started': Verb<Selector & { osPid: number; startTicks?: number }, Record<string, never>>;
+  'agent.exited': Verb<Selector & { exitCode: number | null; signal: string | null }, Record<string, never>>;
+  signal: Verb<Selector & { signal: Signal; revoke?: boolean; tree?: boolean }, { agents: number[] }>;
+  nice: Verb<Selector & { nice: number }, Record<string, never>>;
+  calls: Verb<{ agent?: string; since?: number; limit?: number; state?: string }, { calls: CallView[] }>;
+  trace: Verb<{ call: string }, { call: CallView; steps: TraceStep[]; entries: JsonRecord[] }>;
+  why: Verb<{ subject: string }, { waits: WaitView[]; text: string[] }>;
+  limits: Verb<{ scope?: string }, { limits: LimitView[]; windows: WindowView[] }>;
+  'limit.set': Verb<
+    {
+      scope: string;
+      dimension: LimitView['dimension'];
+      period: LimitView['period'];
+      cap: number | null;
+      strict?: boolean;
+    },
+    { limit: LimitView | null }
+  >;
+  bill: Verb<
+    { by: 'agent' | 'account' | 'model' | 'day' | 'owner'; since?: number; agent?: string },
+    { rows: BillRow[]; total: BillRow; estimateError: number | null }
+  >;
+  keys: Verb<Record<string, never>, { keys: KeyView[] }>;
+  'key.create': Verb<{ name: string; owner?: string; agent?: string }, { key: KeyView; secret: string }>;
+  'key.revoke': Verb<{ key: string }, { key: KeyView }>;
+  backends: Verb<Record<string, never>, { backends: BackendView[] }>;
+  models: Verb<Record<string, never>, { models: ModelView[] }>;
+  inbox: Verb<{ all?: boolean }, { approvals: ApprovalView[] }>;
+  approve: Verb<{ approval: string }, { approval: ApprovalView }>;
+  deny: Verb<{ approval: string; reason?: string }, { approval: ApprovalView }>;
+  can: Verb<
+    { agent: string; action: string; resource: string; args?: JsonRecord },
+    { decision: 'permit' | 'forbid' | 'ask'; rules: string[]; message: string; remedy: string | null }
+  >;
+  policy: Verb<
+    Record<string, never>,
+    { profile: string; epoch: number; sources: { name: string; rules: number }[]; text: string }
+  >;
+  'policy.check': Verb<{ text: string }, { findings: Finding[] }>;
+  'policy.test': Verb<
+    { text: string; since?: number },
+    {
+      replayed: number;
+      changed: {
+        call: string;
+        agent: number;
+        action: string;
+        target: string;
+        before: string;
+        after: string;
+        rule: string;
+      }[];
+    }
+  >;
+  'policy.apply': Verb<{ text?: string; profile?: string }, { epoch: number; findings: Finding[] }>;
+  freeze: Verb<{ agent?: string; all?: boolean; thaw?: boolean }, { frozen: string[] }>;
+  'audit.verify': Verb<Record<string, never>, { entries: number; root: string; problems: string[] }>;
+  doctor: Verb<Record<string, never>, { findings: Finding[] }>;
+  config: Verb<Record<string, never>, { config: JsonRecord; file: string | null; problems: string[] }>;
+  'config.limits': Verb<
+    Record<string, never>,
+    { limits: { name: string; value: number; unit: string; folder: string; what: string }[] }
+  >;
+  'config.reload': Verb<Record<string, never>, { problems: string[] }>;
+  store: Verb<
+    Record<string, never>,
+    { entries: number; blobs: number; blobBytes: number; fileBytes: number; schemaVersion: number }
+  >;
+  backup: Verb<{ path: string }, { path: string; bytes: number }>;
+  fsck: Verb<Record<string, never>, { checked: number; problems: string[] }>;
+  gc: Verb<{ beforeMs?: number; keepBytes?: number }, { blobs: number; bytes: number }>;
+  forget: Verb<Selector, { blobs: number; bytes: number }>;
+  export: Verb<{ directory: string }, { files: { path: string; rows: number }[] }>;
+}
+export type VerbName = keyof ControlVerbs;
+export type VerbRequest<V extends VerbName> = ControlVerbs[V]['request'];
+export type VerbResponse<V extends VerbName> = ControlVerbs[V]['response'];
+
+/** Every verb, for the server's routes and the client's completion; the compiler keeps it whole. */
+export const VERBS: { readonly [V in VerbName]: true } = {
+  status: true,
+  down: true,
+  ps: true,
+  'agent.show': true,
+  'agent.open': true,
+  'agent.started': true,
+  'agent.exited': true,
+  signal: true,
+  nice: true,
+  calls: true,
+  trace: true,
+  why: true,
+  limits: true,
+  'limit.set': true,
+  bill: true,
+  keys: true,
+  'key.create': true,
+  'key.revoke': true,
+  backends: true,
+  models: true,
+  inbox: true,
+  approve: true,
+  deny: true,
+  can: true,
+  policy: true,
+  'policy.check': true,
+  'policy.test': true,
+  'policy.apply': true,
+  freeze: true,
+  'audit.verify': true,
+  doctor: true,
+  config: true,
+  'config.limits': true,
+  'config.reload': true,
+  store: true,
+  backup: true,
+  fsck: true,
+  gc: true,
+  forget: true,
+  export: true,
+};
+
+export interface ControlError {
+  readonly error: Refusal;
+}

@@ -1,0 +1,53 @@
+/**
+ * wire/ reads and writes the model APIs' dialects as pure functions over bytes. Invariant: it never changes a byte
+ * of what passes (named transforms apart), knows no agent, no budget and no socket, and throws only for its own bugs.
+ */
+import type { Refusal } from '../base/errors.ts';
+import type { DialectName, RequestFacts, ResponseFacts } from '../base/model.ts';
+
+export interface ReadProblem {
+  readonly problem: Refusal;
+}
+
+/** A whole HTTP error answer in one dialect. `headers` is flat: name, value, ... */
+export interface WireError {
+  readonly status: number;
+  readonly headers: readonly string[];
+  readonly body: Buffer;
+}
+
+export interface Dialect {
+  readonly name: DialectName;
+  /** One scan of a decoded body. Duplicate keys at the top level, too much depth or broken UTF-8 are problems. */
+  readRequest(body: Uint8Array): RequestFacts | ReadProblem;
+  /** Facts of a whole, non-streamed success answer; undefined if it is not one this dialect allows. */
+  readResponse(body: Uint8Array): ResponseFacts | undefined;
+  newStream(): StreamMachine;
+  /** One message's canonical form: the same for "the same conversation" however the client spells it. */
+  canonicalMessage(bytes: Uint8Array): string;
+  encodeError(refusal: Refusal): WireError;
+  /** The refusal as this dialect's in-stream error event, SSE-framed. */
+  encodeErrorEvent(refusal: Refusal): Buffer;
+  /** A keep-alive that every client of this dialect ignores, SSE-framed. */
+  encodeHeartbeat(): Buffer;
+}
+
+/**
+ * Watches one SSE answer pass. Feed every chunk; what may go to the client now comes back, the terminal event and
+ * all after it are kept for `finish`. Memory is bounded: an event larger than the bound is a violation.
+ */
+export interface StreamMachine {
+  /** Bytes that may leave now (a view or a copy), possibly empty. */
+  push(chunk: Uint8Array): Uint8Array;
+  /** The upstream closed. `complete`: the terminal event was seen once and every invariant held until then. */
+  finish(): StreamEnd;
+  /** What is known so far (partial usage when the client leaves). */
+  facts(): ResponseFacts;
+}
+
+export type StreamEnd =
+  | { readonly kind: 'complete'; readonly tail: Uint8Array; readonly facts: ResponseFacts }
+  /** The upstream itself ended with an error event: it passes unchanged as the tail. */
+  | { readonly kind: 'error'; readonly tail: Uint8Array; readonly facts: ResponseFacts }
+  /** Ended without its terminal event, or broke an invariant: the client gets an error event instead. */
+  | { readonly kind: 'cut' | 'malformed'; readonly why: string; readonly facts: ResponseFacts };
