@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { TurnId } from '../base/ids.ts';
+import { Coverage } from './coverage.ts';
+import { readIdentity } from './identity.ts';
+import { LIMITS } from './limits.ts';
+import { type KeyHolder, resolveAgent } from './resolve.ts';
+import { AgentTable } from './table.ts';
+import { Turns } from './turns.ts';
+
+const key = (pid: number | null): KeyHolder => ({ keyId: 'k1', owner: 'me', pid, name: 'fix' });
+const codex = (thread: string, metadata: object) => [
+  'Session-Id',
+  's1',
+  'thread-id',
+  thread,
+  'x-codex-turn-metadata',
+  JSON.stringify(metadata),
+];
+
+test('headers of Claude Code name a session and a sub-agent', () => {
+  const main = readIdentity(['X-Claude-Code-Session-Id', 'abc', 'X-Stainless-Timeout', '600']);
+  assert.deepEqual(main, { client: 'claude-code', session: 'abc', retries: 0, timeoutMs: 600_000 });
+  const sub = readIdentity([
+    'x-claude-code-session-id',
+    'abc',
+    'x-claude-code-agent-id',
+    'a7',
+    'x-stainless-retry-count',
+    '2',
+  ]);
+  assert.equal(sub.sub, 'a7');
+  assert.equal(sub.retries, 2);
+});
+
+test('headers of Codex name a thread below the root', () => {
+  assert.equal(readIdentity(codex('t0', { agent_name: '/root' })).sub, undefined);
+  const sub = readIdentity(codex('t1', { agent_name: '/root/helper', parent_thread_id: 't0' }));
+  assert.equal(sub.sub, 't1');
+  assert.equal(sub.subName, 'helper');
+});
+
+test('header values that could forge a path or flood a row are ignored', () => {
+  assert.equal(readIdentity(['x-claude-code-session-id', 'a b\n']).session, undefined);
+  assert.equal(readIdentity(['x-claude-code-session-id', 'x'.repeat(1000)]).session, undefined);
+});
+
+test('a bound key is one agent; its sub-agents open on first sight and stay inside the key', () => {
+  const table = new AgentTable();
+  const root = table.add({ name: 'fix', owner: 'me', client: 'claude-code', level: 'hooked' }, 0);
+  const main = readIdentity(['x-claude-code-session-id', 's']);
+  const first = resolveAgent(table, key(root.pid), main, [], 1);
+  assert.ok('agent' in first && first.agent === root && first.opened.length === 0);
+  const subHeaders = ['x-claude-code-session-id', 's', 'x-claude-code-agent-id', 'a1'];
+  const sub = resolveAgent(table, key(root.pid), readIdentity(subHeaders), subHeaders, 2);
+  assert.ok('agent' in sub && sub.agent.parent === root.pid && sub.opened.length === 1);
+  assert.equal(sub.agent.level, 'hooked', 'the hooks of the session cover its sub-agents');
+  const again = resolveAgent(table, key(root.pid), readIdentity(subHeaders), subHeaders, 3);
+  assert.ok('agent' in again && again.agent === sub.agent && again.opened.length === 0);
+});
+
+test('a free key opens one root and tells sessions apart below it', () => {
+  const table = new AgentTable();
+  const one = resolveAgent(table, key(null), readIdentity(['x-claude-code-session-id', 's1']), [], 1);
+  const two = resolveAgent(table, key(null), readIdentity(['x-claude-code-session-id', 's2']), [], 1);
+  assert.ok('agent' in one && 'agent' in two);
+  assert.notEqual(one.agent.pid, two.agent.pid);
+  assert.equal(one.agent.parent, two.agent.parent);
+});
+
+test('sub-agents are capped per key', () => {
+  const table = new AgentTable();
+  const root = table.add({ owner: 'me', client: 'claude-code' }, 0);
+  let last: ReturnType<typeof resolveAgent> | undefined;
+  for (let i = 0; i <= LIMITS.childrenPerKey.value; i++) {
+    const headers = ['x-claude-code-session-id', 's', 'x-claude-code-agent-id', `a${i}`];
+    last = resolveAgent(table, key(root.pid), readIdentity(headers), headers, i);
+  }
+  assert.ok(last && 'code' in last && last.code === 'busy');
+  assert.equal(table.liveChildren(root), LIMITS.childrenPerKey.value);
+});
+
+test('names are unique among live agents and found by prefix', () => {
+  const table = new AgentTable();
+  const one = table.add({ name: 'fix', owner: 'me', client: 'x' }, 0);
+  const two = table.add({ name: 'fix', owner: 'me', client: 'x' }, 0);
+  assert.equal(two.name, 'fix-2');
+  assert.deepEqual(table.find('fix'), [one]);
+  assert.deepEqual(table.find('fi'), [one, two]);
+  table.exit(one, 0, null);
+  assert.equal(table.add({ name: 'fix', owner: 'me', client: 'x' }, 0).name, 'fix');
+});
+
+test('turns: a tool result continues, a user message begins, a retry stays, interleaved conversations differ', () => {
+  const turns = new Turns();
+  let next = 0;
+  const recognise = (canonical: string[], lastIsUser: boolean) =>
+    turns.recognise({ agent: 1, canonical, lastIsUser }, () => `t${next++}` as TurnId);
+  assert.deepEqual(recognise(['u1'], true), { id: 't0', isNew: true });
+  assert.deepEqual(recognise(['u1'], true), { id: 't0', isNew: false }, 'the same request again');
+  assert.deepEqual(recognise(['u1', 'a1', 'r1'], false), { id: 't0', isNew: false });
+  assert.deepEqual(recognise(['v1'], true), { id: 't1', isNew: true }, 'another conversation');
+  assert.deepEqual(recognise(['u1', 'a1', 'r1', 'a2', 'r2'], false), { id: 't0', isNew: false });
+  assert.deepEqual(recognise(['v1', 'b1', 's1'], false), { id: 't1', isNew: false });
+  assert.deepEqual(recognise(['u1', 'a1', 'r1', 'a2', 'r2', 'a3', 'u2'], true), { id: 't2', isNew: true });
+});
+
+test('coverage counts each tool call once, whichever of answer and hook comes first', () => {
+  const table = new AgentTable();
+  const agent = table.add({ owner: 'me', client: 'claude-code' }, 0);
+  const coverage = new Coverage();
+  const intent = { id: 'toolu_1', name: 'Bash', argumentsText: '{}' };
+  assert.equal(coverage.seen(agent, [intent], 'c1', 1).length, 1);
+  coverage.decided(agent, 'toolu_1', 'Bash', 'c2', false, 2);
+  assert.deepEqual([agent.seen, agent.decided], [1, 1]);
+  coverage.closed(agent, [{ id: 'toolu_1', isError: false }]);
+  coverage.decided(agent, 'toolu_2', 'Bash', 'c3', false, 3);
+  coverage.closed(agent, [{ id: 'toolu_2', isError: false }]);
+  assert.equal(
+    coverage.seen(agent, [{ ...intent, id: 'toolu_2' }], 'c1', 4).length,
+    0,
+    'ran while its answer streamed',
+  );
+  assert.deepEqual([agent.seen, agent.decided], [2, 2]);
+  assert.deepEqual(coverage.openTools(agent.pid), []);
+});

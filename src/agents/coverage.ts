@@ -1,0 +1,106 @@
+/**
+ * Mediation coverage: of the tool calls that an agent's own client makes, how many were decided before they
+ * happened. A call becomes known by a model's answer (seen) or by a hook (decided); its result closes it.
+ */
+import type { ToolIntent, ToolResultFact } from '../base/model.ts';
+import { INTENT, type IntentRow } from '../db/schema/agents.ts';
+import type { Store } from '../db/store.ts';
+import { LIMITS } from './limits.ts';
+import type { Agent } from './table.ts';
+
+type Put = { table: typeof INTENT; row: IntentRow };
+
+export class Coverage {
+  /**
+   * The latest intents by agent and tool-use id; insertion order is age. Closed ones stay for a while: a client may
+   * run a tool while its answer still streams, so a call can be decided and closed before the answer is booked.
+   */
+  readonly #known = new Map<number, Map<string, IntentRow>>();
+
+  static async open(store: Store): Promise<Coverage> {
+    const coverage = new Coverage();
+    const rows = await store.range(INTENT, { by: ['state'], prefix: ['open'], limit: 100_000 });
+    for (const row of rows) coverage.#remember(coverage.#of(row.agent), { ...row });
+    return coverage;
+  }
+
+  #of(agent: number): Map<string, IntentRow> {
+    let known = this.#known.get(agent);
+    if (!known) {
+      known = new Map();
+      this.#known.set(agent, known);
+    }
+    return known;
+  }
+
+  /** A model's answer asked for these calls. Counts each once, however often it is retried. */
+  seen(agent: Agent, intents: readonly ToolIntent[], source: string, now: number): Put[] {
+    const known = this.#of(agent.pid);
+    const puts: Put[] = [];
+    for (const intent of intents) {
+      if (known.has(intent.id)) continue;
+      const row: IntentRow = {
+        agent: agent.pid,
+        toolUseId: intent.id,
+        tool: intent.name,
+        source,
+        decidedBy: null,
+        state: 'open',
+        at: now,
+      };
+      this.#remember(known, row);
+      agent.seen++;
+      if (agent.level === 'none') agent.level = 'seen';
+      puts.push({ table: INTENT, row: { ...row } });
+    }
+    return puts;
+  }
+
+  /**
+   * The gate decided a call before it happened. A call made inside another program's tool (Codex's `exec`) has an id
+   * no model answer showed: it counts as seen by the hook itself.
+   */
+  decided(agent: Agent, toolUseId: string, tool: string, by: string, denied: boolean, now: number): Put[] {
+    const known = this.#of(agent.pid);
+    let row = known.get(toolUseId);
+    if (!row) {
+      row = { agent: agent.pid, toolUseId, tool, source: null, decidedBy: null, state: 'open', at: now };
+      agent.seen++;
+      this.#remember(known, row);
+    }
+    if (row.decidedBy === null) agent.decided++;
+    row.decidedBy = by;
+    if (denied) row.state = 'denied';
+    return [{ table: INTENT, row: { ...row } }];
+  }
+
+  /** Results that came back, by hook or in the next request; results of unknown calls are ignored. */
+  closed(agent: Agent, results: readonly ToolResultFact[]): Put[] {
+    const known = this.#of(agent.pid);
+    const puts: Put[] = [];
+    for (const result of results) {
+      const row = known.get(result.id);
+      if (row?.state !== 'open') continue;
+      row.state = result.isError ? 'error' : 'done';
+      puts.push({ table: INTENT, row: { ...row } });
+    }
+    return puts;
+  }
+
+  /** The tool.call that decided an open tool use, if a hook asked about it. */
+  decidedBy(agent: number, toolUseId: string): string | undefined {
+    return this.#known.get(agent)?.get(toolUseId)?.decidedBy ?? undefined;
+  }
+
+  openTools(agent: number): readonly IntentRow[] {
+    return [...(this.#known.get(agent)?.values() ?? [])].filter((row) => row.state === 'open');
+  }
+
+  #remember(known: Map<string, IntentRow>, row: IntentRow): void {
+    known.set(row.toolUseId, row);
+    if (known.size > LIMITS.openIntentsPerAgent.value) {
+      const oldest = known.keys().next().value;
+      if (oldest !== undefined) known.delete(oldest);
+    }
+  }
+}
