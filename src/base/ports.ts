@@ -5,13 +5,17 @@ import type { Ticket } from './ticket.ts';
 
 /** How a backend is paid and logged in to. `kernel`: mezz holds the key; `client`: the agent's own login; `local`: none. */
 export type CredentialKind = 'kernel' | 'client' | 'local';
+/** `auto`: the client's own login where it brings one that fits, else the kernel's key. */
+export type CredentialChoice = CredentialKind | 'auto';
 
 export interface BackendSpec {
   readonly id: BackendId;
   /** Base URL of the dialect, without trailing slash: `https://api.anthropic.com/v1`. */
   readonly url: string;
   readonly dialects: readonly DialectName[];
-  readonly credential: CredentialKind;
+  readonly credential: CredentialChoice;
+  /** Whose logins belong here: `anthropic`, `openai`, `chatgpt`, ... A client's login never goes to another provider. */
+  readonly provider: string;
   /** Whose money: a configured account for `kernel` and `local`; for `client` the digest decides per call. */
   readonly account: AccountId;
   /** Calls that may run at once. */

@@ -4,6 +4,7 @@
  */
 import { assert } from './assert.ts';
 import type { AccountId, BackendId, CallId, Pid } from './ids.ts';
+import type { CredentialKind } from './ports.ts';
 
 const MINT = Symbol('mint');
 
@@ -14,6 +15,8 @@ export class Ticket {
   readonly attempt: number;
   readonly backend: BackendId | undefined;
   readonly account: AccountId | undefined;
+  /** Which login the driver uses on this attempt. */
+  readonly credential: CredentialKind | undefined;
   #used = false;
 
   constructor(mint: typeof MINT, fields: TicketFields) {
@@ -23,6 +26,7 @@ export class Ticket {
     this.attempt = fields.attempt;
     this.backend = fields.backend;
     this.account = fields.account;
+    this.credential = fields.credential;
   }
 
   /** A ticket admits one performance. */
@@ -38,6 +42,7 @@ export interface TicketFields {
   readonly attempt: number;
   readonly backend?: BackendId | undefined;
   readonly account?: AccountId | undefined;
+  readonly credential?: CredentialKind | undefined;
 }
 
 export const mintTicket = (fields: TicketFields): Ticket => new Ticket(MINT, fields);

@@ -1,0 +1,6 @@
+export const LIMITS = {
+  waits: { value: 20_000, unit: 'calls', what: 'calls that may wait at the gate at once, over all reasons' },
+  maxHoldMs: { value: 600_000, unit: 'ms', what: 'how long a call may wait when its client names no timeout' },
+  reentries: { value: 64, unit: 'times', what: 'how often one call may re-enter at decide before it is refused as busy' },
+  traceSteps: { value: 64, unit: 'steps', what: 'steps remembered of one call in flight' },
+} as const;

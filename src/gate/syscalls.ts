@@ -1,0 +1,66 @@
+/**
+ * The syscall table: what each syscall is to access, budget and scheduler. A new syscall is a row here, a payload in
+ * base/syscall.ts and a performer in boot.
+ */
+import { sha256Hex } from '../base/hash.ts';
+import { canonicalJson, type JsonRecord } from '../base/json.ts';
+import type { ModelCall } from '../base/model.ts';
+import type { Payloads, SyscallKind, ToolCall } from '../base/syscall.ts';
+
+export interface ResourceName {
+  readonly type: 'Model' | 'Tool';
+  readonly id: string;
+  readonly parents: readonly string[];
+}
+
+interface SyscallSpec<K extends SyscallKind> {
+  resource(payload: Payloads[K]): ResourceName;
+  /** What access policies see as the call's arguments. */
+  args(payload: Payloads[K]): JsonRecord;
+  /** SHA-256 (hex) over the exact arguments: what an approval is bound to and a repetition is recognised by. */
+  digest(payload: Payloads[K]): string;
+  /** Does it need a backend with a free slot? */
+  readonly needsBackend: boolean;
+  /** Does it move tokens or money? Free ones still count as requests. */
+  readonly charged: boolean;
+  /** Does END come with the perform, or later by another message (a hooked tool's result)? */
+  readonly endsLater: boolean;
+}
+
+const modelSpec = (charged: boolean): SyscallSpec<'model.generate'> => ({
+  resource: (call) => ({ type: 'Model', id: call.facts.model || call.path, parents: [call.dialect] }),
+  args: modelArgs,
+  digest: (call) => sha256Hex(call.decoded),
+  needsBackend: true,
+  charged,
+  endsLater: false,
+});
+
+function modelArgs(call: ModelCall): JsonRecord {
+  const facts = call.facts;
+  return {
+    model: facts.model,
+    stream: facts.stream,
+    method: call.method,
+    path: call.path,
+    ...(facts.maxOutput !== undefined ? { maxOutput: facts.maxOutput } : {}),
+    ...(facts.hostedTools.length > 0 ? { hostedTools: facts.hostedTools.map((tool) => tool.type) } : {}),
+  };
+}
+
+const toolSpec: SyscallSpec<'tool.call'> = {
+  resource: (call) => ({ type: 'Tool', id: `${call.server}/${call.tool}`, parents: [call.server] }),
+  args: (call) => call.input,
+  digest: (call: ToolCall) => sha256Hex(canonicalJson({ server: call.server, tool: call.tool, input: call.input })),
+  needsBackend: false,
+  charged: false,
+  endsLater: true,
+};
+
+export const SYSCALLS: { readonly [K in SyscallKind]: SyscallSpec<K> } = {
+  'model.generate': modelSpec(true),
+  'model.embed': modelSpec(true),
+  'model.count': modelSpec(false),
+  'model.object': modelSpec(false),
+  'tool.call': toolSpec,
+};
