@@ -1,4 +1,6 @@
 export const LIMITS = {
   tileHashes: { value: 256, unit: 'hashes', what: 'hashes in one tile of the Merkle tree' },
   saltBytes: { value: 32, unit: 'bytes', what: 'length of the secret under one owner’s commitments' },
+  entryBytes: { value: 2048, unit: 'bytes', what: 'body of one journal entry' },
+  page: { value: 1000, unit: 'rows', what: 'rows or entries read at once' },
 } as const;

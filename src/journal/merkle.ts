@@ -53,12 +53,30 @@ export class MerkleTree {
     return this.#fill(leaf);
   }
 
+  /** The tree of `size` leaves whose incomplete tiles hold these hashes, by level from 0. */
+  static resume(size: number, open: readonly (readonly Buffer[])[]): MerkleTree {
+    const tree = new MerkleTree();
+    tree.#size = size;
+    tree.#open = open.map((hashes) => [...hashes]);
+    for (let level = open.length - 1; level >= 0; level--) {
+      const hashes = open[level] as readonly Buffer[];
+      assert(hashes.length === Math.floor(size / WIDTH ** level) % WIDTH, `level ${level} has a gap`);
+      for (let at = 0, part = WIDTH / 2; part >= 1; part /= 2) {
+        if (hashes.length - at < part) continue;
+        tree.#stack.push(rootOf(hashes.slice(at, at + part)));
+        at += part;
+      }
+    }
+    return tree;
+  }
+
   #fill(leaf: Buffer): Tile[] {
     const done: Tile[] = [];
     let hash = leaf;
     let count = this.#size;
     for (let level = 0; ; level++) {
-      const open = (this.#open[level] ??= []);
+      const open = this.#open[level] ?? [];
+      this.#open[level] = open;
       open.push(hash);
       if (open.length < WIDTH) return done;
       count /= WIDTH;

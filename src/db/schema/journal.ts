@@ -14,4 +14,9 @@ export type SaltRow = { owner: string; salt: Uint8Array; at: number };
 
 export const SALT = table<SaltRow>('salt', { owner: 'text', salt: 'bytes', at: 'int' }, ['owner']);
 
-export const JOURNAL_TABLES = [TILE, SALT];
+/** The number of an agent's last entry, so that appends read nothing. */
+export type OrderRow = { agent: number; n: number };
+
+export const ORDER = table<OrderRow>('journal_order', { agent: 'int', n: 'int' }, ['agent']);
+
+export const JOURNAL_TABLES = [TILE, SALT, ORDER];

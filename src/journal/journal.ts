@@ -1,0 +1,154 @@
+/**
+ * The journal is the only writer of entries. Invariant: seq and each agent's n are dense, batches reach the store in
+ * the order of `append`, and after one failed commit nothing is accepted. It must not know what an entry means.
+ */
+import { assert } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
+import type { JsonRecord } from '../base/json.ts';
+import { ORDER, TILE } from '../db/schema/journal.ts';
+import type { Batch, EntryRow, Row, Store, Table } from '../db/store.ts';
+import { LIMITS } from './limits.ts';
+import { leafHash, MerkleTree, rootOf } from './merkle.ts';
+
+export type EntryKind =
+  | `agent.${'open' | 'set' | 'close'}`
+  | `call.${'start' | 'end' | 'note' | 'refuse'}`
+  | `approval.${'open' | 'close'}`
+  | 'snapshot'
+  | 'config'
+  | 'erase'
+  | 'prune'
+  | 'checkpoint';
+
+export interface EntryDraft {
+  readonly kind: EntryKind;
+  /** Pid, or 0 for the kernel itself. */
+  readonly agent: number;
+  readonly call?: string;
+  /** Codes, numbers, ids and commitments: never content. */
+  readonly body: JsonRecord;
+}
+
+export interface Journal {
+  readonly size: number;
+  root(): Buffer;
+  /** Resolves with the seq of the first entry when all is durable; rejects for good after a failed commit. */
+  append(
+    what: Pick<Batch, 'puts' | 'deletes' | 'blobs'> & { readonly entries: readonly EntryDraft[] },
+  ): Promise<{ seq: number }>;
+  /** Writes an entry that holds the size and root of the tree before it. */
+  checkpoint(): Promise<{ seq: number }>;
+}
+
+/** The leaf of an entry: every column but the leaf itself is under it. */
+export const leafOf = (row: Omit<EntryRow, 'leaf'>): Buffer =>
+  leafHash(
+    Buffer.from(JSON.stringify([row.log, row.seq, row.agent, row.n, row.call, row.kind, row.at, row.body])),
+  );
+
+export async function openJournal(from: { readonly store: Store; readonly clock: Clock }): Promise<Journal> {
+  const [last] = await from.store.entries({ log: 0, reverse: true, limit: 1 });
+  const tree = await reopenTree(from.store, last ? last.seq + 1 : 0);
+  return new Writer(from.store, from.clock, tree, await readOrders(from.store));
+}
+
+async function reopenTree(store: Store, size: number): Promise<MerkleTree> {
+  const width = LIMITS.tileHashes.value;
+  const open: Buffer[][] = [];
+  for (let level = 0, covers = 1; covers <= size; level++, covers *= width) {
+    const total = Math.floor(size / covers);
+    const first = total - (total % width);
+    if (level === 0) {
+      const rows = await store.entries({ log: 0, fromSeq: first, limit: width });
+      open.push(rows.map((row) => Buffer.from(row.leaf)));
+      continue;
+    }
+    const tiles = await store.range(TILE, { prefix: [0, level - 1], from: first, limit: width });
+    open.push(tiles.map((tile) => rootOf(splitTile(tile.hashes))));
+  }
+  return MerkleTree.resume(size, open);
+}
+
+export function splitTile(hashes: Uint8Array): Buffer[] {
+  const count = LIMITS.tileHashes.value;
+  assert(hashes.length === count * 32, 'a tile has the wrong length');
+  return Array.from({ length: count }, (_, i) => Buffer.from(hashes.subarray(i * 32, i * 32 + 32)));
+}
+
+async function readOrders(store: Store): Promise<Map<number, number>> {
+  const orders = new Map<number, number>();
+  const limit = LIMITS.page.value;
+  for (let from = 0; ; ) {
+    const rows = await store.range(ORDER, { from, limit });
+    for (const row of rows) orders.set(row.agent, row.n);
+    if (rows.length < limit) return orders;
+    from = (rows.at(-1)?.agent ?? 0) + 1;
+  }
+}
+
+class Writer implements Journal {
+  #store: Store;
+  #clock: Clock;
+  #tree: MerkleTree;
+  #orders: Map<number, number>;
+  #failed: unknown;
+
+  constructor(store: Store, clock: Clock, tree: MerkleTree, orders: Map<number, number>) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#tree = tree;
+    this.#orders = orders;
+  }
+
+  get size(): number {
+    return this.#tree.size;
+  }
+
+  root(): Buffer {
+    return this.#tree.root();
+  }
+
+  checkpoint(): Promise<{ seq: number }> {
+    const body = { size: this.size, root: this.root().toString('hex') };
+    return this.append({ entries: [{ kind: 'checkpoint', agent: 0, body }] });
+  }
+
+  // Everything up to `commit` runs in one go: that is what keeps seq dense and batches in order.
+  async append(what: Parameters<Journal['append']>[0]): Promise<{ seq: number }> {
+    if (this.#failed !== undefined) throw this.#failed;
+    const bodies = what.entries.map((draft) => encodeBody(draft.body));
+    const seq = this.#tree.size;
+    const at = this.#clock.now();
+    const puts = [...(what.puts ?? [])];
+    const touched = new Set<number>();
+    const entries = what.entries.map((draft, i): EntryRow => {
+      const n = (this.#orders.get(draft.agent) ?? -1) + 1;
+      this.#orders.set(draft.agent, n);
+      touched.add(draft.agent);
+      const { agent, kind, call = null } = draft;
+      const row = { log: 0, seq: seq + i, agent, n, call, kind, at, body: bodies[i] as string };
+      const leaf = leafOf(row);
+      for (const { level, index, hashes } of this.#tree.append(leaf)) {
+        puts.push(put(TILE, { log: 0, level, tile: index, hashes }));
+      }
+      return { ...row, leaf };
+    });
+    for (const agent of touched) puts.push(put(ORDER, { agent, n: this.#orders.get(agent) ?? 0 }));
+    try {
+      await this.#store.commit({ ...what, entries, puts });
+    } catch (error) {
+      this.#failed ??= error;
+      throw error;
+    }
+    return { seq };
+  }
+}
+
+// A batch holds rows of many types; here the row is still held to its own table's.
+const put = <R extends Row>(table: Table<R>, row: R) => ({ table: table as unknown as Table, row });
+
+function encodeBody(body: JsonRecord): string {
+  const text = JSON.stringify(body);
+  assert(Buffer.byteLength(text) <= LIMITS.entryBytes.value, 'an entry body is too large');
+  return text;
+}
