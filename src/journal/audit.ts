@@ -60,8 +60,7 @@ function checkEntry(row: EntryRow, before: MerkleTree): AuditFinding[] {
   }
   if (row.kind !== 'checkpoint') return [];
   const body = parseJson(row.body);
-  const sound =
-    isRecord(body) && body.size === before.size && body.root === before.root().toString('hex');
+  const sound = isRecord(body) && body.size === before.size && body.root === before.root().toString('hex');
   return sound ? [] : [{ code: 'checkpoint', seq: row.seq, detail: 'the entries before it have changed' }];
 }
 

@@ -3,4 +3,5 @@ export const LIMITS = {
   saltBytes: { value: 32, unit: 'bytes', what: 'length of the secret under one owner’s commitments' },
   entryBytes: { value: 2048, unit: 'bytes', what: 'body of one journal entry' },
   page: { value: 1000, unit: 'rows', what: 'rows or entries read at once' },
+  canonicalCache: { value: 65_536, unit: 'messages', what: 'messages whose canonical hash is remembered' },
 } as const;
