@@ -2,7 +2,7 @@
 // The `mezz` command: finds a Node that is new enough, then runs the sources (in a checkout) or the build (in a package).
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createRequire, enableCompileCache } from 'node:module';
+import module, { createRequire } from 'node:module';
 import { constants, homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -36,7 +36,8 @@ function runWithNewerNode() {
   }
   const child = spawn(node, [self, ...process.argv.slice(2)], { stdio: 'inherit' });
   // The terminal reaches the child by itself; job control follows the child (it stops, so does this process).
-  for (const signal of ['SIGINT', 'SIGQUIT']) process.on(signal, () => process.stdin.isTTY || child.kill(signal));
+  for (const signal of ['SIGINT', 'SIGQUIT'])
+    process.on(signal, () => process.stdin.isTTY || child.kill(signal));
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));
 }
@@ -44,7 +45,7 @@ function runWithNewerNode() {
 if (Number.parseInt(process.versions.node, 10) < LOWEST_NODE) {
   runWithNewerNode();
 } else {
-  enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'mezz', 'compile'));
+  module.enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'mezz', 'compile'));
   const root = dirname(dirname(self));
   const source = join(root, 'src', 'cli', 'main.ts');
   const entry = existsSync(source) ? source : join(root, 'dist', 'cli.js');

@@ -28,7 +28,8 @@ function collectEntries() {
     const path = join(root, file);
     for (const [, , target] of readFileSync(path, 'utf8').matchAll(FILE_URL)) {
       const worker = resolve(dirname(path), target);
-      if (worker.endsWith('.ts') && existsSync(worker)) entries[flatName(worker).replace(/\.ts$/, '')] = worker;
+      if (worker.endsWith('.ts') && existsSync(worker))
+        entries[flatName(worker).replace(/\.ts$/, '')] = worker;
     }
   }
   return entries;

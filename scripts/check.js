@@ -9,7 +9,10 @@ const modules = join(root, 'node_modules');
 /** Each check: its name and the arguments after `node`. */
 const CHECKS = [
   ['types (tsc)', [join(modules, 'typescript', 'bin', 'tsc'), '-p', '.']],
-  ['lint and format (biome)', [join(modules, '@biomejs', 'biome', 'bin', 'biome'), 'check', '--no-errors-on-unmatched']],
+  [
+    'lint and format (biome)',
+    [join(modules, '@biomejs', 'biome', 'bin', 'biome'), 'check', '--no-errors-on-unmatched'],
+  ],
 ];
 
 /** Runs every check, even after one failed; returns the names of those that failed. */

@@ -79,7 +79,9 @@ function summarise(tests, failed, startedAt) {
   const pass = tests.filter((test) => test.passed && test.skip === null && !test.todo).length;
   // A check that failed without a failing test (types, lint, a suite that died) counts as a failure too.
   const fail = Math.max(broken.length - cancelled, failed.length > 0 ? 1 : 0);
-  console.log(`\nℹ tests ${tests.length}\nℹ suites 0\nℹ pass ${pass}\nℹ fail ${fail}\nℹ cancelled ${cancelled}`);
+  console.log(
+    `\nℹ tests ${tests.length}\nℹ suites 0\nℹ pass ${pass}\nℹ fail ${fail}\nℹ cancelled ${cancelled}`,
+  );
   console.log(`ℹ skipped ${skipped.length}\nℹ todo ${tests.filter((test) => test.todo).length}`);
   console.log(`ℹ duration_ms ${Date.now() - startedAt}`);
 }
@@ -90,7 +92,11 @@ if (process.argv.includes('--long')) {
   // The summary of a whole run counts the quick part too, when it ran before.
   const before = existsSync(KEPT) ? JSON.parse(readFileSync(KEPT, 'utf8')) : { tests: [], failed: [] };
   rmSync(KEPT, { force: true });
-  summarise([...before.tests, ...done.tests], [...before.failed, ...done.failed], before.startedAt ?? startedAt);
+  summarise(
+    [...before.tests, ...done.tests],
+    [...before.failed, ...done.failed],
+    before.startedAt ?? startedAt,
+  );
   process.exitCode = done.failed.length === 0 ? 0 : 1;
 } else {
   const done = quick();

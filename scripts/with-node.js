@@ -43,9 +43,12 @@ function findNode() {
   const name = PACKAGES[`${process.platform}-${process.arch}`];
   const path = name && join(root, 'node_modules', name, 'bin', 'node');
   // The packages are glibc builds: where one cannot even print its version (musl), the current Node may do.
-  if (path && existsSync(path) && spawnSync(path, ['--version'], { stdio: 'ignore' }).status === 0) return path;
+  if (path && existsSync(path) && spawnSync(path, ['--version'], { stdio: 'ignore' }).status === 0)
+    return path;
   if (Number.parseInt(process.versions.node, 10) >= LOWEST_NODE) return process.execPath;
-  console.error(`mezz: needs Node >= ${LOWEST_NODE}; this is ${process.versions.node} and no package fits here.`);
+  console.error(
+    `mezz: needs Node >= ${LOWEST_NODE}; this is ${process.versions.node} and no package fits here.`,
+  );
   console.error(`Next: install Node ${LOWEST_NODE} or newer for ${process.platform} ${process.arch}.`);
   process.exit(1);
 }

@@ -1,0 +1,123 @@
+import type { Command } from 'commander';
+import type { AgentView, CoverageView, LimitView } from '../../base/control.ts';
+import { formatAge, formatCount, formatDuration, formatMoney, formatTime, formatUsage } from '../format.ts';
+import { CALL_COLUMNS } from '../columns.ts';
+import type { Session } from '../session.ts';
+import type { Column } from '../table.ts';
+import { asJson, asList, show, type ViewOptions } from '../view.ts';
+
+interface PsOptions extends ViewOptions {
+  readonly all?: boolean;
+}
+
+/** "hooked 12/12": the level, and how many of the calls seen were decided before they happened. */
+export const formatCoverage = (coverage: CoverageView): string =>
+  coverage.seen === 0 ? coverage.level : `${coverage.level} ${coverage.decided}/${coverage.seen}`;
+
+const stateText = (agent: AgentView): string =>
+  agent.state === 'exited' && agent.exitCode !== null ? `exited (${agent.exitCode})` : agent.state;
+
+function agentColumns(nowMs: number): Column<AgentView>[] {
+  return [
+    { head: 'PID', cell: (agent) => String(agent.pid), right: true },
+    { head: 'NAME', cell: (agent) => agent.name },
+    { head: 'CLIENT', cell: (agent) => agent.client },
+    { head: 'STATE', cell: stateText },
+    { head: 'NICE', cell: (agent) => String(agent.nice), right: true },
+    { head: 'CALLS', cell: (agent) => formatCount(agent.calls), right: true },
+    { head: 'IN/OUT', cell: (agent) => formatUsage(agent.usage), right: true },
+    { head: 'COST', cell: (agent) => formatMoney(agent.cost), right: true },
+    { head: 'COVERAGE', cell: (agent) => formatCoverage(agent.coverage) },
+    { head: 'LAST', cell: (agent) => formatAge(agent.lastAt, nowMs) },
+    { head: 'WAITS FOR', cell: (agent) => agent.waitsFor ?? '' },
+  ];
+}
+
+/** Children follow their parent, indented, so that a tree can be read. */
+export function inTreeOrder(agents: readonly AgentView[]): AgentView[] {
+  const known = new Set(agents.map((agent) => agent.pid));
+  const below = (parent: number | null, depth: number): AgentView[] =>
+    agents
+      .filter((agent) =>
+        parent === null ? agent.parent === null || !known.has(agent.parent) : agent.parent === parent,
+      )
+      .flatMap((agent) => [
+        { ...agent, name: depth === 0 ? agent.name : `${'  '.repeat(depth - 1)}└ ${agent.name}` },
+        ...below(agent.pid, depth + 1),
+      ]);
+  return below(null, 0);
+}
+
+function ps(session: Session, options: PsOptions): Promise<void> {
+  const { terminal } = session;
+  return show(session, options, {
+    verb: 'ps',
+    request: options.all ? { all: true } : {},
+    ids: (answer) => answer.agents.map((agent) => agent.pid),
+    render: (answer) => {
+      terminal.printTable(agentColumns(session.now()), inTreeOrder(answer.agents));
+      if (answer.agents.length === 0 && terminal.interactive)
+        terminal.note('No agent yet. Next: mezz run -- claude');
+    },
+  });
+}
+
+const limitText = (limit: LimitView): string => {
+  const value = (amount: number) => (limit.dimension === 'usd' ? formatMoney(amount) : formatCount(amount));
+  const held = limit.held > 0 ? `, ${value(limit.held)} held` : '';
+  return `${limit.dimension} ${limit.period}: ${value(limit.used)} of ${value(limit.cap)}${held}${limit.strict ? ', strict' : ''}`;
+};
+
+function showAgent(session: Session, selector: string, options: ViewOptions): Promise<void> {
+  const { terminal } = session;
+  return show(session, options, {
+    verb: 'agent.show',
+    request: { agent: selector },
+    ids: (answer) => [answer.agent.pid],
+    render: ({ agent, limits, recent, guarantees }) => {
+      const now = session.now();
+      const lines: [string, string | null][] = [
+        ['agent', `${agent.name} (pid ${agent.pid})`],
+        ['client', `${agent.client}, ${agent.hosted ? 'started by mezz' : 'attached'}`],
+        ['process', agent.osPid === null ? null : String(agent.osPid)],
+        ['parent', agent.parent === null ? null : String(agent.parent)],
+        ['owner', agent.owner],
+        ['account', agent.account],
+        ['state', stateText(agent)],
+        ['waits for', agent.waitsFor],
+        ['nice', String(agent.nice)],
+        ['since', `${formatTime(agent.createdAt, now)} (${formatDuration(now - agent.createdAt)})`],
+        ['calls', `${formatCount(agent.calls)} in ${formatCount(agent.turns)} turns`],
+        [
+          'tokens',
+          `${formatUsage(agent.usage)} in/out, ${formatCount(agent.usage.cacheRead)} of them cached`,
+        ],
+        ['cost', formatMoney(agent.cost)],
+        ['coverage', formatCoverage(agent.coverage)],
+        ['worktree', agent.worktree],
+      ];
+      for (const [head, value] of lines) if (value !== null) terminal.print(`${head.padEnd(10)}${value}`);
+      for (const limit of limits) terminal.print(`${'limit'.padEnd(10)}${limitText(limit)}`);
+      for (const guarantee of guarantees) terminal.print(`${'promise'.padEnd(10)}${guarantee}`);
+      if (recent.length > 0) terminal.print('');
+      if (recent.length > 0) terminal.printTable(CALL_COLUMNS(now), recent);
+    },
+  });
+}
+
+export function define(program: Command, session: Session): void {
+  asList(program.command('ps').description('list agents'))
+    .option('-a, --all', 'also agents that have exited')
+    .action((options: PsOptions) => ps(session, options));
+  asJson(program.command('top').description('watch agents (Ctrl-C ends)'))
+    .option('-a, --all', 'also agents that have exited')
+    .option('-w, --watch [seconds]', 'pause between refreshes')
+    .action((options: PsOptions) => ps(session, { watch: true, ...options }));
+  const agent = program.command('agent').description('show one agent whole, or list all');
+  asList(agent.command('ls').description('list agents, exited ones too')).action((options: PsOptions) =>
+    ps(session, { ...options, all: true }),
+  );
+  asList(agent.command('show').description('one agent: state, limits, coverage, promises, last calls'))
+    .argument('<agent>', 'pid, name, or the beginning of a name')
+    .action((selector: string, options: ViewOptions) => showAgent(session, selector, options));
+}

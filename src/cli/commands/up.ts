@@ -1,0 +1,94 @@
+import type { Command } from 'commander';
+import { formatCount } from '../format.ts';
+import { UsageFailure } from '../exit.ts';
+import { parseInteger } from '../format.ts';
+import { LIMITS } from '../limits.ts';
+import type { Session } from '../session.ts';
+import { ensureKernel, kernelLogPath } from '../start.ts';
+import { asJson } from '../view.ts';
+
+interface UpOptions {
+  readonly foreground?: boolean;
+  readonly config?: string;
+  readonly port?: number;
+  readonly json?: boolean;
+}
+
+/** The kernel in this process, until SIGTERM or SIGINT; a second one of either stops it at once. */
+async function runForeground(session: Session, options: UpOptions): Promise<void> {
+  const { boot } = await import('../../boot.ts');
+  const kernel = await boot({
+    stateDir: session.stateDir,
+    ...(options.config === undefined ? {} : { configPath: options.config }),
+    ...(options.port === undefined ? {} : { port: options.port }),
+  });
+  session.terminal.print(`mezz is up: ${kernel.origin} (state: ${session.stateDir})`);
+  await new Promise<void>((resolve, reject) => {
+    let closing = false;
+    const stop = () => {
+      if (closing) process.exit(130);
+      closing = true;
+      kernel.close(LIMITS.drainMs.value).then(resolve, reject);
+    };
+    process.on('SIGTERM', stop);
+    process.on('SIGINT', stop);
+    // A closed terminal ends the kernel that runs in it, but not one in the background.
+    process.on('SIGHUP', stop);
+  });
+}
+
+async function up(session: Session, options: UpOptions): Promise<void> {
+  if (options.foreground) return runForeground(session, options);
+  const more = [
+    ...(options.config === undefined ? [] : ['--config', options.config]),
+    ...(options.port === undefined ? [] : ['--port', String(options.port)]),
+  ];
+  const { status, started } = await ensureKernel(session, more);
+  if (!started && more.length > 0)
+    throw new UsageFailure(
+      'A kernel is running already, with other settings',
+      'mezz down, then mezz up again',
+      1,
+    );
+  if (options.json) return session.terminal.printJson(status);
+  session.terminal.print(
+    started ? `mezz is up: ${status.origin}` : `mezz is up already: ${status.origin} (pid ${status.pid})`,
+    `log: ${kernelLogPath(session.stateDir)}`,
+  );
+}
+
+async function start(session: Session): Promise<void> {
+  const { terminal } = session;
+  const { status, started } = await ensureKernel(session);
+  const backends = await session.control.call('backends', {}).catch(() => undefined);
+  const ready = backends?.backends.filter((backend) => backend.ready).map((backend) => backend.id) ?? [];
+  terminal.print(
+    `${terminal.style('green', '●')} mezz ${status.version} is ${started ? 'up' : 'running'} at ${status.origin}`,
+    `  state   ${status.stateDir}`,
+    `  agents  ${formatCount(status.agents)} (${status.running} calls running, ${status.waiting} waiting)`,
+    `  access  profile ${status.profile}`,
+    `  models  ${ready.length === 0 ? "no backend with a key of its own; agents' own logins pass through" : ready.join(', ')}`,
+  );
+  for (const warning of status.warnings) terminal.print(terminal.style('yellow', `  note    ${warning}`));
+  terminal.print(
+    '',
+    'Type next (with npm: npx mezz ...):',
+    '  mezz run -- claude      run Claude Code as an agent, with your own login',
+    '  mezz run -- codex       the same for Codex',
+    '  eval "$(mezz env)"      point any OpenAI or Anthropic program in this shell at mezz',
+    '  mezz ps                 see what runs          mezz why <agent>    see why something waits',
+    '  mezz bill               see what it costs      mezz down           stop the kernel',
+  );
+}
+
+export function define(program: Command, session: Session): void {
+  asJson(program.command('up').description('start the kernel in the background'))
+    .option('--foreground', 'run the kernel in this process, until Ctrl-C')
+    .option('--config <file>', 'the configuration to use')
+    .option('--port <port>', "the agents' port on 127.0.0.1", parseInteger(0, 65_535))
+    .action((options: UpOptions) => up(session, options));
+  program
+    .command('start')
+    .description('start the kernel and say what to type next')
+    .action(() => start(session));
+}

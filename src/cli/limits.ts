@@ -1,0 +1,19 @@
+export const LIMITS = {
+  kernelStartMs: { value: 20_000, unit: 'ms', what: 'how long `mezz up` waits for the kernel to answer' },
+  kernelPollMs: { value: 20, unit: 'ms', what: 'pause between two questions whether the kernel is up' },
+  drainMs: { value: 10_000, unit: 'ms', what: 'how long running calls may finish when the kernel goes down' },
+  reapMs: { value: 3_000, unit: 'ms', what: 'time for processes an agent left behind to end by themselves' },
+  watchSeconds: { value: 2, unit: 's', what: 'pause between two refreshes of --watch' },
+  agentCount: { value: 64, unit: 'agents', what: 'the most agents one `mezz run --count` starts' },
+  hookWaitSeconds: {
+    value: 86_400,
+    unit: 's',
+    what: "how long a client's hook waits for the gate: a paused agent waits at its next tool call",
+  },
+  hookInputBytes: {
+    value: 64 * 1024 * 1024,
+    unit: 'bytes',
+    what: 'the largest hook event read from a client',
+  },
+  cellColumns: { value: 60, unit: 'columns', what: 'the widest cell of a table on a terminal' },
+} as const;

@@ -1,0 +1,78 @@
+/**
+ * cli/ owns the `mezz` command: words in, verbs to the kernel, tables and exit codes out.
+ * Invariant: a command loads only its own file, and no file but commands/up.ts may reach the kernel's modules.
+ * It must not know: how the kernel decides, stores or schedules anything.
+ */
+import { Command, CommanderError } from 'commander';
+import { UsageFailure } from './exit.ts';
+import { reportFailure } from './failure.ts';
+import { printHelp, printTopic, version } from './help.ts';
+import { COMMANDS } from './registry.ts';
+import { processSession, type Session } from './session.ts';
+import { suggestCommand } from './suggest.ts';
+
+/** Commands that programs call, not people: they are in no list and load nothing else. */
+async function runHidden(argv: readonly string[], session: Session): Promise<boolean> {
+  if (argv[0] === 'hook') {
+    const { answerHook } = await import('./commands/hook.ts');
+    session.exit = await answerHook(argv[1] ?? '', session.env);
+    return true;
+  }
+  if (argv[0] === '__complete') {
+    const { printCandidates } = await import('./commands/completion.ts');
+    await printCandidates(argv.slice(1), session);
+    return true;
+  }
+  return false;
+}
+
+async function runCommand(argv: readonly string[], session: Session): Promise<void> {
+  const name = argv[0] ?? '';
+  const entry = COMMANDS.find((command) => command.name === name);
+  if (!entry) {
+    const meant = suggestCommand(
+      name,
+      COMMANDS.map((command) => command.name),
+    );
+    throw new UsageFailure(
+      `mezz has no command "${name}"`,
+      meant ? `did you mean: mezz ${[meant, ...argv.slice(1)].join(' ')}` : 'mezz help',
+    );
+  }
+  const program = new Command('mezz')
+    .exitOverride()
+    .showSuggestionAfterError()
+    .enablePositionalOptions()
+    .configureOutput({
+      writeOut: (text) => session.terminal.out.write(text),
+      writeErr: (text) => session.terminal.err.write(text),
+      outputError: (text, write) => write(`mezz: ${text.replace(/^error: /, '')}Next: mezz ${name} --help\n`),
+    });
+  const file = await entry.load();
+  file.define(program, session);
+  await program.parseAsync(['node', 'mezz', ...argv]);
+}
+
+/** Runs one command line; returns the exit code. */
+export async function main(argv: readonly string[], session: Session = processSession()): Promise<number> {
+  // A reader that closed the pipe (`| head`) has what it wanted.
+  const closed = (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  };
+  if (session.terminal.out === process.stdout) process.stdout.once('error', closed);
+  try {
+    const first = argv[0];
+    if (first === undefined || first === '--help' || first === '-h') printHelp(session.terminal);
+    else if (first === '--version' || first === '-V' || first === 'version')
+      await version(session, argv.includes('--json'));
+    else if (first === 'help' && (argv.length === 1 || printTopic(argv[1] ?? '', session.terminal))) {
+      if (argv.length === 1) printHelp(session.terminal);
+    } else if (first === 'help') await runCommand([argv[1] ?? '', '--help'], session);
+    else if (!(await runHidden(argv, session))) await runCommand(argv, session);
+    return session.exit;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    return reportFailure(error, session.terminal, argv.includes('--json'));
+  }
+}

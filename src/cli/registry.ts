@@ -1,0 +1,129 @@
+import type { Command } from 'commander';
+import type { Session } from './session.ts';
+
+/** A file of commands/: it adds its commands, with options and actions, to the program. */
+export interface CommandFile {
+  define(program: Command, session: Session): void;
+}
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<CommandFile>;
+}
+export interface CommandGroup {
+  readonly title: string;
+  readonly commands: readonly CommandEntry[];
+}
+
+const entry = (name: string, summary: string, load: () => Promise<CommandFile>): CommandEntry => ({
+  name,
+  summary,
+  load,
+});
+const kernel = () => import('./commands/kernel.ts');
+const up = () => import('./commands/up.ts');
+const run = () => import('./commands/run.ts');
+const env = () => import('./commands/env.ts');
+const agents = () => import('./commands/agents.ts');
+const signals = () => import('./commands/signals.ts');
+const calls = () => import('./commands/calls.ts');
+const money = () => import('./commands/money.ts');
+const backends = () => import('./commands/backends.ts');
+const approvals = () => import('./commands/approvals.ts');
+const policy = () => import('./commands/policy.ts');
+const config = () => import('./commands/config.ts');
+const store = () => import('./commands/store.ts');
+const worktrees = () => import('./commands/worktrees.ts');
+const completion = () => import('./commands/completion.ts');
+
+/** Every command, in the order `mezz help` shows; a file is loaded only when its command is typed. */
+export const GROUPS: readonly CommandGroup[] = [
+  {
+    title: 'Start here',
+    commands: [
+      entry('start', 'start the kernel and say what to type next', up),
+      entry('run', 'run a program as an agent: mezz run -- claude', run),
+      entry('env', 'print the variables for a program that mezz does not start', env),
+    ],
+  },
+  {
+    title: 'Kernel',
+    commands: [
+      entry('up', 'start the kernel in the background', up),
+      entry('down', 'let running calls end, then stop the kernel', kernel),
+      entry('status', 'is a kernel running, where, and how is it', kernel),
+      entry('doctor', 'prove what is enforced here, and say what is not', config),
+      entry('config', 'show, check and reload mezz.yaml', config),
+    ],
+  },
+  {
+    title: 'Agents',
+    commands: [
+      entry('ps', 'list agents', agents),
+      entry('top', 'watch agents', agents),
+      entry('agent', 'show one agent whole, or list all', agents),
+      entry('kill', 'end an agent', signals),
+      entry('pause', 'stop an agent before its next model or tool call', signals),
+      entry('resume', 'let a paused agent go on', signals),
+      entry('nice', 'change what yields to what: -20 first, 19 last', signals),
+      entry('freeze', 'let nothing of an agent, or of all, pass the gate', signals),
+      entry('thaw', 'end a freeze', signals),
+    ],
+  },
+  {
+    title: 'Calls',
+    commands: [
+      entry('logs', 'list calls', calls),
+      entry('trace', "show one call's path through the kernel, with times", calls),
+      entry('why', 'explain what a call or an agent waits for', calls),
+    ],
+  },
+  {
+    title: 'Money',
+    commands: [
+      entry('bill', 'what was used and what it cost', money),
+      entry('budget', 'give an agent an amount of money', money),
+      entry('limit', 'caps on money, tokens and requests', money),
+    ],
+  },
+  {
+    title: 'Access',
+    commands: [
+      entry('inbox', 'calls that wait for your decision', approvals),
+      entry('approve', 'permit exactly this call', approvals),
+      entry('deny', 'refuse a call that waits', approvals),
+      entry('policy', 'show, check, test, explain and apply access policies', policy),
+      entry('can', 'would an agent be allowed to do this', policy),
+      entry('key', "callers' keys: list, create, revoke", backends),
+      entry('backend', 'where models run', backends),
+      entry('model', 'which models there are, and their prices', backends),
+    ],
+  },
+  {
+    title: 'Work of agents in worktrees',
+    commands: [
+      entry('diff', 'what an agent changed', worktrees),
+      entry('merge', "merge an agent's branch into yours", worktrees),
+      entry('discard', "remove an agent's worktree and branch", worktrees),
+    ],
+  },
+  {
+    title: 'Journal and store',
+    commands: [
+      entry('audit', 'verify that the journal is whole', store),
+      entry('fsck', 'recompute state from the journal and compare', store),
+      entry('du', 'how much is stored', store),
+      entry('backup', 'write a copy of the store', store),
+      entry('restore', 'put a copy in place of the store', store),
+      entry('export', 'write everything in open formats', store),
+      entry('gc', 'delete old bodies', store),
+      entry('forget', 'erase what an agent said and read', store),
+    ],
+  },
+  {
+    title: 'Shell',
+    commands: [entry('completion', 'print completion for bash, zsh or fish', completion)],
+  },
+];
+
+export const COMMANDS: readonly CommandEntry[] = GROUPS.flatMap((group) => group.commands);
