@@ -106,10 +106,8 @@ export const INTENT = table<IntentRow>(
 /** Objects that live at a provider (stored responses, files, batches): only their maker may name them. */
 export type ObjectRow = { id: string; agent: number; backend: string; at: number };
 
-export const OBJECT = table<ObjectRow>(
-  'object',
-  { id: 'text', agent: 'int', backend: 'text', at: 'int' },
-  ['id'],
-);
+export const OBJECT = table<ObjectRow>('object', { id: 'text', agent: 'int', backend: 'text', at: 'int' }, [
+  'id',
+]);
 
 export const AGENTS_TABLES = [AGENT, INTENT, OBJECT];

@@ -20,3 +20,85 @@ export type OrderRow = { agent: number; n: number };
 export const ORDER = table<OrderRow>('journal_order', { agent: 'int', n: 'int' }, ['agent']);
 
 export const JOURNAL_TABLES = [TILE, SALT, ORDER];
+
+/** The state row of a call: a fold over its entries, kept in the same transactions. */
+export type CallRow = {
+  id: string;
+  agent: number;
+  owner: string;
+  kind: string;
+  target: string;
+  state: string;
+  code: string | null;
+  turn: string | null;
+  backend: string | null;
+  account: string | null;
+  toolUseId: string | null;
+  attempt: number;
+  arrivedAt: number;
+  startedAt: number | null;
+  endedAt: number | null;
+  input: number;
+  cacheRead: number;
+  cacheWrite: number;
+  output: number;
+  reasoning: number;
+  cost: number;
+  reservedUsd: number;
+  reservedTokens: number;
+};
+
+export const CALL = table<CallRow>(
+  'call',
+  {
+    id: 'text',
+    agent: 'int',
+    owner: 'text',
+    kind: 'text',
+    target: 'text',
+    state: 'text',
+    code: 'text?',
+    turn: 'text?',
+    backend: 'text?',
+    account: 'text?',
+    toolUseId: 'text?',
+    attempt: 'int',
+    arrivedAt: 'int',
+    startedAt: 'int?',
+    endedAt: 'int?',
+    input: 'int',
+    cacheRead: 'int',
+    cacheWrite: 'int',
+    output: 'int',
+    reasoning: 'int',
+    cost: 'int',
+    reservedUsd: 'int',
+    reservedTokens: 'int',
+  },
+  ['id'],
+  [['agent', 'arrivedAt'], ['arrivedAt'], ['state']],
+);
+
+/** One message of a conversation, named by its exact chain id; `blob` is the plain hash of its bytes. */
+export type MessageRow = { owner: string; id: string; prev: string; canon: string; blob: string; at: number };
+
+export const MESSAGE = table<MessageRow>(
+  'message',
+  { owner: 'text', id: 'text', prev: 'text', canon: 'text', blob: 'text', at: 'int' },
+  ['owner', 'id'],
+);
+
+/** How to put one request's body together again: its chain head and the blobs of everything around the messages. */
+export type RequestRow = {
+  call: string;
+  owner: string;
+  head: string;
+  envelope: string;
+  parts: string;
+};
+
+export const REQUEST = table<RequestRow>(
+  'request',
+  { call: 'text', owner: 'text', head: 'text', envelope: 'text', parts: 'text' },
+  ['call'],
+);

@@ -1,0 +1,66 @@
+import { Worker } from 'node:worker_threads';
+import { StoreError } from '../store.ts';
+import { type FailureData, fromData } from './failure.ts';
+
+interface Answer {
+  readonly ready?: boolean;
+  readonly id?: number;
+  readonly value?: unknown;
+  readonly failure?: FailureData;
+}
+
+/** Questions to one worker and their answers, in order. A worker that dies fails every open question. */
+export class Channel {
+  readonly #worker: Worker;
+  readonly #open = new Map<number, { resolve(value: unknown): void; reject(error: StoreError): void }>();
+  #next = 1;
+  #dead: StoreError | undefined;
+
+  private constructor(worker: Worker) {
+    this.#worker = worker;
+  }
+
+  static start(name: 'writer' | 'reader', data: unknown): Promise<Channel> {
+    // Sources run as .ts; the packed build has .js beside this file.
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+    const worker = new Worker(new URL(`./${name}.${extension}`, import.meta.url), { workerData: data });
+    const channel = new Channel(worker);
+    return new Promise((resolve, reject) => {
+      worker.on('message', (answer: Answer) => {
+        if (answer.ready) resolve(channel);
+        else if (answer.id === undefined) {
+          reject(fromData(answer.failure as FailureData));
+          void worker.terminate();
+        } else channel.#settle(answer.id, answer);
+      });
+      const fail = (why: string) => {
+        channel.#dead ??= new StoreError('failed', why, 'see the log; mezz up starts again');
+        for (const question of channel.#open.values()) question.reject(channel.#dead);
+        channel.#open.clear();
+        reject(channel.#dead);
+      };
+      worker.on('error', (error) => fail(`the ${name} died: ${String(error)}`));
+      worker.on('exit', () => fail(`the ${name} has ended`));
+    });
+  }
+
+  ask(question: Record<string, unknown>): Promise<unknown> {
+    if (this.#dead) return Promise.reject(this.#dead);
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      this.#open.set(id, { resolve, reject });
+      this.#worker.postMessage({ ...question, id });
+    });
+  }
+
+  #settle(id: number, answer: Answer): void {
+    const question = this.#open.get(id);
+    this.#open.delete(id);
+    if (answer.failure) question?.reject(fromData(answer.failure));
+    else question?.resolve(answer.value);
+  }
+
+  async end(): Promise<void> {
+    await this.#worker.terminate();
+  }
+}
