@@ -1,0 +1,59 @@
+/** Refusals in the dialects' own words. Status, retry and type all follow from the one table in base/errors.ts. */
+import { ERRORS, type Refusal } from '../base/errors.ts';
+import type { WireError } from './dialect.ts';
+
+const ANTHROPIC_TYPES: Record<number, string> = {
+  400: 'invalid_request_error',
+  401: 'authentication_error',
+  402: 'billing_error',
+  403: 'permission_error',
+  404: 'not_found_error',
+  405: 'invalid_request_error',
+  408: 'timeout_error',
+  409: 'invalid_request_error',
+  413: 'request_too_large',
+  415: 'invalid_request_error',
+  421: 'invalid_request_error',
+  426: 'invalid_request_error',
+  429: 'rate_limit_error',
+  504: 'timeout_error',
+};
+const OPENAI_TYPES: Record<number, string> = {
+  401: 'authentication_error',
+  402: 'insufficient_quota',
+  403: 'permission_error',
+  404: 'not_found_error',
+  429: 'rate_limit_error',
+};
+
+/** What happened, which rule decided, what to type next: one line that a model and a person can read. */
+export function errorText(refusal: Refusal): string {
+  const rule = refusal.rule ? ` [${refusal.rule}]` : '';
+  const remedy = refusal.remedy ? ` Next: ${refusal.remedy}` : '';
+  return `mezz: ${refusal.message}${rule}${remedy}`;
+}
+
+export const anthropicError = (refusal: Refusal) => ({
+  type: 'error',
+  error: { type: ANTHROPIC_TYPES[ERRORS[refusal.code].status] ?? 'api_error', message: errorText(refusal) },
+});
+
+export const openaiError = (refusal: Refusal) => ({
+  error: {
+    message: errorText(refusal),
+    type:
+      OPENAI_TYPES[ERRORS[refusal.code].status] ??
+      (ERRORS[refusal.code].status < 500 ? 'invalid_request_error' : 'server_error'),
+    param: null,
+    code: refusal.code,
+  },
+});
+
+/** A whole answer: `x-should-retry` tells both vendors' SDKs what the table says. */
+export function wireError(refusal: Refusal, body: object): WireError {
+  const spec = ERRORS[refusal.code];
+  const headers = ['content-type', 'application/json', 'x-should-retry', String(spec.retry)];
+  if (refusal.retryAfterMs !== undefined)
+    headers.push('retry-after', String(Math.ceil(refusal.retryAfterMs / 1000)));
+  return { status: spec.status, headers, body: Buffer.from(JSON.stringify(body)) };
+}

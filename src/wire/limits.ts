@@ -1,0 +1,15 @@
+export const LIMITS = {
+  depth: { value: 128, unit: 'levels', what: 'nesting of a request body' },
+  messages: { value: 100_000, unit: 'elements', what: 'elements of messages or input' },
+  eventBytes: {
+    value: 8_388_608,
+    unit: 'bytes',
+    what: 'one event of a stream that is held until it is whole',
+  },
+  intentBytes: {
+    value: 1_048_576,
+    unit: 'bytes',
+    what: 'arguments of one tool call remembered from a stream',
+  },
+  bodyBytes: { value: 67_108_864, unit: 'bytes', what: 'a request body after decompression' },
+} as const;

@@ -1,0 +1,130 @@
+/** OpenAI Responses, as the API, Codex and chatgpt.com's backend speak it. */
+import { refusal, type Refusal } from '../../base/errors.ts';
+import { canonicalJson, isRecord, type Json, type JsonRecord, parseJson } from '../../base/json.ts';
+import type { RequestFacts, ResponseFacts, ToolResultFact } from '../../base/model.ts';
+import type { Dialect, ReadProblem } from '../dialect.ts';
+import { openaiError, wireError } from '../errors.ts';
+import {
+  collectIds,
+  countMember,
+  member,
+  mentions,
+  recordAt,
+  type Scanned,
+  sinceLastAnswer,
+  text,
+  textMember,
+} from '../read.ts';
+import { scanBody } from '../scan.ts';
+import { encodeEvent } from '../sse.ts';
+import { RuledStream } from '../stream.ts';
+import { factsOf } from './facts.ts';
+import { hostedTools } from './hosted.ts';
+import { ResponsesRules } from './rules.ts';
+
+const OBJECT_MEMBERS = new Set(['file_id']);
+
+function readRequest(body: Uint8Array): RequestFacts | ReadProblem {
+  const scan = scanBody(body, ['input']);
+  if ('problem' in scan) return scan;
+  const scanned: Scanned = { ...scan, body };
+  // A stored prompt may carry the model; then the member is absent.
+  const model = textMember(scanned, 'model') ?? '';
+  if (model === '' && !scan.members.has('prompt')) {
+    return { problem: refusal('bad_request', 'The member "model" is missing or not a string.') };
+  }
+  const recent = sinceLastAnswer(scanned, isAnswer);
+  const results = recent
+    .filter(isResult)
+    .map((item): ToolResultFact => ({ id: text(item, 'call_id'), isError: false }));
+  const maxOutput = countMember(scanned, 'max_output_tokens');
+  const system = scan.members.get('instructions');
+  const tools = scan.members.get('tools');
+  const input = scan.members.get('input');
+  const hint = textMember(scanned, 'prompt_cache_key');
+  return {
+    dialect: 'openai-responses',
+    model,
+    stream: member(scanned, 'stream') === true,
+    ...(maxOutput !== undefined ? { maxOutput } : {}),
+    choices: 1,
+    messages: scan.elements.length === 0 && input ? [input] : scan.elements,
+    ...(system ? { system } : {}),
+    ...(tools ? { tools } : {}),
+    hostedTools: [...hostedTools(member(scanned, 'tools')), ...addedTools(scanned)],
+    toolResults: results,
+    objects: upstreamObjects(scanned),
+    lastIsUser:
+      results.length === 0 && (scan.elements.length === 0 || recent.some((item) => item.role === 'user')),
+    ...(hint !== undefined ? { conversationHint: hint } : {}),
+  };
+}
+
+const isResult = (item: JsonRecord): boolean => text(item, 'type').endsWith('_output');
+const isAnswer = (item: JsonRecord): boolean =>
+  item.role === 'assistant' || /(_call|^reasoning|^compaction)$/.test(text(item, 'type'));
+
+/** Codex puts its tools into an `additional_tools` input item. */
+function addedTools(scan: Scanned) {
+  if (!mentions(scan.body, 'additional_tools')) return [];
+  return scan.elements.flatMap((range) => {
+    const item = recordAt(scan, range);
+    return item?.type === 'additional_tools' ? hostedTools(item.tools) : [];
+  });
+}
+
+function upstreamObjects(scan: Scanned): string[] {
+  const ids = new Set<string>();
+  const previous = textMember(scan, 'previous_response_id');
+  if (previous !== undefined) ids.add(previous);
+  const conversation = member(scan, 'conversation');
+  if (typeof conversation === 'string') ids.add(conversation);
+  else if (isRecord(conversation) && typeof conversation.id === 'string') ids.add(conversation.id);
+  if (mentions(scan.body, 'file_id')) collectIds(member(scan, 'input'), OBJECT_MEMBERS, ids);
+  return [...ids];
+}
+
+function readResponse(body: Uint8Array): ResponseFacts | undefined {
+  const answer = parseJson(Buffer.from(body).toString('utf8'));
+  if (!isRecord(answer)) return undefined;
+  if (answer.object === 'response') return factsOf(answer);
+  return { intents: [], objects: typeof answer.id === 'string' ? [answer.id] : [] };
+}
+
+/** Role and content, with plain text in one spelling; ids and statuses that clients drop or renew do not count. */
+function canonicalMessage(bytes: Uint8Array): string {
+  const item = parseJson(Buffer.from(bytes).toString('utf8'));
+  if (typeof item === 'string')
+    return canonicalJson({ role: 'user', content: [{ type: 'text', text: item }] });
+  if (!isRecord(item)) return '';
+  if (typeof item.role === 'string')
+    return canonicalJson({ role: item.role, content: canonicalContent(item.content ?? null) });
+  const { id: _id, status: _status, internal_chat_message_metadata_passthrough: _extra, ...rest } = item;
+  return canonicalJson(rest);
+}
+
+function canonicalContent(content: Json): Json {
+  if (typeof content === 'string') return [{ type: 'text', text: content }];
+  if (!Array.isArray(content)) return content;
+  return content.map((part) => {
+    if (!isRecord(part) || typeof part.text !== 'string') return part;
+    return { type: 'text', text: part.text };
+  });
+}
+
+export const openaiResponses: Dialect = {
+  name: 'openai-responses',
+  readRequest,
+  readResponse,
+  newStream: () => new RuledStream(new ResponsesRules()),
+  canonicalMessage,
+  encodeError: (why: Refusal) => wireError(why, openaiError(why)),
+  encodeErrorEvent: (why: Refusal) => {
+    const { error } = openaiError(why);
+    return encodeEvent(
+      'error',
+      JSON.stringify({ type: 'error', code: error.code, message: error.message, param: null, error }),
+    );
+  },
+  encodeHeartbeat: () => Buffer.from(': mezz\n\n'),
+};

@@ -1,0 +1,194 @@
+/**
+ * One pass over a JSON object in bytes: the ranges of its top-level members and of the elements of one array member,
+ * without building values. JSON's grammar (RFC 8259) is checked for structure; strings and numbers are skipped, and
+ * the parts mezz reads are parsed later, strictly, from their ranges.
+ */
+import { isUtf8 } from 'node:buffer';
+import { type Refusal, refusal } from '../base/errors.ts';
+import type { Range } from '../base/model.ts';
+import { LIMITS } from './limits.ts';
+
+export interface BodyScan {
+  readonly members: ReadonlyMap<string, Range>;
+  /** Elements of the first of the named array members, in order. */
+  readonly elements: readonly Range[];
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+
+class Syntax extends Error {}
+
+/** Scans a body whose top level must be an object; `arrays` names the members whose elements are wanted. */
+export function scanBody(
+  body: Uint8Array,
+  arrays: readonly string[],
+): BodyScan | { readonly problem: Refusal } {
+  if (!isUtf8(body)) return problem('The body is not valid UTF-8.');
+  try {
+    return new Scanner(body, arrays).object();
+  } catch (error) {
+    if (error instanceof Syntax) return problem(error.message);
+    throw error;
+  }
+}
+
+const problem = (message: string) => ({ problem: refusal('bad_request', message) });
+
+class Scanner {
+  readonly #bytes: Uint8Array;
+  readonly #arrays: readonly string[];
+  #at = 0;
+
+  constructor(bytes: Uint8Array, arrays: readonly string[]) {
+    this.#bytes = bytes;
+    this.#arrays = arrays;
+  }
+
+  object(): BodyScan {
+    const members = new Map<string, Range>();
+    let elements: Range[] = [];
+    this.#space();
+    this.#expect(OPEN_BRACE, 'a JSON object');
+    this.#space();
+    if (this.#bytes[this.#at] === CLOSE_BRACE) this.#at++;
+    else {
+      for (;;) {
+        this.#space();
+        const name = this.#name();
+        if (members.has(name)) throw new Syntax(`The member "${name}" appears twice.`);
+        this.#space();
+        this.#expect(COLON, '":"');
+        this.#space();
+        const start = this.#at;
+        if (this.#arrays.includes(name) && this.#bytes[start] === OPEN_BRACKET) elements = this.#elements();
+        else this.#value();
+        members.set(name, { start, end: this.#at });
+        this.#space();
+        if (this.#bytes[this.#at] === CLOSE_BRACE) break;
+        this.#expect(COMMA, '"," or "}"');
+      }
+      this.#at++;
+    }
+    this.#space();
+    if (this.#at !== this.#bytes.length)
+      throw new Syntax(`Unexpected bytes after the JSON object at offset ${this.#at}.`);
+    return { members, elements };
+  }
+
+  #elements(): Range[] {
+    const found: Range[] = [];
+    this.#at++;
+    this.#space();
+    if (this.#bytes[this.#at] === CLOSE_BRACKET) {
+      this.#at++;
+      return found;
+    }
+    for (;;) {
+      this.#space();
+      const start = this.#at;
+      this.#value();
+      found.push({ start, end: this.#at });
+      if (found.length > LIMITS.messages.value) throw new Syntax('The request has too many messages.');
+      this.#space();
+      if (this.#bytes[this.#at] === CLOSE_BRACKET) break;
+      this.#expect(COMMA, '"," or "]"');
+    }
+    this.#at++;
+    return found;
+  }
+
+  /** Skips one value of any kind, checking that brackets match and depth stays bounded. */
+  #value(): void {
+    const stack: number[] = [];
+    const bytes = this.#bytes;
+    do {
+      this.#space();
+      const byte = bytes[this.#at];
+      if (byte === undefined) throw new Syntax('The JSON ends too early.');
+      if (byte === QUOTE) this.#string();
+      else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+        stack.push(byte);
+        if (stack.length >= LIMITS.depth.value)
+          throw new Syntax(`The JSON is nested deeper than ${LIMITS.depth.value} levels.`);
+        this.#at++;
+      } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+        const open = stack.pop();
+        if (open === undefined || (byte === CLOSE_BRACE) !== (open === OPEN_BRACE)) {
+          throw new Syntax(`Unexpected "${String.fromCharCode(byte)}" at offset ${this.#at}.`);
+        }
+        this.#at++;
+      } else if ((byte === COMMA || byte === COLON) && stack.length > 0) this.#at++;
+      else this.#scalar();
+    } while (stack.length > 0);
+  }
+
+  #string(): void {
+    // indexOf runs at memory speed; most strings hold few escapes.
+    let at = this.#at + 1;
+    for (;;) {
+      at = this.#bytes.indexOf(QUOTE, at);
+      if (at === -1) throw new Syntax(`The string at offset ${this.#at} does not end.`);
+      let back = at - 1;
+      while (this.#bytes[back] === BACKSLASH) back--;
+      at++;
+      if ((at - back) % 2 === 0) break;
+    }
+    this.#at = at;
+  }
+
+  /** A number, true, false or null. */
+  #scalar(): void {
+    const start = this.#at;
+    let byte = this.#bytes[this.#at];
+    while (
+      byte !== undefined &&
+      ((byte >= 0x30 && byte <= 0x39) ||
+        (byte >= 0x61 && byte <= 0x7a) ||
+        byte === 0x2b ||
+        byte === 0x2d ||
+        byte === 0x2e ||
+        byte === 0x45)
+    ) {
+      byte = this.#bytes[++this.#at];
+    }
+    const text = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + start, this.#at - start).toString(
+      'latin1',
+    );
+    if (text === 'true' || text === 'false' || text === 'null') return;
+    if (!/^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(text))
+      throw new Syntax(`Unexpected bytes at offset ${start}.`);
+  }
+
+  #name(): string {
+    if (this.#bytes[this.#at] !== QUOTE) throw new Syntax(`Expected a member name at offset ${this.#at}.`);
+    const start = this.#at;
+    this.#string();
+    try {
+      return JSON.parse(textOf(this.#bytes, { start, end: this.#at })) as string;
+    } catch {
+      throw new Syntax(`The member name at offset ${start} is not a JSON string.`);
+    }
+  }
+
+  #space(): void {
+    let byte = this.#bytes[this.#at];
+    while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) byte = this.#bytes[++this.#at];
+  }
+
+  #expect(byte: number, what: string): void {
+    if (this.#bytes[this.#at] !== byte) throw new Syntax(`Expected ${what} at offset ${this.#at}.`);
+    this.#at++;
+  }
+}
+
+/** The text of a range. */
+export function textOf(bytes: Uint8Array, range: Range): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + range.start, range.end - range.start).toString('utf8');
+}

@@ -1,0 +1,69 @@
+/** The part of a stream machine that all dialects share: what may leave, what is withheld, and how a stream ended. */
+import type { ResponseFacts } from '../base/model.ts';
+import type { StreamEnd, StreamMachine } from './dialect.ts';
+import { LIMITS } from './limits.ts';
+import { type SseEvent, SseSplitter } from './sse.ts';
+
+/** What one event means: it passes, it is the terminal event, it is the upstream's own error, or it breaks a rule. */
+export type Verdict = 'pass' | 'terminal' | 'error' | { readonly violation: string };
+
+/** A dialect's invariants over the events of one answer. */
+export interface StreamRules {
+  event(event: SseEvent): Verdict;
+  facts(): ResponseFacts;
+}
+
+export class RuledStream implements StreamMachine {
+  readonly #splitter = new SseSplitter();
+  readonly #rules: StreamRules;
+  readonly #tail: Uint8Array[] = [];
+  #state: 'open' | 'terminal' | 'error' = 'open';
+  #violation: string | undefined;
+
+  constructor(rules: StreamRules) {
+    this.#rules = rules;
+  }
+
+  push(chunk: Uint8Array): Uint8Array {
+    if (this.#violation !== undefined) return EMPTY;
+    const passed: Uint8Array[] = [];
+    for (const event of this.#splitter.push(chunk)) this.#take(event, passed);
+    if (this.#splitter.rest.length > LIMITS.eventBytes.value) {
+      this.#violation ??= `an event is larger than ${LIMITS.eventBytes.value} bytes`;
+    }
+    return passed.length === 1 ? (passed[0] as Uint8Array) : Buffer.concat(passed);
+  }
+
+  #take(event: SseEvent, passed: Uint8Array[]): void {
+    if (this.#violation !== undefined) return;
+    const verdict = event.data === '' ? 'pass' : this.#rules.event(event);
+    if (typeof verdict === 'object') {
+      this.#violation = verdict.violation;
+      return;
+    }
+    if (this.#state === 'open' && verdict !== 'pass') this.#state = verdict;
+    if (this.#state === 'open') passed.push(event.bytes);
+    else this.#tail.push(event.bytes);
+  }
+
+  finish(): StreamEnd {
+    // Some servers close right after the last data line, without its blank line.
+    if (this.#splitter.rest.length > 0 && this.#violation === undefined) {
+      const rest = this.#splitter.rest;
+      const [event] = this.#splitter.push(Buffer.from('\n\n'));
+      if (event) this.#take({ ...event, bytes: rest }, this.#tail);
+    }
+    const facts = this.facts();
+    if (this.#violation !== undefined) return { kind: 'malformed', why: this.#violation, facts };
+    if (this.#state === 'open')
+      return { kind: 'cut', why: 'the stream ended without its terminal event', facts };
+    const kind = this.#state === 'terminal' ? 'complete' : 'error';
+    return { kind, tail: Buffer.concat(this.#tail), facts };
+  }
+
+  facts(): ResponseFacts {
+    return this.#rules.facts();
+  }
+}
+
+const EMPTY = new Uint8Array(0);
