@@ -1,0 +1,255 @@
+/** From settings that fit the schema to a Config: defaults filled in, units read, names checked against each other. */
+import { join, resolve } from 'node:path';
+import { assert } from '../base/assert.ts';
+import type { AccountId, BackendId, OwnerId } from '../base/ids.ts';
+import type { BackendConfig, Config, KeySource, LimitConfig, ModelConfig, Price } from './config.ts';
+import { DEFAULTS } from './defaults.ts';
+import type { RawBackend, RawConfig, RawLimit, RawModel } from './raw.ts';
+import { parseDuration, parseMoney, parseSize } from './units.ts';
+
+/** A mistake by its setting's path; read.ts finds the line. `atName`: it is the name that is wrong. */
+export interface Issue {
+  readonly at: readonly (string | number)[];
+  readonly atName?: boolean;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+export interface Built {
+  readonly config: Config;
+  readonly issues: readonly Issue[];
+}
+
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+export function buildConfig(raw: RawConfig, directory: string, home: string): Built {
+  const issues: Issue[] = [];
+  const path = (text: string) =>
+    text.startsWith('~/') ? join(home, text.slice(2)) : resolve(directory, text);
+  const backends = buildBackends(raw, path, issues);
+  const accounts = buildAccounts(raw, issues);
+  const scheduling = { ...DEFAULTS.scheduling, ...raw.scheduling };
+  const journal = { ...DEFAULTS.journal, ...raw.journal };
+  const ask = { ...DEFAULTS.ask, ...raw.ask };
+  const loop = { ...DEFAULTS.loop, ...raw.loop };
+  const config: Config = {
+    port: raw.port ?? DEFAULTS.port,
+    backends,
+    models: buildModels(raw, new Set(backends.map(({ spec }) => spec.id)), issues),
+    accounts,
+    limits: buildLimits(
+      raw,
+      new Set([...accounts.map(({ id }) => id), ...backends.map(({ spec }) => spec.account)]),
+      issues,
+    ),
+    access: {
+      profile: raw.access?.profile ?? DEFAULTS.access.profile,
+      files: (raw.access?.files ?? []).map(path),
+    },
+    scheduling: {
+      policy: scheduling.policy,
+      maxWaitMs: duration(scheduling.maxWait),
+      queue: scheduling.queue,
+    },
+    journal: {
+      bodies: journal.bodies,
+      keepMs: duration(`${journal.keepDays}d`),
+      keepBytes: known(parseSize(journal.keepBytes)),
+    },
+    ask: { holdMs: duration(ask.hold), expiresMs: duration(ask.expires) },
+    loop: {
+      repeats: loop.repeats,
+      windowMs: duration(loop.window),
+      nanoUsdPerHour: nanoUsd(loop.usdPerHour),
+    },
+    hostedTools: raw.hostedTools ?? [],
+  };
+  return { config, issues };
+}
+
+/** The schema's pattern let it through: not a number here is a bug. */
+function known(value: number | undefined): number {
+  assert(value !== undefined, 'the schema admits only what units.ts reads');
+  return value;
+}
+const duration = (text: string) => known(parseDuration(text));
+const nanoUsd = (usd: number) => Math.round(usd * 1e9);
+
+/** The shipped entries under the user's; null removes one. */
+function layered<V>(
+  shipped: Readonly<Record<string, V>>,
+  given: Readonly<Record<string, V | null>> | undefined,
+) {
+  const merged = new Map<string, V>(Object.entries(shipped));
+  for (const [id, value] of Object.entries(given ?? {})) {
+    if (value === null) merged.delete(id);
+    else merged.set(id, { ...merged.get(id), ...value });
+  }
+  return merged;
+}
+
+function buildBackends(raw: RawConfig, path: (text: string) => string, issues: Issue[]): BackendConfig[] {
+  const given = raw.backends ?? {};
+  return [...layered<RawBackend>(DEFAULTS.backends, given)].map(([id, backend]) => {
+    const at = ['backends', id];
+    const credential = backend.credential ?? DEFAULTS.credential;
+    issues.push(...checkUrl(at, backend), ...checkKey(at, backend, given[id]?.key));
+    if (!backend.dialects?.length)
+      issues.push({ at, message: 'dialects is missing', remedy: 'Add dialects: [openai-chat]' });
+    const spec = {
+      id: id as BackendId,
+      url: (backend.url ?? '').replace(/\/+$/, ''),
+      dialects: backend.dialects ?? [],
+      credential,
+      provider: backend.provider ?? id,
+      account: (backend.account ?? id) as AccountId,
+      slots: backend.slots ?? DEFAULTS.slots,
+      idleTimeoutMs: duration(backend.idleTimeout ?? DEFAULTS.idleTimeout),
+    };
+    const key = credential === 'client' || credential === 'local' ? undefined : backend.key;
+    return key ? { spec, key: placed(key, path) } : { spec };
+  });
+}
+
+const placed = (key: KeySource, path: (text: string) => string): KeySource =>
+  'file' in key ? { file: path(key.file) } : key;
+
+function checkUrl(at: string[], { url, credential }: RawBackend): Issue[] {
+  if (url === undefined)
+    return [{ at, message: 'url is missing', remedy: 'Add url: http://127.0.0.1:8000/v1' }];
+  const parsed = URL.parse(url);
+  const here = [...at, 'url'];
+  if (!parsed) return [{ at: here, message: 'must be a URL', remedy: 'Write url: http://127.0.0.1:8000/v1' }];
+  if (parsed.username !== '' || parsed.password !== '')
+    return [
+      {
+        at: here,
+        message: 'a login is part of this URL',
+        remedy: 'Take it out and write key: { env: NAME }',
+      },
+    ];
+  if (parsed.protocol === 'http:' && credential !== 'local' && !LOOPBACK.has(parsed.hostname))
+    return [
+      {
+        at: here,
+        message: 'a login would travel unencrypted to another machine',
+        remedy: 'Write https://, or credential: local if none is needed',
+      },
+    ];
+  return [];
+}
+
+function checkKey(at: string[], { credential, key }: RawBackend, given: KeySource | undefined): Issue[] {
+  if (credential === 'kernel' && !key)
+    return [{ at, message: 'key is missing', remedy: 'Add key: { env: NAME } or key: { file: PATH }' }];
+  if (given && (credential === 'client' || credential === 'local'))
+    return [
+      {
+        at: [...at, 'key'],
+        message: `credential: ${credential} uses no key`,
+        remedy: 'Remove it, or write credential: kernel',
+      },
+    ];
+  return [];
+}
+
+function buildModels(raw: RawConfig, backends: ReadonlySet<string>, issues: Issue[]): ModelConfig[] {
+  const shipped = Object.entries(DEFAULTS.models).map(
+    ([name, model]) =>
+      [name, { ...model, backends: model.backends.filter((id) => backends.has(id)) }] as const,
+  );
+  const served = Object.fromEntries(shipped.filter(([, model]) => model.backends.length > 0));
+  return [...layered<RawModel>(served, raw.models)].map(([pattern, model]) => {
+    for (const [index, id] of model.backends.entries())
+      if (!backends.has(id)) issues.push(noBackend(['models', pattern, 'backends', index], id, backends));
+    return {
+      pattern,
+      backends: model.backends as readonly BackendId[],
+      ...(model.alias === undefined ? {} : { alias: model.alias }),
+      ...(model.price === undefined ? {} : { price: toPrice(model.price) }),
+    };
+  });
+}
+
+const noBackend = (at: Issue['at'], id: string, backends: ReadonlySet<string>): Issue => ({
+  at,
+  message: `there is no backend ${id}`,
+  remedy: `Add it under backends, or use one of ${[...backends].join(', ')}`,
+});
+
+function toPrice(price: NonNullable<RawModel['price']>): Price {
+  if (price === 'free') return 'free';
+  return {
+    input: nanoUsd(price.input),
+    output: nanoUsd(price.output),
+    cacheRead: nanoUsd(price.cacheRead ?? price.input),
+    cacheWrite: nanoUsd(price.cacheWrite ?? price.input),
+  };
+}
+
+function buildAccounts(raw: RawConfig, issues: Issue[]): Config['accounts'] {
+  const given = raw.accounts ?? {};
+  for (const [id, { parent }] of Object.entries(given)) {
+    if (parent === undefined) continue;
+    const at = ['accounts', id, 'parent'];
+    if (!Object.hasOwn(given, parent)) {
+      issues.push({
+        at,
+        message: `there is no account ${parent}`,
+        remedy: `Add it: accounts: { ${parent}: {} }`,
+      });
+    } else if (isOwnAncestor(given, id)) {
+      issues.push({
+        at,
+        message: `${id} would be its own ancestor`,
+        remedy: 'Remove one of the parents in the circle',
+      });
+    }
+  }
+  return Object.entries(given).map(([id, { parent, owner }]) => ({
+    id: id as AccountId,
+    ...(parent === undefined ? {} : { parent: parent as AccountId }),
+    ...(owner === undefined ? {} : { owner: owner as OwnerId }),
+  }));
+}
+
+function isOwnAncestor(accounts: NonNullable<RawConfig['accounts']>, id: string): boolean {
+  const seen = new Set<string>();
+  for (let at = accounts[id]?.parent; at !== undefined && !seen.has(at); at = accounts[at]?.parent) {
+    if (at === id) return true;
+    seen.add(at);
+  }
+  return false;
+}
+
+function buildLimits(raw: RawConfig, accounts: ReadonlySet<string>, issues: Issue[]): LimitConfig[] {
+  const seen = new Set<string>();
+  return (raw.limits ?? []).map((limit, index) => {
+    const at = ['limits', index];
+    const id = `${limit.scope} ${limit.dimension} ${limit.period}`;
+    if (seen.has(id)) issues.push({ at, message: `a second limit for ${id}`, remedy: 'Keep one of them' });
+    seen.add(id);
+    const account = /^account:(.*)$/.exec(limit.scope)?.[1];
+    // A client's own login is an account too; its digest is known only when it calls.
+    if (account !== undefined && !accounts.has(account) && !account.startsWith('client'))
+      issues.push({
+        at: [...at, 'scope'],
+        message: `there is no account ${account}`,
+        remedy: `Add it under accounts, or use one of ${[...accounts].join(', ')}`,
+      });
+    return { ...limit, cap: toCap(limit, [...at, 'cap'], issues), strict: limit.strict ?? false };
+  });
+}
+
+function toCap(limit: RawLimit, at: Issue['at'], issues: Issue[]): number {
+  const isMoney = typeof limit.cap === 'string';
+  if (isMoney !== (limit.dimension === 'usd')) {
+    const remedy = limit.dimension === 'usd' ? 'Write cap: 5usd' : 'Write cap: 1000000';
+    issues.push({ at, message: `does not count ${limit.dimension}`, remedy });
+    return 0;
+  }
+  const cap = typeof limit.cap === 'string' ? parseMoney(limit.cap) : limit.cap;
+  if (cap === undefined)
+    issues.push({ at, message: 'is more than mezz can count', remedy: 'Write at most 9000000usd' });
+  return cap ?? 0;
+}

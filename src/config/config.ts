@@ -1,0 +1,89 @@
+/**
+ * config/ owns `mezz.yaml`: its schema, what each setting means, and its mistakes told with line and column.
+ * Invariant: a Config is whole and checked, or there is none; it names where keys are and never holds one. It must
+ * not know what runs: it hands out plain values, and boot.ts gives them to their owners.
+ */
+import type { AccountId, OwnerId } from '../base/ids.ts';
+import type { BackendSpec } from '../base/ports.ts';
+import type { NanoUsd } from '../base/usage.ts';
+import type { ModelRoute } from '../gate/catalog.ts';
+
+/** Where the kernel finds a backend's key. The key itself is never written in mezz.yaml. */
+export type KeySource = { readonly env: string } | { readonly file: string };
+
+export interface BackendConfig {
+  readonly spec: BackendSpec;
+  readonly key?: KeySource;
+}
+
+/** Nano-dollars per million tokens. `free` costs nothing and is still counted. */
+export type Price =
+  | 'free'
+  | {
+      readonly input: NanoUsd;
+      readonly output: NanoUsd;
+      readonly cacheRead: NanoUsd;
+      readonly cacheWrite: NanoUsd;
+    };
+
+/** A row of the model table; without `price` the shipped price list decides, and a model it does not know is refused. */
+export interface ModelConfig extends ModelRoute {
+  readonly price?: Price;
+}
+
+export interface AccountConfig {
+  readonly id: AccountId;
+  readonly parent?: AccountId;
+  readonly owner?: OwnerId;
+}
+
+export interface LimitConfig {
+  /** `account:<id>`, `agent:<name>` or `owner:<id>`. */
+  readonly scope: string;
+  readonly dimension: 'usd' | 'tokens' | 'requests' | 'output';
+  readonly period: 'total' | 'day' | 'month';
+  /** Nano-dollars for `usd`, else a count. */
+  readonly cap: number;
+  /** Refuse what cannot prove that it fits, instead of estimating. */
+  readonly strict: boolean;
+}
+
+export interface Config {
+  /** The agents' port on 127.0.0.1; 0 takes a free one. */
+  readonly port: number;
+  readonly backends: readonly BackendConfig[];
+  readonly models: readonly ModelConfig[];
+  readonly accounts: readonly AccountConfig[];
+  readonly limits: readonly LimitConfig[];
+  /** `files` are absolute paths of access policies that are loaded beside the profile. */
+  readonly access: { readonly profile: 'default' | 'observe'; readonly files: readonly string[] };
+  readonly scheduling: { readonly policy: string; readonly maxWaitMs: number; readonly queue: number };
+  readonly journal: {
+    readonly bodies: 'keep' | 'digest' | 'off';
+    readonly keepMs: number;
+    readonly keepBytes: number;
+  };
+  /** How long a call is held open for a person's answer, and when an unanswered question counts as denied. */
+  readonly ask: { readonly holdMs: number; readonly expiresMs: number };
+  /** More repeats of one call within the window, or faster spending, becomes a question. */
+  readonly loop: { readonly repeats: number; readonly windowMs: number; readonly nanoUsdPerHour: NanoUsd };
+  /** Provider-hosted tools that act (`code_interpreter`, `mcp`) and are permitted all the same, by type. */
+  readonly hostedTools: readonly string[];
+}
+
+/** A mistake in mezz.yaml: where it is, what it is, what to type instead. Never holds the value of a secret. */
+export interface ConfigProblem {
+  readonly file: string;
+  /** From 1; 0 when the problem is the file itself. */
+  readonly line: number;
+  readonly column: number;
+  /** The setting: `backends.anthropic.slots`. */
+  readonly at: string;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+export function formatProblem(problem: ConfigProblem): string {
+  const where = problem.line > 0 ? `${problem.file}:${problem.line}:${problem.column}` : problem.file;
+  return `${where}: ${problem.at ? `${problem.at}: ` : ''}${problem.message}. ${problem.remedy}`;
+}

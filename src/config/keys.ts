@@ -1,0 +1,47 @@
+/** The kernel's own keys, read from where mezz.yaml says they are. They live in memory and go to drivers alone. */
+import { readFileSync, statSync } from 'node:fs';
+import type { BackendId } from '../base/ids.ts';
+import type { Config, KeySource } from './config.ts';
+import { LIMITS } from './limits.ts';
+import type { Environment } from './load.ts';
+
+export interface Keys {
+  readonly keys: ReadonlyMap<BackendId, string>;
+  /** Why a backend has no key, for people; a variable that is not set is no problem, the backend is just not ready. */
+  readonly problems: readonly {
+    readonly backend: BackendId;
+    readonly message: string;
+    readonly remedy: string;
+  }[];
+}
+
+export function readKeys(config: Config, env: Environment): Keys {
+  const keys = new Map<BackendId, string>();
+  const problems: Keys['problems'][number][] = [];
+  for (const { spec, key } of config.backends) {
+    if (!key) continue;
+    const read = 'env' in key ? (env[key.env]?.trim() ?? '') : readKeyFile(key);
+    if (typeof read !== 'string') problems.push({ backend: spec.id, ...read });
+    else if (read !== '') keys.set(spec.id, read);
+  }
+  return { keys, problems };
+}
+
+function readKeyFile({
+  file,
+}: Extract<KeySource, { file: string }>): string | { message: string; remedy: string } {
+  try {
+    const { mode, size } = statSync(file);
+    if ((mode & 0o077) !== 0)
+      return { message: `${file} can be read by others`, remedy: `Type: chmod 600 ${file}` };
+    if (size > LIMITS.keyBytes.value)
+      return { message: `${file} is too large for a key`, remedy: 'Name a file that holds only the key' };
+    const key = readFileSync(file, 'utf8').trim();
+    if (!/^[\x21-\x7e]+$/.test(key))
+      return { message: `${file} holds no key on a line of its own`, remedy: 'Write only the key into it' };
+    return key;
+  } catch (error) {
+    const { code = 'failed' } = error as NodeJS.ErrnoException;
+    return { message: `${file} cannot be read (${code})`, remedy: 'Write the key into it, then chmod 600' };
+  }
+}

@@ -1,0 +1,47 @@
+/** mezz.yaml after the schema accepted it: the types its settings then have. */
+import type { DialectName } from '../base/model.ts';
+import type { CredentialChoice } from '../base/ports.ts';
+import type { Config, KeySource, LimitConfig } from './config.ts';
+
+export interface RawBackend {
+  readonly url?: string;
+  readonly dialects?: readonly DialectName[];
+  readonly credential?: CredentialChoice;
+  readonly provider?: string;
+  readonly key?: KeySource;
+  readonly account?: string;
+  readonly slots?: number;
+  readonly idleTimeout?: string;
+}
+export interface RawPrice {
+  readonly input: number;
+  readonly output: number;
+  readonly cacheRead?: number;
+  readonly cacheWrite?: number;
+}
+export interface RawModel {
+  readonly backends: readonly string[];
+  readonly alias?: string;
+  readonly price?: 'free' | RawPrice;
+}
+export interface RawLimit extends Pick<LimitConfig, 'scope' | 'dimension' | 'period'> {
+  readonly cap: string | number;
+  readonly strict?: boolean;
+}
+export interface RawConfig {
+  readonly port?: number;
+  readonly backends?: Readonly<Record<string, RawBackend | null>>;
+  readonly models?: Readonly<Record<string, RawModel | null>>;
+  readonly accounts?: Readonly<Record<string, { readonly parent?: string; readonly owner?: string }>>;
+  readonly limits?: readonly RawLimit[];
+  readonly access?: { readonly profile?: Config['access']['profile']; readonly files?: readonly string[] };
+  readonly scheduling?: { readonly policy?: string; readonly maxWait?: string; readonly queue?: number };
+  readonly journal?: {
+    readonly bodies?: Config['journal']['bodies'];
+    readonly keepDays?: number;
+    readonly keepBytes?: string;
+  };
+  readonly ask?: { readonly hold?: string; readonly expires?: string };
+  readonly loop?: { readonly repeats?: number; readonly window?: string; readonly usdPerHour?: number };
+  readonly hostedTools?: readonly string[];
+}

@@ -1,0 +1,276 @@
+/**
+ * The schema of mezz.yaml (JSON Schema 2020-12), the one source of schema/mezz.schema.json, of the validator and of
+ * what a mistake is told. `title` completes "must be ..."; the first example is what to type.
+ */
+import { DURATION, MONEY, SIZE } from './units.ts';
+
+const ID = '^[a-z][a-z0-9._-]{0,63}$';
+
+const text = (title: string, example: string, more: object = {}) => ({
+  type: 'string',
+  title,
+  examples: [example],
+  ...more,
+});
+const whole = (minimum: number, maximum: number, example: number) => ({
+  type: 'integer',
+  title: `a whole number from ${minimum} to ${maximum}`,
+  minimum,
+  maximum,
+  examples: [example],
+});
+const choice = (description: string, ...values: string[]) => ({
+  enum: values,
+  title: `one of ${values.join(', ')}`,
+  examples: [values[0]],
+  description,
+});
+const list = (items: object, example: unknown[], description: string) => ({
+  type: 'array',
+  title: 'a list',
+  items,
+  uniqueItems: true,
+  examples: [example],
+  description,
+});
+const object = (description: string, properties: Record<string, object>, more: object = {}) => ({
+  type: 'object',
+  title: 'a group of settings',
+  additionalProperties: false,
+  properties,
+  description,
+  ...more,
+});
+const named = (title: string, description: string, value: object, names: object) => ({
+  type: 'object',
+  title,
+  propertyNames: names,
+  additionalProperties: value,
+  description,
+});
+const duration = (example: string, description: string) =>
+  text('a duration such as 30s, 10m, 1.5h or 7d', example, { pattern: DURATION, description });
+const perMillion = {
+  type: 'number',
+  title: 'a price in USD per million tokens',
+  minimum: 0,
+  maximum: 1e6,
+  examples: [3],
+};
+
+const key = object(
+  'Where the kernel finds the key: an environment variable or a file (0600). Never the key itself.',
+  {
+    env: text('the name of an environment variable', 'ANTHROPIC_API_KEY', {
+      pattern: '^[A-Z_][A-Z0-9_]{0,127}$',
+    }),
+    file: text('the path of a file that holds only the key', '~/.config/mezz/anthropic.key', {
+      minLength: 1,
+    }),
+  },
+  {
+    title: 'the place of a key',
+    minProperties: 1,
+    maxProperties: 1,
+    examples: [{ env: 'ANTHROPIC_API_KEY' }],
+  },
+);
+
+const backend = object(
+  'Somewhere a model runs. A shipped backend (anthropic, openai, chatgpt) keeps every setting that is not given here.',
+  {
+    url: text('an http or https URL', 'https://api.anthropic.com/v1', { pattern: '^https?://[^\\s?#]+$' }),
+    dialects: list(
+      choice(
+        'An API this backend speaks.',
+        'anthropic',
+        'openai-responses',
+        'openai-chat',
+        'openai-embeddings',
+      ),
+      ['openai-chat'],
+      'The APIs this backend speaks.',
+    ),
+    credential: choice(
+      "auto: the client's own login where it brings one, else the kernel's key. kernel, client: that one only. local: none.",
+      'auto',
+      'kernel',
+      'client',
+      'local',
+    ),
+    provider: text('the name of a provider', 'anthropic', {
+      pattern: ID,
+      description:
+        "Whose logins belong here: a client's login goes to no other provider. By default the backend's id.",
+    }),
+    key,
+    account: text('the id of an account', 'team', {
+      pattern: ID,
+      description: "By default the backend's id.",
+    }),
+    slots: { ...whole(1, 10_000, 8), description: 'Calls that may run at once.' },
+    idleTimeout: duration('10m', 'Silence after which the upstream counts as dead.'),
+  },
+);
+
+const price = {
+  title: 'free, or prices in USD per million tokens',
+  description:
+    'What the model costs. Without it the shipped price list decides; a model it does not know is refused.',
+  examples: [{ input: 3, output: 15, cacheRead: 0.3, cacheWrite: 3.75 }],
+  oneOf: [
+    { const: 'free' },
+    object(
+      'USD per million tokens; the cache prices are the input price by default.',
+      { input: perMillion, output: perMillion, cacheRead: perMillion, cacheWrite: perMillion },
+      { required: ['input', 'output'] },
+    ),
+  ],
+};
+
+const model = object(
+  'Which backends serve a model name, and at what price.',
+  {
+    backends: {
+      ...list({ type: 'string', title: 'the id of a backend' }, ['anthropic'], 'Backends, best first.'),
+      minItems: 1,
+    },
+    alias: text("the model's name at the backend", 'claude-haiku-4-5', { minLength: 1 }),
+    price,
+  },
+  { required: ['backends'] },
+);
+
+const limit = object(
+  'A budget: what a scope may use in a period.',
+  {
+    scope: text('account:<id>, agent:<name> or owner:<id>', 'account:team', {
+      pattern: '^(account|agent|owner):[^\\s:]+$',
+    }),
+    dimension: choice('What is counted.', 'usd', 'tokens', 'requests', 'output'),
+    period: choice('After what time it starts anew (UTC).', 'day', 'month', 'total'),
+    cap: {
+      type: ['string', 'integer'],
+      title: 'an amount such as 5usd (for usd), or a whole number (for what is counted)',
+      pattern: MONEY,
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+      examples: ['5usd'],
+    },
+    strict: {
+      type: 'boolean',
+      title: 'true or false',
+      examples: [true],
+      description: 'Refuse what cannot prove that it fits.',
+    },
+  },
+  { required: ['scope', 'dimension', 'period', 'cap'] },
+);
+
+export const SCHEMA = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  $id: 'https://mezz.invalid/schema/mezz.schema.json',
+  ...object(
+    'Settings of the mezz kernel. Every setting has a default: no file at all works.',
+    {
+      port: { ...whole(0, 65_535, 7717), description: "The agents' port on 127.0.0.1; 0 takes a free one." },
+      backends: named(
+        'a mapping of backend ids',
+        'Backends by id; null removes a shipped one.',
+        nullable(backend),
+        {
+          pattern: ID,
+          title: 'a lower-case name without spaces',
+        },
+      ),
+      models: named(
+        'a mapping of model names',
+        'Models by name or glob (gpt-*); null removes a shipped row.',
+        nullable(model),
+        {
+          minLength: 1,
+          maxLength: 128,
+          title: 'a name or glob of at most 128 characters',
+        },
+      ),
+      accounts: named(
+        'a mapping of account ids',
+        'Accounts by id: whose money or plan.',
+        object('An account. Its limits also bind the accounts below it.', {
+          parent: text('the id of an account', 'company', { pattern: ID }),
+          owner: text('the name of an owner', 'alice', { pattern: '^\\S{1,64}$' }),
+        }),
+        { pattern: ID, title: 'a lower-case name without spaces' },
+      ),
+      limits: list(
+        limit,
+        [{ scope: 'account:team', dimension: 'usd', period: 'day', cap: '5usd' }],
+        'Budgets.',
+      ),
+      access: object('Who may do what.', {
+        profile: choice(
+          'default: the shipped access policies decide. observe: nothing is refused.',
+          'default',
+          'observe',
+        ),
+        files: list(
+          text('a path', 'policies/team.cedar'),
+          ['policies/team.cedar'],
+          'Cedar files, loaded beside the profile.',
+        ),
+      }),
+      scheduling: object('In what order calls are served when a backend is full.', {
+        policy: choice('The scheduling policy.', 'priority', 'fifo'),
+        maxWait: duration('10m', 'A call that waited this long is served next, whatever the policy says.'),
+        queue: { ...whole(1, 100_000, 1000), description: 'Calls that may wait; more are refused as busy.' },
+      }),
+      journal: object('What the journal keeps.', {
+        bodies: choice(
+          'keep: bodies of requests and answers. digest: their commitments. off: neither.',
+          'keep',
+          'digest',
+          'off',
+        ),
+        keepDays: { ...whole(1, 36_500, 30), description: 'Days after which bodies go.' },
+        keepBytes: text('a size such as 500MB or 10GB', '10GB', {
+          pattern: SIZE,
+          description: 'The oldest bodies beyond this go.',
+        }),
+      }),
+      ask: object('Questions to a person.', {
+        hold: duration('10m', 'How long the call itself is held open for the answer.'),
+        expires: duration('24h', 'When an unanswered question counts as denied.'),
+      }),
+      loop: object('The loop guard: what looks like a runaway agent becomes a question.', {
+        repeats: {
+          ...whole(2, 100_000, 20),
+          description: 'Calls with the same arguments within the window.',
+        },
+        window: duration('10m', 'The window in which repeats are counted.'),
+        usdPerHour: {
+          type: 'number',
+          title: 'an amount in USD',
+          exclusiveMinimum: 0,
+          maximum: 1e6,
+          examples: [50],
+          description: 'Spending faster than this.',
+        },
+      }),
+      hostedTools: list(
+        text('the type of a hosted tool', 'code_interpreter'),
+        ['code_interpreter'],
+        "Provider-hosted tools that act behind the gate's back and are permitted all the same, by type.",
+      ),
+    },
+    { title: 'mezz.yaml: settings by name' },
+  ),
+} as const;
+
+function nullable<S extends { readonly type: string }>(
+  schema: S,
+): Omit<S, 'type'> & { readonly type: readonly string[] } {
+  return { ...schema, type: [schema.type, 'null'] };
+}
+
+/** The published file's text: what `schema/mezz.schema.json` must hold. */
+export const schemaText = (): string => `${JSON.stringify(SCHEMA, null, 2)}\n`;
