@@ -224,7 +224,7 @@ describe('mistakes are told with line, column and what to type', () => {
     );
     refuse(
       `limits: [${limit('dimension: usd, cap: 5')}]`,
-      'mezz.yaml:1:66: limits.0.cap: does not count usd. Write cap: 5usd',
+      'mezz.yaml:1:65: limits.0.cap: does not count usd. Write cap: 5usd',
     );
     const twice = limit('dimension: usd, cap: 5usd');
     assert.match(
