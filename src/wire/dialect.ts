@@ -50,4 +50,5 @@ export type StreamEnd =
   /** The upstream itself ended with an error event: it passes unchanged as the tail. */
   | { readonly kind: 'error'; readonly tail: Uint8Array; readonly facts: ResponseFacts }
   /** Ended without its terminal event, or broke an invariant: the client gets an error event instead. */
-  | { readonly kind: 'cut' | 'malformed'; readonly why: string; readonly facts: ResponseFacts };
+  | { readonly kind: 'cut'; readonly why: string; readonly facts: ResponseFacts }
+  | { readonly kind: 'malformed'; readonly why: string; readonly facts: ResponseFacts };

@@ -1,0 +1,11 @@
+import type { Clock } from '../base/clock.ts';
+
+/** The machine's clock. Timers do not keep the process alive. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(delayMs, task) {
+    const timer = setTimeout(task, Math.max(0, Math.min(delayMs, 2 ** 31 - 1)));
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};

@@ -1,0 +1,9 @@
+export const LIMITS = {
+  answerBytes: {
+    value: 67_108_864,
+    unit: 'bytes',
+    what: 'an answer that is not streamed and is held until END is durable',
+  },
+  connections: { value: 1024, unit: 'connections', what: 'connections to one upstream origin' },
+  connectMs: { value: 15_000, unit: 'ms', what: 'time to connect to an upstream' },
+} as const;

@@ -1,0 +1,208 @@
+/** One request and its answer: relays bytes, watches the dialect's rules, withholds the end, and says how it went. */
+import type { Dispatcher } from 'undici';
+import type { Clock } from '../../base/clock.ts';
+import { type ErrorCode, refusal } from '../../base/errors.ts';
+import type { ModelCall, ModelOutcome, ResponseFacts } from '../../base/model.ts';
+import type { StreamMachine } from '../../wire/dialect.ts';
+import { decodeBody } from '../../wire/encoding.ts';
+import { DIALECTS } from '../../wire/registry.ts';
+import { LIMITS } from '../limits.ts';
+import { headerValue, responseHeaders } from './headers.ts';
+
+type Controller = Dispatcher.DispatchController;
+
+const NO_FACTS: ResponseFacts = { intents: [], objects: [] };
+
+export class Exchange implements Dispatcher.DispatchHandler {
+  readonly #call: ModelCall;
+  readonly #clock: Clock;
+  readonly #idleMs: number;
+  readonly #resolve: (outcome: ModelOutcome) => void;
+  #controller: Controller | undefined;
+  #settled = false;
+  #sent = false;
+  #headSent = false;
+  #status = 0;
+  #headers: string[] = [];
+  #stream: StreamMachine | undefined;
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
+  /** The answer outgrew what is held: it passes, and only its last chunk waits for END. */
+  #overflow = false;
+  #bytesOut = 0;
+  #firstByteAt = 0;
+  #cancelIdle: () => void = () => {};
+  readonly #onAbort = () =>
+    this.#break('cancelled', 'The client closed its connection or the call was ended.');
+
+  constructor(call: ModelCall, clock: Clock, idleMs: number, resolve: (outcome: ModelOutcome) => void) {
+    this.#call = call;
+    this.#clock = clock;
+    this.#idleMs = idleMs;
+    this.#resolve = resolve;
+    call.signal.addEventListener('abort', this.#onAbort, { once: true });
+    this.#watch();
+  }
+
+  onRequestStart(controller: Controller): void {
+    this.#controller = controller;
+    // undici calls this just before the request is written; an abort that came earlier ends it unsent.
+    if (this.#settled || this.#call.signal.aborted) controller.abort(new Error('cancelled'));
+    else this.#sent = true;
+  }
+
+  onResponseStart(
+    controller: Controller,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    if (status < 200 || this.#settled) return;
+    this.#watch();
+    this.#status = status;
+    this.#firstByteAt = this.#clock.now();
+    const raw = controller.rawHeaders;
+    this.#headers = Array.isArray(raw)
+      ? responseHeaders(raw as Buffer[])
+      : responseHeaders(Object.entries(headers).flatMap(([name, value]) => [name, String(value)]));
+    const plain = headerValue(this.#headers, 'content-encoding') === undefined;
+    const type = headerValue(this.#headers, 'content-type') ?? '';
+    if (status < 300 && plain && type.startsWith('text/event-stream')) {
+      this.#stream = DIALECTS[this.#call.dialect].newStream();
+      this.#sendHead();
+    }
+  }
+
+  onResponseData(controller: Controller, chunk: Buffer): void {
+    if (this.#settled) return;
+    this.#watch();
+    if (this.#stream) {
+      this.#write(controller, this.#stream.push(chunk));
+      return;
+    }
+    // Copied: undici reuses its buffer.
+    this.#held.push(Buffer.from(chunk));
+    this.#heldBytes += chunk.length;
+    if (this.#heldBytes <= LIMITS.answerBytes.value && !this.#overflow) return;
+    this.#overflow = true;
+    if (!this.#headSent) this.#sendHead();
+    while (this.#held.length > 1) this.#write(controller, this.#held.shift() as Uint8Array);
+  }
+
+  onResponseEnd(): void {
+    if (this.#settled) return;
+    if (this.#stream) this.#endStream(this.#stream);
+    else void this.#endBody();
+  }
+
+  onResponseError(_controller: Controller, error: Error): void {
+    if (this.#status === 0)
+      this.#break(this.#sent && !isConnectError(error) ? 'upstream_cut' : 'unreachable', describe(error));
+    else
+      this.#break('upstream_cut', `The upstream closed before its answer was complete: ${describe(error)}`);
+  }
+
+  /** The request could not even be handed to the connection. */
+  refuseToSend(error: unknown): void {
+    this.#break('unreachable', describe(error));
+  }
+
+  #sendHead(): void {
+    this.#headSent = true;
+    this.#call.sink.head(this.#status, this.#headers);
+  }
+
+  #write(controller: Controller, bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#bytesOut += bytes.length;
+    if (this.#call.sink.write(bytes)) return;
+    controller.pause();
+    this.#cancelIdle();
+    void this.#call.sink.drained().then(() => {
+      if (this.#settled) return;
+      this.#watch();
+      controller.resume();
+    });
+  }
+
+  #endStream(stream: StreamMachine): void {
+    const end = stream.finish();
+    if (end.kind === 'cut' || end.kind === 'malformed') {
+      const code = end.kind === 'cut' ? 'upstream_cut' : 'upstream_malformed';
+      return this.#break(code, `The upstream's stream is ${end.kind}: ${end.why}.`);
+    }
+    this.#answer(end.tail, end.facts, end.kind === 'error');
+  }
+
+  async #endBody(): Promise<void> {
+    const tail = Buffer.concat(this.#held);
+    if (this.#status >= 300 || this.#overflow) return this.#answer(tail, NO_FACTS, this.#status >= 300);
+    const plain = await decodeBody(headerValue(this.#headers, 'content-encoding'), tail);
+    const facts = 'code' in plain ? undefined : readFacts(this.#call, plain);
+    this.#answer(tail, facts ?? NO_FACTS, false);
+  }
+
+  #answer(tail: Uint8Array, facts: ResponseFacts, upstreamError: boolean): void {
+    this.#settle({
+      kind: 'answered',
+      status: this.#status,
+      headers: this.#headers,
+      headSent: this.#headSent,
+      tail,
+      facts,
+      upstreamError,
+      firstByteAtMs: this.#firstByteAt,
+      bytesOut: this.#bytesOut + tail.length,
+    });
+  }
+
+  #break(code: ErrorCode, message: string): void {
+    if (this.#settled) return;
+    this.#settle({
+      kind: 'broken',
+      refusal: refusal(code, message),
+      headSent: this.#headSent,
+      facts: this.#stream?.facts() ?? NO_FACTS,
+      bytesOut: this.#bytesOut,
+      sent: this.#sent,
+    });
+    this.#controller?.abort(new Error(code));
+  }
+
+  #settle(outcome: ModelOutcome): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#cancelIdle();
+    this.#call.signal.removeEventListener('abort', this.#onAbort);
+    this.#resolve(outcome);
+  }
+
+  /** Restarts the watchdog: an upstream that says nothing for `idleMs` counts as dead. */
+  #watch(): void {
+    this.#cancelIdle();
+    this.#cancelIdle = this.#clock.after(this.#idleMs, () =>
+      this.#break('upstream_timeout', `The upstream was silent for ${Math.round(this.#idleMs / 1000)} s.`),
+    );
+  }
+}
+
+function readFacts(call: ModelCall, body: Uint8Array): ResponseFacts | undefined {
+  // An answer whose dialect asked for a stream may still be SSE inside a compressed body.
+  if (call.facts.stream && body[0] !== 0x7b) {
+    const machine = DIALECTS[call.dialect].newStream();
+    machine.push(body);
+    return machine.finish().facts;
+  }
+  return DIALECTS[call.dialect].readResponse(body);
+}
+
+const CONNECT_ERRORS = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+const isConnectError = (error: Error): boolean => CONNECT_ERRORS.has((error as { code?: string }).code ?? '');
+const describe = (error: unknown): string =>
+  error instanceof Error ? error.message || String((error as { code?: string }).code) : String(error);

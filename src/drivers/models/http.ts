@@ -1,0 +1,64 @@
+/**
+ * drivers/ owns all outside I/O behind base/ports.ts. A driver acts on a ticket only, passes bytes unchanged, and
+ * never throws for what the world does. This one speaks HTTP to a model API.
+ */
+import { Pool } from 'undici';
+import type { Clock } from '../../base/clock.ts';
+import type { ModelCall, ModelOutcome } from '../../base/model.ts';
+import type { BackendSpec, ModelBackend } from '../../base/ports.ts';
+import type { Ticket } from '../../base/ticket.ts';
+import { LIMITS } from '../limits.ts';
+import { Exchange } from './exchange.ts';
+import { requestHeaders } from './headers.ts';
+
+/** Header pairs that carry mezz's own key for a backend; empty where it has none. */
+export type KeyHeaders = (spec: BackendSpec) => readonly string[];
+
+export class HttpModelBackend implements ModelBackend {
+  readonly spec: BackendSpec;
+  readonly #pool: Pool;
+  readonly #basePath: string;
+  readonly #clock: Clock;
+  readonly #keyHeaders: KeyHeaders;
+
+  constructor(spec: BackendSpec, clock: Clock, keyHeaders: KeyHeaders) {
+    const url = new URL(spec.url);
+    this.spec = spec;
+    this.#basePath = url.pathname.replace(/\/$/, '');
+    this.#clock = clock;
+    this.#keyHeaders = keyHeaders;
+    this.#pool = new Pool(url.origin, {
+      connections: Math.min(LIMITS.connections.value, Math.max(1, spec.slots)),
+      pipelining: 1,
+      // Reasoning can be silent for long: the watchdog in Exchange decides, not the client's defaults.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: { timeout: LIMITS.connectMs.value },
+    });
+  }
+
+  perform(ticket: Ticket, call: ModelCall): Promise<ModelOutcome> {
+    ticket.use();
+    const headers = requestHeaders(call.headers, ticket.credential ?? 'local', this.#keyHeaders(this.spec));
+    return new Promise((resolve) => {
+      const exchange = new Exchange(call, this.#clock, this.spec.idleTimeoutMs, resolve);
+      try {
+        this.#pool.dispatch(
+          {
+            method: call.method as 'POST',
+            path: this.#basePath + call.path,
+            headers,
+            body: call.body.length > 0 ? call.body : null,
+          },
+          exchange,
+        );
+      } catch (error) {
+        exchange.refuseToSend(error);
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+}

@@ -1,0 +1,185 @@
+/** The agents' port: loopback only, authenticated, Host and Origin checked, only the listed routes. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { type Refusal, refusal } from '../base/errors.ts';
+import type { Dialect } from '../wire/dialect.ts';
+import { anthropicModel, anthropicModels, openaiModel, openaiModels } from '../wire/models.ts';
+import { DIALECTS } from '../wire/registry.ts';
+import { notFound, sendError, serveModel } from './call.ts';
+import { serveHook } from './hooks.ts';
+import { identify } from './identify.ts';
+import type { Kernel } from './kernel.ts';
+import { LIMITS } from './limits.ts';
+import { matchRoute, type Route } from './routes.ts';
+
+export interface Gateway {
+  readonly origin: string;
+  /** Stops listening at once; open answers go on until they end or `cut` is called. */
+  stop(): Promise<void>;
+  cut(): void;
+}
+
+export async function openGateway(kernel: Kernel, port: number): Promise<Gateway> {
+  const server = createServer(
+    {
+      maxHeaderSize: LIMITS.headerBytes.value,
+      headersTimeout: LIMITS.headersMs.value,
+      requestTimeout: LIMITS.requestMs.value,
+      keepAliveTimeout: 65_000,
+      connectionsCheckingInterval: 5000,
+    },
+    (request, response) => {
+      serve(kernel, server, request, response).catch((error: unknown) => {
+        // A bug: this answer ends, the process-wide handler decides about the kernel.
+        response.destroy();
+        queueMicrotask(() => {
+          throw error;
+        });
+      });
+    },
+  );
+  server.maxConnections = LIMITS.connections.value;
+  server.on('upgrade', (request, socket) => refuseUpgrade(request, socket as Socket));
+  server.on('clientError', (error, socket) => refuseBroken(error, socket as Socket));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  return {
+    origin: `http://127.0.0.1:${portOf(server)}`,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeIdleConnections();
+      }),
+    cut: () => server.closeAllConnections(),
+  };
+}
+
+const portOf = (server: Server): number => (server.address() as AddressInfo).port;
+
+async function serve(
+  kernel: Kernel,
+  server: Server,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const method = request.method ?? 'GET';
+  const matched = matchRoute(method, request.url ?? '/');
+  const dialect = guessDialect(matched.route, matched.path, request);
+  const barred = checkOrigin(request, portOf(server));
+  if (barred) return sendError(response, dialect, barred);
+  const route = matched.route;
+  if (route === 'not_found') return sendError(response, dialect, notFound(method, matched.path));
+  if (route === 'method_not_allowed') {
+    return sendError(
+      response,
+      dialect,
+      refusal('method_not_allowed', `${method} is not allowed on ${matched.path}.`),
+    );
+  }
+  if (route.to === 'probe' || route.to === 'health') return sendText(response, 200, 'ok\n');
+  if (route.to === 'ready')
+    return sendText(response, kernel.ready() ? 200 : 503, kernel.ready() ? 'ready\n' : 'not ready\n');
+  const { caller, headers } = identify(kernel, matched.token, request.rawHeaders);
+  if (!caller) {
+    kernel.countUnauthorized();
+    return sendError(response, dialect, UNAUTHORIZED);
+  }
+  switch (route.to) {
+    case 'metrics':
+      return sendText(response, 200, kernel.metrics(), 'text/plain; version=0.0.4');
+    case 'models':
+      return sendModels(kernel, response, dialect, route.id);
+    case 'hook':
+      return serveHook(kernel, caller, route.client, request, response);
+    case 'model':
+      return serveModel(kernel, caller, route, headers, request, response);
+  }
+}
+
+const UNAUTHORIZED = refusal('unauthorized', 'No valid mezz key came with this request.', {
+  remedy: 'mezz run -- <agent> starts an agent with its own key; mezz env prints one for other programs',
+});
+
+/** Browsers send Origin and may be led to any Host by DNS: both are refused. */
+function checkOrigin(request: IncomingMessage, port: number): Refusal | undefined {
+  const host = request.headers.host ?? '';
+  if (![`127.0.0.1:${port}`, `localhost:${port}`, `[::1]:${port}`].includes(host.toLowerCase())) {
+    return refusal('host_refused', `The Host header "${host.slice(0, 80)}" does not name this server.`);
+  }
+  return request.headers.origin === undefined
+    ? undefined
+    : refusal('origin_refused', 'Requests from web pages are not accepted.');
+}
+
+function guessDialect(route: Route | string, path: string, request: IncomingMessage): Dialect {
+  if (typeof route === 'object' && route.to === 'model') return DIALECTS[route.dialect];
+  const anthropic = path.includes('/messages') || request.headers['anthropic-version'] !== undefined;
+  return anthropic ? DIALECTS.anthropic : DIALECTS['openai-responses'];
+}
+
+function sendModels(
+  kernel: Kernel,
+  response: ServerResponse,
+  dialect: Dialect,
+  id: string | undefined,
+): void {
+  const models = kernel.models();
+  const anthropic = dialect.name === 'anthropic';
+  if (id === undefined) return sendJson(response, anthropic ? anthropicModels(models) : openaiModels(models));
+  const model = models.find((candidate) => candidate.name === id);
+  if (!model)
+    return sendError(
+      response,
+      dialect,
+      refusal('model_unknown', `There is no model "${id}".`, { remedy: 'mezz model' }),
+    );
+  sendJson(response, anthropic ? anthropicModel(model) : openaiModel(model));
+}
+
+export function sendJson(response: ServerResponse, value: unknown, status = 200): void {
+  const body = Buffer.from(JSON.stringify(value));
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length });
+  response.end(body);
+}
+
+function sendText(response: ServerResponse, status: number, text: string, type = 'text/plain'): void {
+  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text) });
+  response.end(text);
+}
+
+function refuseUpgrade(request: IncomingMessage, socket: Socket): void {
+  const { body } = DIALECTS['openai-responses'].encodeError(
+    refusal('no_websocket', `${request.url?.split('?', 1)[0]} does not speak WebSocket yet.`, {
+      remedy: 'use HTTP',
+    }),
+  );
+  socket.end(
+    `HTTP/1.1 426 Upgrade Required\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+/** Requests that never became one: too slow, too long, or not HTTP. */
+function refuseBroken(error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+  const slow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const long = error.code === 'HPE_HEADER_OVERFLOW';
+  const status = slow
+    ? '408 Request Timeout'
+    : long
+      ? '431 Request Header Fields Too Large'
+      : '400 Bad Request';
+  const why = refusal(
+    slow ? 'slow_client' : long ? 'too_large' : 'bad_request',
+    slow
+      ? 'The request did not arrive in time.'
+      : long
+        ? 'The headers are too long.'
+        : 'This is not HTTP/1.1.',
+  );
+  const { body } = DIALECTS['openai-responses'].encodeError(why);
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
