@@ -33,7 +33,6 @@ const approvals = () => import('./commands/approvals.ts');
 const policy = () => import('./commands/policy.ts');
 const config = () => import('./commands/config.ts');
 const store = () => import('./commands/store.ts');
-const worktrees = () => import('./commands/worktrees.ts');
 const completion = () => import('./commands/completion.ts');
 
 /** Every command, in the order `mezz help` shows; a file is loaded only when its command is typed. */
@@ -53,7 +52,7 @@ export const GROUPS: readonly CommandGroup[] = [
       entry('down', 'let running calls end, then stop the kernel', kernel),
       entry('status', 'is a kernel running, where, and how is it', kernel),
       entry('doctor', 'prove what is enforced here, and say what is not', config),
-      entry('config', 'show, check and reload mezz.yaml', config),
+      entry('config', 'show and reload the configuration, list every bound', config),
     ],
   },
   {
@@ -100,21 +99,13 @@ export const GROUPS: readonly CommandGroup[] = [
     ],
   },
   {
-    title: 'Work of agents in worktrees',
-    commands: [
-      entry('diff', 'what an agent changed', worktrees),
-      entry('merge', "merge an agent's branch into yours", worktrees),
-      entry('discard', "remove an agent's worktree and branch", worktrees),
-    ],
-  },
-  {
     title: 'Journal and store',
     commands: [
       entry('audit', 'verify that the journal is whole', store),
       entry('fsck', 'recompute state from the journal and compare', store),
       entry('du', 'how much is stored', store),
       entry('backup', 'write a copy of the store', store),
-      entry('restore', 'put a copy in place of the store', store),
+      entry('restore', 'how to put a copy in place of the store', store),
       entry('export', 'write everything in open formats', store),
       entry('gc', 'delete old bodies', store),
       entry('forget', 'erase what an agent said and read', store),

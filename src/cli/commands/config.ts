@@ -1,0 +1,67 @@
+import type { Command } from 'commander';
+import { findingsExit, printFindings } from '../findings.ts';
+import type { Session } from '../session.ts';
+import { asJson, asList, show, type ViewOptions } from '../view.ts';
+
+async function doctor(session: Session, options: ViewOptions): Promise<void> {
+  const { terminal, control } = session;
+  const answer = await control.call('doctor', {});
+  session.exit = findingsExit(answer.findings);
+  if (options.json) return terminal.printJson(answer);
+  printFindings(terminal, answer.findings);
+}
+
+/** Problems make the exit code 1; without any, `fine` is said. */
+function printProblems(session: Session, problems: readonly string[], fine: string): void {
+  const { terminal } = session;
+  for (const problem of problems) terminal.print(`${terminal.style('red', 'fail')}  ${problem}`);
+  if (problems.length === 0) terminal.print(fine);
+}
+
+async function showConfig(session: Session, options: ViewOptions): Promise<void> {
+  const { terminal, control } = session;
+  const answer = await control.call('config', {});
+  session.exit = answer.problems.length === 0 ? 0 : 1;
+  if (options.json) return terminal.printJson(answer);
+  terminal.note(answer.file === null ? 'no configuration file: the defaults' : `from ${answer.file}`);
+  terminal.print(JSON.stringify(answer.config, null, 2));
+  for (const problem of answer.problems) terminal.note(`${terminal.style('red', 'fail')}  ${problem}`);
+}
+
+async function reload(session: Session, options: ViewOptions): Promise<void> {
+  const answer = await session.control.call('config.reload', {});
+  session.exit = answer.problems.length === 0 ? 0 : 1;
+  if (options.json) return session.terminal.printJson(answer);
+  printProblems(session, answer.problems, 'the configuration was read again and is in force');
+}
+
+export function define(program: Command, session: Session): void {
+  asJson(program.command('doctor').description('prove what is enforced here, and say what is not')).action(
+    (options: ViewOptions) => doctor(session, options),
+  );
+  const config = program.command('config').description('the configuration in force');
+  asJson(config.command('show', { isDefault: true }).description('the configuration in force')).action(
+    (options: ViewOptions) => showConfig(session, options),
+  );
+  asList(config.command('limits').description('every bound mezz keeps, and what it bounds')).action(
+    (options: ViewOptions) =>
+      show(session, options, {
+        verb: 'config.limits',
+        request: {},
+        ids: ({ limits }) => limits.map((limit) => `${limit.folder}.${limit.name}`),
+        render: ({ limits }) =>
+          session.terminal.printTable(
+            [
+              { head: 'LIMIT', cell: (limit) => `${limit.folder}.${limit.name}` },
+              { head: 'VALUE', cell: (limit) => String(limit.value), right: true },
+              { head: 'UNIT', cell: (limit) => limit.unit },
+              { head: 'WHAT', cell: (limit) => limit.what },
+            ],
+            limits,
+          ),
+      }),
+  );
+  asJson(config.command('reload').description('read the configuration file again')).action(
+    (options: ViewOptions) => reload(session, options),
+  );
+}

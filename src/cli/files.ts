@@ -1,0 +1,13 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { UsageFailure } from './exit.ts';
+import type { Session } from './session.ts';
+
+/** A text file named on the command line; `-` is standard input. */
+export function readTextFile(session: Session, path: string): string {
+  try {
+    return readFileSync(path === '-' ? 0 : resolve(session.cwd, path), 'utf8');
+  } catch (error) {
+    throw new UsageFailure(`${path} cannot be read: ${error instanceof Error ? error.message : error}`);
+  }
+}
