@@ -5,11 +5,17 @@ export const LIMITS = {
   reapMs: { value: 3_000, unit: 'ms', what: 'time for processes an agent left behind to end by themselves' },
   watchSeconds: { value: 2, unit: 's', what: 'pause between two refreshes of --watch' },
   agentCount: { value: 64, unit: 'agents', what: 'the most agents one `mezz run --count` starts' },
-  hookWaitSeconds: {
-    value: 86_400,
+  hookSeconds: {
+    value: 600,
     unit: 's',
     what: "how long a client's hook waits for the gate: a paused agent waits at its next tool call",
   },
+  hookAnswerMs: {
+    value: 590_000,
+    unit: 'ms',
+    what: "how long mezz hook waits for the gate: less than the client's own bound, after which it would go on",
+  },
+  hookAnswerBytes: { value: 1024 * 1024, unit: 'bytes', what: 'the largest answer of the gate to a hook' },
   hookInputBytes: {
     value: 64 * 1024 * 1024,
     unit: 'bytes',

@@ -3,7 +3,7 @@
  * Invariant: a command loads only its own file, and no file but commands/up.ts may reach the kernel's modules.
  * It must not know: how the kernel decides, stores or schedules anything.
  */
-import { Command, CommanderError } from 'commander';
+import type { CommanderError } from 'commander';
 import { UsageFailure } from './exit.ts';
 import { reportFailure } from './failure.ts';
 import { printHelp, printTopic, version } from './help.ts';
@@ -20,7 +20,7 @@ async function runHidden(argv: readonly string[], session: Session): Promise<boo
   }
   if (argv[0] === '__complete') {
     const { printCandidates } = await import('./commands/completion.ts');
-    await printCandidates(argv.slice(1), session);
+    await printCandidates(argv.slice(1), session, COMMANDS);
     return true;
   }
   return false;
@@ -39,6 +39,8 @@ async function runCommand(argv: readonly string[], session: Session): Promise<vo
       meant ? `did you mean: mezz ${[meant, ...argv.slice(1)].join(' ')}` : 'mezz help',
     );
   }
+  // Loaded here, because a hook runs before every tool call of a client and needs no option parser.
+  const { Command } = await import('commander');
   const program = new Command('mezz')
     .exitOverride()
     .showSuggestionAfterError()
@@ -52,6 +54,9 @@ async function runCommand(argv: readonly string[], session: Session): Promise<vo
   file.define(program, session);
   await program.parseAsync(['node', 'mezz', ...argv]);
 }
+
+const isCommanderError = (error: unknown): error is CommanderError =>
+  error instanceof Error && 'code' in error && String(error.code).startsWith('commander.');
 
 /** Runs one command line; returns the exit code. */
 export async function main(argv: readonly string[], session: Session = processSession()): Promise<number> {
@@ -72,7 +77,7 @@ export async function main(argv: readonly string[], session: Session = processSe
     else if (!(await runHidden(argv, session))) await runCommand(argv, session);
     return session.exit;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (isCommanderError(error)) return error.exitCode === 0 ? 0 : 2;
     return reportFailure(error, session.terminal, argv.includes('--json'));
   }
 }

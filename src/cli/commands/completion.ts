@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { UsageFailure } from '../exit.ts';
-import { COMMANDS } from '../registry.ts';
+import type { CommandEntry } from '../entry.ts';
 import type { Session } from '../session.ts';
 
 /** Each script hands the words typed so far to `mezz __complete`, the last of them still open. */
@@ -41,16 +41,20 @@ async function agentNames(session: Session): Promise<string[]> {
 }
 
 /** The words that may stand in place of the last, open word. */
-export async function listCandidates(words: readonly string[], session: Session): Promise<string[]> {
+export async function listCandidates(
+  words: readonly string[],
+  session: Session,
+  commands: readonly CommandEntry[],
+): Promise<string[]> {
   const open = words.at(-1) ?? '';
   const before = words.slice(0, -1);
-  const names = COMMANDS.map((entry) => entry.name);
+  const names = commands.map((entry) => entry.name);
   if (before.length === 0) return [...names, 'help', 'version'].filter((name) => name.startsWith(open));
   if (before[0] === 'help')
     return [...names, 'exit-codes', 'environment'].filter((name) => name.startsWith(open));
-  const entry = COMMANDS.find(({ name }) => name === before[0]);
+  const entry = commands.find(({ name }) => name === before[0]);
   if (!entry || before.includes('--')) return [];
-  const program = new Command();
+  const program = new Command().enablePositionalOptions();
   (await entry.load()).define(program, session);
   let command = program.commands.find((one) => one.name() === entry.name);
   command = command?.commands.find((one) => one.name() === before[1]) ?? command;
@@ -63,8 +67,12 @@ export async function listCandidates(words: readonly string[], session: Session)
   return found.filter((word) => word.startsWith(open));
 }
 
-export async function printCandidates(words: readonly string[], session: Session): Promise<void> {
-  session.terminal.print(...(await listCandidates(words, session)));
+export async function printCandidates(
+  words: readonly string[],
+  session: Session,
+  commands: readonly CommandEntry[],
+): Promise<void> {
+  session.terminal.print(...(await listCandidates(words, session, commands)));
 }
 
 export function define(program: Command, session: Session): void {

@@ -1,0 +1,79 @@
+import { join } from 'node:path';
+import { isRecord, type Json, type JsonRecord, parseJson } from '../../base/json.ts';
+import { UsageFailure } from '../exit.ts';
+import { LIMITS } from '../limits.ts';
+import { agentUrl, bypassProxy, type ClientAdapter, type LaunchContext, replacedNotes } from './adapter.ts';
+
+/** Before the act: without an answer of the gate it does not happen. */
+const GATED = ['PreToolUse'] as const;
+/** Told afterwards or beside: the client goes on without an answer. */
+const TOLD = ['PostToolUse', 'Notification', 'Stop', 'UserPromptSubmit'] as const;
+/** Only tool events have a matcher. */
+const MATCHED: ReadonlySet<string> = new Set(['PreToolUse', 'PostToolUse']);
+
+function hookEntry(event: string, url: string, gated: boolean): JsonRecord {
+  const hook: JsonRecord = {
+    type: 'http',
+    url,
+    ...(gated ? { onFailure: 'block' } : {}),
+    timeout: LIMITS.hookSeconds.value,
+  };
+  return { ...(MATCHED.has(event) ? { matcher: '*' } : {}), hooks: [hook] };
+}
+
+/** Hooks that ask the gate, as Claude Code's settings spell them. */
+export function claudeHooks(url: string): JsonRecord {
+  return Object.fromEntries([
+    ...GATED.map((event) => [event, [hookEntry(event, url, true)]]),
+    ...TOLD.map((event) => [event, [hookEntry(event, url, false)]]),
+  ]);
+}
+
+const listOf = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? value : []);
+
+/** The user's settings with the gate's hooks before their own. */
+export function mergeSettings(own: JsonRecord, hooks: JsonRecord): JsonRecord {
+  const ownHooks = isRecord(own.hooks) ? own.hooks : {};
+  const merged = Object.keys(hooks).map((event) => [
+    event,
+    [...listOf(hooks[event]), ...listOf(ownHooks[event])],
+  ]);
+  return { ...own, hooks: { ...ownHooks, ...Object.fromEntries(merged) } };
+}
+
+/** Takes `--settings` out of the arguments (those before `--`): what it says, and the arguments without it. */
+function takeSettings(args: readonly string[], context: LaunchContext): { own: JsonRecord; rest: string[] } {
+  const rest = [...args];
+  const end = rest.indexOf('--');
+  const at = rest.findIndex(
+    (arg, index) => (end === -1 || index < end) && (arg === '--settings' || arg.startsWith('--settings=')),
+  );
+  if (at === -1) return { own: {}, rest };
+  const joined = rest[at] !== '--settings';
+  const value = joined ? (rest[at] ?? '').slice('--settings='.length) : rest[at + 1];
+  if (value === undefined) return { own: {}, rest };
+  rest.splice(at, joined ? 1 : 2);
+  const text = value.trimStart().startsWith('{') ? value : context.readText(value);
+  const own = text === undefined ? undefined : parseJson(text);
+  if (!isRecord(own))
+    throw new UsageFailure(`--settings ${value} is neither a JSON object nor a file with one`);
+  return { own, rest };
+}
+
+/** Claude Code: its own login travels in Authorization untouched; setting a key here would switch it off. */
+export const claude: ClientAdapter = {
+  client: 'claude',
+  program: 'claude',
+  hooks: true,
+  prepare(launch, [program = 'claude', ...args], context) {
+    const { own, rest } = takeSettings(args, context);
+    const path = join(context.directory, 'settings.json');
+    const settings = launch.hooks ? mergeSettings(own, claudeHooks(`${agentUrl(launch)}/hooks/claude`)) : own;
+    return {
+      command: [program, '--settings', path, ...rest],
+      env: { ANTHROPIC_BASE_URL: agentUrl(launch), ...bypassProxy(context.env) },
+      files: [{ path, text: JSON.stringify(settings) }],
+      notes: replacedNotes(context.env, ['ANTHROPIC_BASE_URL']),
+    };
+  },
+};

@@ -1,0 +1,54 @@
+import { join } from 'node:path';
+import { agentUrl, bypassProxy, type ClientAdapter, type LaunchContext } from './adapter.ts';
+
+/** A TOML basic string: JSON's escapes are TOML's, but for the control character DEL. */
+const toml = (text: string): string => JSON.stringify(text).replaceAll('\u007f', '\\u007f');
+
+/** Quotes a word for the shell that Codex runs hook commands with. */
+export const shellWord = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+
+function hasLogin({ env, home, readText }: LaunchContext): boolean {
+  return readText(join(env.CODEX_HOME || join(home, '.codex'), 'auth.json')) !== undefined;
+}
+
+/** Codex: a provider of its own and hooks, by arguments alone; its configuration files stay as they are. */
+export const codex: ClientAdapter = {
+  client: 'codex',
+  program: 'codex',
+  hooks: true,
+  prepare(launch, [program = 'codex', ...args], context) {
+    const login =
+      context.env.OPENAI_API_KEY && !hasLogin(context)
+        ? 'env_key="OPENAI_API_KEY"'
+        : 'requires_openai_auth=true';
+    const base = toml(`${agentUrl(launch)}/v1`);
+    const hook = toml([...context.mezz, 'hook', 'codex'].map(shellWord).join(' '));
+    const entry = `[{matcher=".*",hooks=[{type="command",command=${hook}}]}]`;
+    const hookArgs = launch.hooks
+      ? ['PreToolUse', 'PostToolUse'].flatMap((event) => ['-c', `hooks.${event}=${entry}`])
+      : [];
+    return {
+      command: [
+        program,
+        '-c',
+        `model_providers.mezz={name="mezz",base_url=${base},wire_api="responses",${login}}`,
+        '-c',
+        'model_provider="mezz"',
+        ...hookArgs,
+        ...(launch.hooks ? ['--dangerously-bypass-hook-trust'] : []),
+        ...args,
+      ],
+      env: {
+        ...(launch.hooks ? { MEZZ_HOOK_URL: `${agentUrl(launch)}/hooks/codex` } : {}),
+        ...bypassProxy(context.env),
+      },
+      files: [],
+      notes: launch.hooks
+        ? [
+            'codex runs with --dangerously-bypass-hook-trust: without it, it silently skips the hooks that ask mezz; it trusts every hook in your configuration too',
+          ]
+        : [],
+    };
+  },
+};

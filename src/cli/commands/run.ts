@@ -1,0 +1,93 @@
+import type { Command } from 'commander';
+import type { NanoUsd } from '../../base/usage.ts';
+import { findAdapter } from '../adapters/index.ts';
+import { formatDuration, parseInteger, parseMoney } from '../format.ts';
+import { LIMITS } from '../limits.ts';
+import { reportDetached, startDetached, withoutMark } from '../run/detached.ts';
+import { runProgram } from '../run/program.ts';
+import { parentOf } from '../run/parent.ts';
+import type { Session } from '../session.ts';
+import { ensureKernel } from '../start.ts';
+
+interface RunOptions {
+  readonly name?: string;
+  readonly nice?: number;
+  readonly budget?: NanoUsd;
+  readonly count: number;
+  readonly client?: string;
+  readonly hooks: boolean;
+  readonly detach?: boolean;
+  readonly json?: boolean;
+}
+
+/** The options as words again, without --detach, for the copy that stays. */
+function optionWords(options: RunOptions): string[] {
+  const { name, nice, budget, count, client, hooks } = options;
+  return [
+    ...(name === undefined ? [] : [`--name=${name}`]),
+    ...(nice === undefined ? [] : [`--nice=${nice}`]),
+    ...(budget === undefined ? [] : [`--budget=${(budget / 1e9).toFixed(9)}`]),
+    ...(client === undefined ? [] : [`--client=${client}`]),
+    ...(hooks ? [] : ['--no-hooks']),
+    `--count=${count}`,
+  ];
+}
+
+async function detach(session: Session, command: readonly string[], options: RunOptions): Promise<void> {
+  const { terminal } = session;
+  const { osPid, agents, log } = await startDetached(session, [...optionWords(options), '--', ...command]);
+  if (options.json) return terminal.printJson({ schema: 'mezz.run/1', osPid, agents, log });
+  for (const { pid, name } of agents) terminal.print(`${name} (pid ${pid})`);
+  terminal.note(`log: ${log}`, `Next: mezz logs ${agents[0]?.name ?? ''} --follow`);
+}
+
+async function run(session: Session, command: readonly string[], options: RunOptions): Promise<void> {
+  const adapter = findAdapter(command[0] ?? '', options.client);
+  const { started } = await ensureKernel(session);
+  if (started) session.terminal.note(`mezz: the kernel is up (mezz down ends it)`);
+  if (options.detach) return detach(session, command, options);
+  const parent = parentOf(session.env.MEZZ_AGENT);
+  const { launches } = await session.control.call('agent.open', {
+    client: adapter.client,
+    cwd: session.cwd,
+    hooks: adapter.hooks && options.hooks,
+    hosted: true,
+    count: options.count,
+    ...(options.name === undefined ? {} : { name: options.name }),
+    ...(options.nice === undefined ? {} : { nice: options.nice }),
+    ...(options.budget === undefined ? {} : { budget: options.budget }),
+    ...(parent === undefined ? {} : { parent }),
+  });
+  reportDetached(
+    session,
+    launches.map(({ pid, name }) => ({ pid, name })),
+  );
+  const began = session.now();
+  const own = withoutMark(session);
+  const exits = await Promise.all(
+    launches.map((launch) => runProgram(own, adapter, launch, command, launches.length === 1)),
+  );
+  session.exit = exits.find((code) => code !== 0) ?? 0;
+  if (launches.length > 1)
+    session.terminal.note(
+      `mezz: ${launches.length} agents ended after ${formatDuration(session.now() - began)}, ${exits.filter((code) => code !== 0).length} of them failed`,
+    );
+}
+
+export function define(program: Command, session: Session): void {
+  program
+    .command('run')
+    .description('run a program as an agent: mezz run -- claude')
+    .usage('[options] -- <command> [arguments]')
+    .argument('<command...>', 'the program and its arguments')
+    .option('--name <name>', 'what to call it')
+    .option('--nice <value>', 'from -20 (first) to 19 (last)', parseInteger(-20, 19))
+    .option('--budget <amount>', 'the money it may spend, e.g. 5usd', parseMoney)
+    .option('--count <n>', 'how many of it, side by side', parseInteger(1, LIMITS.agentCount.value), 1)
+    .option('--client <client>', 'claude, codex, gemini, opencode or generic; by default after the program')
+    .option('--no-hooks', "leave the client's own tools unasked: mezz then only sees them")
+    .option('-d, --detach', 'go on without this terminal')
+    .option('--json', 'with --detach: print the answer as JSON')
+    .passThroughOptions()
+    .action((command: string[], options: RunOptions) => run(session, command, options));
+}

@@ -1,0 +1,49 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LIMITS } from '../limits.ts';
+
+/** Processes whose environment at their start carries the mark (Linux; elsewhere none are found). */
+export function findMarked(mark: string, root = '/proc'): number[] {
+  const wanted = `MEZZ_AGENT=${mark}`;
+  let names: string[];
+  try {
+    names = readdirSync(root);
+  } catch {
+    return [];
+  }
+  return names
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .filter((name) => {
+      try {
+        return readFileSync(`${root}/${name}/environ`, 'latin1').split('\0').includes(wanted);
+      } catch {
+        // Another user's process, or one that has ended since.
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // It ended by itself.
+    }
+  }
+}
+
+/** Ends what an agent left running: SIGTERM, and after `reapMs` SIGKILL. Returns how many there were. */
+export async function reapLeftovers(mark: string): Promise<number> {
+  let left = findMarked(mark);
+  const count = left.length;
+  signalAll(left, 'SIGTERM');
+  const until = performance.now() + LIMITS.reapMs.value;
+  while (left.length > 0 && performance.now() < until) {
+    await sleep(LIMITS.kernelPollMs.value);
+    left = findMarked(mark);
+  }
+  signalAll(left, 'SIGKILL');
+  return count;
+}

@@ -1,0 +1,149 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, constants as osConstants, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Launch } from '../../base/control.ts';
+import type { ClientAdapter, Preparation } from '../adapters/adapter.ts';
+import type { Session } from '../session.ts';
+import { reapLeftovers } from './leftovers.ts';
+
+/** How a program ended: its own exit code, or the signal that ended it; neither when it could not be started. */
+interface Ending {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly failure?: NodeJS.ErrnoException;
+}
+
+/** A shell's exit code for it: its own, 128+n, 126 (cannot be executed) or 127 (not found). */
+export function exitCodeOf({ code, signal, failure }: Ending): number {
+  if (failure) return failure.code === 'ENOENT' ? 127 : 126;
+  return code ?? 128 + (signal ? osConstants.signals[signal] : 0);
+}
+
+function readText(cwd: string, path: string): string | undefined {
+  try {
+    return readFileSync(resolve(cwd, path), 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The 22nd field of /proc/<pid>/stat: with it, a pid cannot be mistaken for a later process of the same number. */
+function startTicks(osPid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${osPid}/stat`, 'latin1');
+    const ticks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+    return Number.isSafeInteger(ticks) ? ticks : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The terminal sends Ctrl-C to the program by itself; a signal to this process alone is handed on. */
+function handSignals(child: ChildProcess): () => void {
+  const handlers: [NodeJS.Signals, () => void][] = [
+    ['SIGINT', () => {}],
+    ['SIGQUIT', () => {}],
+    ['SIGTERM', () => child.kill('SIGTERM')],
+    ['SIGHUP', () => child.kill('SIGHUP')],
+  ];
+  for (const [signal, handler] of handlers) process.on(signal, handler);
+  return () => {
+    for (const [signal, handler] of handlers) process.off(signal, handler);
+  };
+}
+
+/** With several programs at once nobody has the keyboard, and each line says whose it is. */
+function labelLines(session: Session, child: ChildProcess, name: string): Promise<unknown> {
+  const copy = (stream: NodeJS.ReadableStream | null, sink: { write(text: string): unknown }) =>
+    new Promise<void>((done) => {
+      if (!stream) return done();
+      const lines = createInterface({ input: stream });
+      lines.on('line', (line) => sink.write(`[${name}] ${line}\n`));
+      lines.on('close', done);
+    });
+  return Promise.all([copy(child.stdout, session.terminal.out), copy(child.stderr, session.terminal.err)]);
+}
+
+function waitForEnd(child: ChildProcess): Promise<Ending> {
+  return new Promise((done) => {
+    child.once('error', (failure) => {
+      if (child.pid === undefined) done({ code: null, signal: null, failure });
+    });
+    child.once('exit', (code, signal) => done({ code, signal }));
+  });
+}
+
+/** Tells the kernel; a kernel that is gone must not take the user's program with it. */
+async function tell(session: Session, telling: Promise<unknown>): Promise<void> {
+  try {
+    await telling;
+  } catch (error) {
+    session.terminal.note(`mezz: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/**
+ * Starts the program, with the terminal as its own, and waits for its end. The agent is told to the kernel as started
+ * and as exited, and what it left running is ended. Returns the exit code.
+ */
+async function superviseProgram(
+  session: Session,
+  launch: Launch,
+  preparation: Preparation,
+  alone: boolean,
+): Promise<number> {
+  const mark = `${launch.pid}-${randomBytes(8).toString('hex')}`;
+  const [program = '', ...args] = preparation.command;
+  const child = spawn(program, args, {
+    cwd: launch.cwd,
+    stdio: alone ? 'inherit' : ['ignore', 'pipe', 'pipe'],
+    env: { ...session.env, ...preparation.env, MEZZ_AGENT: mark },
+  });
+  const letGo = handSignals(child);
+  const ended = waitForEnd(child);
+  const printed = alone ? undefined : labelLines(session, child, launch.name);
+  const agent = String(launch.pid);
+  if (child.pid !== undefined) {
+    const ticks = startTicks(child.pid);
+    const started = { agent, osPid: child.pid, ...(ticks === undefined ? {} : { startTicks: ticks }) };
+    await tell(session, session.control.call('agent.started', started));
+  }
+  const ending = await ended;
+  const left = await reapLeftovers(mark);
+  await printed;
+  letGo();
+  const code = exitCodeOf(ending);
+  if (ending.failure) session.terminal.note(`mezz: ${program} cannot be started: ${ending.failure.message}`);
+  if (left > 0) session.terminal.note(`mezz: ended ${left} processes that ${launch.name} left running`);
+  const exitCode = ending.signal === null ? code : null;
+  await tell(session, session.control.call('agent.exited', { agent, exitCode, signal: ending.signal }));
+  return code;
+}
+
+/** Runs one program as the agent of `launch`; its temporary files are gone afterwards. Returns the exit code. */
+export async function runProgram(
+  session: Session,
+  adapter: ClientAdapter,
+  launch: Launch,
+  command: readonly string[],
+  alone: boolean,
+): Promise<number> {
+  const directory = mkdtempSync(join(tmpdir(), 'mezz-'));
+  try {
+    const preparation = adapter.prepare(launch, command, {
+      env: session.env,
+      home: homedir(),
+      directory,
+      mezz: session.mezz,
+      readText: (path) => readText(session.cwd, path),
+    });
+    for (const { path, text } of preparation.files) writeFileSync(path, text, { mode: 0o600 });
+    session.terminal.note(...preparation.notes.map((note) => `mezz: ${note}`));
+    return await superviseProgram(session, launch, preparation, alone);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
