@@ -16,8 +16,10 @@ export interface Column {
 export interface Table<R extends Row = Row> {
   readonly name: string;
   readonly columns: readonly Column[];
-  readonly key: readonly (keyof R & string)[];
-  readonly indexes?: readonly (readonly (keyof R & string)[])[];
+  readonly key: readonly string[];
+  readonly indexes?: readonly (readonly string[])[];
+  /** Never set: carries the row's type, so that reads are typed and every table is also a plain `Table`. */
+  readonly row?: R;
 }
 
 export interface EntryRow {
@@ -75,6 +77,14 @@ export interface EntryQuery {
   readonly limit: number;
 }
 
+/** `hashes` alone decides where given; an owner without any other rule loses everything; no rule removes nothing. */
+export interface PruneRule {
+  readonly beforeMs?: number;
+  readonly keepBytes?: number;
+  readonly owner?: string;
+  readonly hashes?: readonly string[];
+}
+
 export interface StoreStats {
   readonly schemaVersion: number;
   readonly entries: number;
@@ -93,12 +103,7 @@ export interface Store {
   entries(query: EntryQuery): Promise<EntryRow[]>;
   blob(owner: string, hash: string): Promise<Uint8Array | undefined>;
   /** Removes blobs older than `beforeMs` and, among the rest, the oldest beyond `keepBytes`; says what went. */
-  prune(what: {
-    readonly beforeMs?: number;
-    readonly keepBytes?: number;
-    readonly owner?: string;
-    readonly hashes?: readonly string[];
-  }): Promise<{ blobs: number; bytes: number }>;
+  prune(what: PruneRule): Promise<{ blobs: number; bytes: number }>;
   /** Integrity of the file itself; an empty list means sound. */
   check(): Promise<string[]>;
   stats(): Promise<StoreStats>;

@@ -1,13 +1,15 @@
 /**
- * A store in memory with the semantics of the real one, for tests and the simulator. `faults.beforeCommit` may delay
- * or fail a commit; `crash` forgets all that was not committed, and `reopen` goes on from there.
+ * A store in memory with the semantics of the real one, for tests and the simulator. Batches become durable in the
+ * order of the calls; `faults` may delay or fail each one; `crash` loses what was not committed and goes on from there.
  */
-import { assert } from '../../base/assert.ts';
+import { sha256Hex } from '../../base/hash.ts';
+import { rangeColumns, rowValues, wholeKey } from '../rows.ts';
 import {
   type Batch,
   type BlobRow,
   type EntryQuery,
   type EntryRow,
+  type PruneRule,
   type RangeQuery,
   type Row,
   type Store,
@@ -16,63 +18,95 @@ import {
   type Table,
   type Value,
 } from '../store.ts';
+import { compare, copyRow, newestFirst, passes } from './order.ts';
 
 export interface Faults {
-  /** Called before each commit takes effect; a rejection is a failed commit. */
-  beforeCommit?(): Promise<void>;
+  /** Called before each batch takes effect: takes its time (by a Clock), or rejects and so fails the store for good. */
+  beforeCommit?(batch: Batch): Promise<void>;
+  /** Called once, after the first failed commit. */
+  onFatal?(error: StoreError): void;
 }
 
-interface Disk {
-  entries: EntryRow[];
-  rows: Map<string, Map<string, Row>>;
-  blobs: Map<string, BlobRow>;
+/** What is on the imaginary disk. */
+export interface Disk {
+  readonly entries: Map<number, EntryRow[]>;
+  readonly rows: Map<string, Map<string, Row>>;
+  readonly blobs: Map<string, BlobRow>;
 }
+
+const blobKey = (owner: string, hash: string): string => JSON.stringify([owner, hash]);
 
 export class MemoryStore implements Store {
   readonly #faults: Faults;
   readonly #disk: Disk;
   #tail: Promise<void> = Promise.resolve();
   #dead: StoreError | undefined;
+  #refusing: StoreError | undefined;
   #commits = 0;
 
-  constructor(faults: Faults = {}, disk?: Disk) {
+  /** With an image (of `snapshot`) the store begins with a copy of what was durable then. */
+  constructor(faults: Faults = {}, image?: Disk) {
     this.#faults = faults;
-    this.#disk = disk ?? { entries: [], rows: new Map(), blobs: new Map() };
+    this.#disk = image ? structuredClone(image) : { entries: new Map(), rows: new Map(), blobs: new Map() };
   }
 
-  commit(batch: Batch): Promise<void> {
-    const done = this.#tail.then(async () => {
-      if (this.#dead) throw this.#dead;
-      try {
-        await this.#faults.beforeCommit?.();
-      } catch (error) {
-        this.#dead ??= new StoreError('failed', `commit failed: ${String(error)}`, 'restart the kernel');
-      }
-      if (this.#dead) throw this.#dead;
-      this.#apply(batch);
-      this.#commits++;
-    });
+  async commit(batch: Batch): Promise<void> {
+    if (this.#dead ?? this.#refusing) throw this.#dead ?? this.#refusing;
+    for (const { table, row } of batch.puts ?? []) rowValues(table, row);
+    for (const { table, key } of batch.deletes ?? []) wholeKey(table, key);
+    const done = this.#tail.then(() => this.#write(batch));
     this.#tail = done.catch(() => {});
     return done;
   }
 
+  async #write(batch: Batch): Promise<void> {
+    if (this.#dead) throw this.#dead;
+    try {
+      await this.#faults.beforeCommit?.(batch);
+      if (!this.#dead) this.#apply(batch);
+    } catch (error) {
+      this.#dead ??=
+        error instanceof StoreError
+          ? error
+          : new StoreError('failed', `commit failed: ${String(error)}`, 'restart the kernel');
+      this.#faults.onFatal?.(this.#dead);
+    }
+    if (this.#dead) throw this.#dead;
+    this.#commits++;
+  }
+
+  /** All or nothing: what can be refused is refused before anything changes. */
   #apply(batch: Batch): void {
-    for (const entry of batch.entries ?? []) {
-      const last = this.#disk.entries.at(-1);
-      assert(last === undefined || entry.seq === last.seq + 1, 'entries are dense');
-      this.#disk.entries.push(entry);
+    const fresh = new Set<string>();
+    for (const { log, seq } of batch.entries ?? []) {
+      const name = `${log}/${seq}`;
+      const there = this.#disk.entries.get(log)?.some((entry) => entry.seq === seq) || fresh.has(name);
+      if (there) throw new StoreError('failed', `entry ${name} is already there`, 'restart the kernel');
+      fresh.add(name);
     }
+    for (const entry of batch.entries ?? []) this.#append({ ...entry, leaf: new Uint8Array(entry.leaf) });
     for (const { table, row } of batch.puts ?? []) {
-      this.#rows(table).set(keyText(table.key.map((column) => row[column] as Value)), { ...row });
+      const values = rowValues(table, row);
+      const whole = Object.fromEntries(table.columns.map((column, i) => [column.name, values[i] as Value]));
+      this.#rows(table).set(JSON.stringify(table.key.map((column) => whole[column])), copyRow(whole));
     }
-    for (const { table, key } of batch.deletes ?? []) this.#rows(table).delete(keyText(key));
+    for (const { table, key } of batch.deletes ?? []) this.#rows(table).delete(JSON.stringify(key));
     for (const blob of batch.blobs ?? []) {
-      const key = `${blob.owner}/${blob.hash}`;
-      if (!this.#disk.blobs.has(key)) this.#disk.blobs.set(key, blob);
+      const key = blobKey(blob.owner, blob.hash);
+      if (!this.#disk.blobs.has(key))
+        this.#disk.blobs.set(key, { ...blob, bytes: new Uint8Array(blob.bytes) });
     }
   }
 
-  #rows(table: Pick<Table, 'name'>): Map<string, Row> {
+  #append(entry: EntryRow): void {
+    const log = this.#disk.entries.get(entry.log) ?? [];
+    this.#disk.entries.set(entry.log, log);
+    const last = log.at(-1);
+    log.push(entry);
+    if (last && last.seq > entry.seq) log.sort((a, b) => a.seq - b.seq);
+  }
+
+  #rows(table: Table): Map<string, Row> {
     let rows = this.#disk.rows.get(table.name);
     if (!rows) {
       rows = new Map();
@@ -81,21 +115,20 @@ export class MemoryStore implements Store {
     return rows;
   }
 
+  #open(): void {
+    if (this.#refusing) throw this.#refusing;
+  }
+
   async get<R extends Row>(table: Table<R>, key: readonly Value[]): Promise<R | undefined> {
-    return this.#rows(table).get(keyText(key)) as R | undefined;
+    this.#open();
+    const row = this.#rows(table).get(JSON.stringify(wholeKey(table, key)));
+    return row && (copyRow(row) as R);
   }
 
   async range<R extends Row>(table: Table<R>, query: RangeQuery): Promise<R[]> {
-    const by = query.by ?? table.key;
-    const prefix = query.prefix ?? [];
-    const next = by[prefix.length];
-    const found = [...this.#rows(table).values()].filter((row) => {
-      if (!prefix.every((value, i) => compare(row[by[i] as string] as Value, value) === 0)) return false;
-      if (next === undefined) return true;
-      const value = row[next] as Value;
-      if (query.from !== undefined && compare(value, query.from) < 0) return false;
-      return query.to === undefined || compare(value, query.to) <= 0;
-    });
+    this.#open();
+    const by = rangeColumns(table, query.by);
+    const found = [...this.#rows(table).values()].filter((row) => passes(row, by, query));
     const order = [...by, ...table.key];
     found.sort((a, b) => {
       for (const column of order) {
@@ -104,87 +137,95 @@ export class MemoryStore implements Store {
       }
       return 0;
     });
-    return found.slice(0, query.limit) as R[];
+    return found.slice(0, query.limit).map(copyRow) as R[];
   }
 
   async entries(query: EntryQuery): Promise<EntryRow[]> {
-    const found = this.#disk.entries.filter(
-      (entry) =>
-        (query.log === undefined || entry.log === query.log) &&
-        (query.fromSeq === undefined || entry.seq >= query.fromSeq) &&
-        (query.toSeq === undefined || entry.seq <= query.toSeq) &&
-        (query.agent === undefined || entry.agent === query.agent) &&
-        (query.call === undefined || entry.call === query.call),
-    );
-    if (query.reverse) found.reverse();
-    return found.slice(0, query.limit);
+    this.#open();
+    const logs = query.log === undefined ? [...this.#disk.entries.keys()].sort((a, b) => a - b) : [query.log];
+    const found: EntryRow[] = [];
+    for (const log of query.reverse ? logs.reverse() : logs) {
+      const rows = this.#disk.entries.get(log) ?? [];
+      for (let i = 0; i < rows.length && found.length < query.limit; i++) {
+        const entry = rows[query.reverse ? rows.length - 1 - i : i] as EntryRow;
+        const wanted =
+          entry.seq >= (query.fromSeq ?? 0) &&
+          entry.seq <= (query.toSeq ?? Number.POSITIVE_INFINITY) &&
+          entry.agent === (query.agent ?? entry.agent) &&
+          entry.call === (query.call ?? entry.call);
+        if (wanted) found.push({ ...entry, leaf: new Uint8Array(entry.leaf) });
+      }
+    }
+    return found;
   }
 
   async blob(owner: string, hash: string): Promise<Uint8Array | undefined> {
-    return this.#disk.blobs.get(`${owner}/${hash}`)?.bytes;
+    this.#open();
+    const blob = this.#disk.blobs.get(blobKey(owner, hash));
+    return blob && new Uint8Array(blob.bytes);
   }
 
-  async prune(what: Parameters<Store['prune']>[0]): Promise<{ blobs: number; bytes: number }> {
-    const wanted = what.hashes === undefined ? undefined : new Set(what.hashes);
-    let keep = what.keepBytes ?? Number.POSITIVE_INFINITY;
+  async prune(rule: PruneRule): Promise<{ blobs: number; bytes: number }> {
+    await this.#tail;
+    if (this.#dead ?? this.#refusing) throw this.#dead ?? this.#refusing;
     const gone = { blobs: 0, bytes: 0 };
-    for (const [key, blob] of [...this.#disk.blobs].sort((a, b) => b[1].at - a[1].at)) {
-      if (what.owner !== undefined && blob.owner !== what.owner) continue;
-      keep -= blob.bytes.length;
-      const named =
-        wanted?.has(blob.hash) ??
-        (what.owner !== undefined && what.beforeMs === undefined && what.keepBytes === undefined);
-      if (!named && !(what.beforeMs !== undefined && blob.at < what.beforeMs) && keep >= 0) continue;
-      this.#disk.blobs.delete(key);
+    for (const blob of this.#doomed(rule)) {
+      this.#disk.blobs.delete(blobKey(blob.owner, blob.hash));
       gone.blobs++;
       gone.bytes += blob.bytes.length;
     }
     return gone;
   }
 
+  #doomed(rule: PruneRule): BlobRow[] {
+    const mine = [...this.#disk.blobs.values()].filter((blob) => blob.owner === (rule.owner ?? blob.owner));
+    if (rule.hashes) return mine.filter((blob) => rule.hashes?.includes(blob.hash));
+    if (rule.beforeMs === undefined && rule.keepBytes === undefined)
+      return rule.owner === undefined ? [] : mine;
+    let kept = 0;
+    return mine.sort(newestFirst).filter((blob) => {
+      kept += blob.bytes.length;
+      return blob.at < (rule.beforeMs ?? 0) || kept > (rule.keepBytes ?? Number.POSITIVE_INFINITY);
+    });
+  }
+
   async check(): Promise<string[]> {
-    return [];
+    this.#open();
+    return [...this.#disk.blobs.values()]
+      .filter((blob) => sha256Hex(blob.bytes) !== blob.hash)
+      .map((blob) => `blob ${blob.hash} of ${blob.owner} has other content`);
   }
 
   async stats(): Promise<StoreStats> {
+    this.#open();
+    let entries = 0;
+    for (const log of this.#disk.entries.values()) entries += log.length;
     let blobBytes = 0;
     for (const blob of this.#disk.blobs.values()) blobBytes += blob.bytes.length;
-    return {
-      schemaVersion: 1,
-      entries: this.#disk.entries.length,
-      blobs: this.#disk.blobs.size,
-      blobBytes,
-      fileBytes: 0,
-      commits: this.#commits,
-      batches: this.#commits,
-    };
+    const commits = this.#commits;
+    const blobs = this.#disk.blobs.size;
+    return { schemaVersion: 1, entries, blobs, blobBytes, fileBytes: 0, commits, batches: commits };
   }
 
   async backup(): Promise<void> {
     throw new StoreError('failed', 'a store in memory has no backup', 'use the SQLite store');
   }
 
+  /** Batches handed over before are still written; later ones are refused. */
   async close(): Promise<void> {
+    this.#refusing ??= new StoreError('failed', 'the store is closed', 'open it again');
     await this.#tail;
-    this.#dead ??= new StoreError('failed', 'the store is closed', 'open it again');
   }
 
-  /** Kills this store: pending commits reject, what was committed stays. Returns the store after the restart. */
+  /** What is durable now, as a copy that later commits do not change. */
+  snapshot(): Disk {
+    return structuredClone(this.#disk);
+  }
+
+  /** Kills this store: what was not committed is lost and rejects. Returns the store as the next start finds it. */
   crash(faults: Faults = {}): MemoryStore {
-    this.#dead = new StoreError('failed', 'crashed', 'restart');
+    this.#dead ??= new StoreError('failed', 'crashed', 'restart the kernel');
+    this.#refusing = this.#dead;
     return new MemoryStore(faults, this.#disk);
   }
-}
-
-const keyText = (key: readonly Value[]): string => JSON.stringify(key);
-
-/** SQLite's order: null, numbers, text, bytes. */
-function compare(a: Value, b: Value): number {
-  const rank = (value: Value) =>
-    value === null ? 0 : typeof value === 'number' ? 1 : typeof value === 'string' ? 2 : 3;
-  if (rank(a) !== rank(b)) return rank(a) - rank(b);
-  if (a === null || b === null) return 0;
-  if (typeof a === 'number') return a - (b as number);
-  if (typeof a === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b as string));
-  return Buffer.compare(a, b as Uint8Array);
 }

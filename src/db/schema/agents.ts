@@ -1,3 +1,4 @@
+import type { Table } from '../store.ts';
 import { table } from './table.ts';
 
 /** One row per agent. `hold` is stored; running, waiting and ready are derived. Counters change in END's transaction. */
@@ -110,4 +111,4 @@ export const OBJECT = table<ObjectRow>('object', { id: 'text', agent: 'int', bac
   'id',
 ]);
 
-export const AGENTS_TABLES = [AGENT, INTENT, OBJECT];
+export const AGENTS_TABLES: readonly Table[] = [AGENT, INTENT, OBJECT];

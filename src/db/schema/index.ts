@@ -1,6 +1,11 @@
-/** Every table the store creates. A subsystem declares its own in a file here and adds its list below. */
+/**
+ * Every table the store creates. To add one: declare it with `table(...)` in the file of its subsystem here, list it in
+ * that file's `<SUBSYSTEM>_TABLES`, and spread that list below. A new table, index or nullable column needs nothing
+ * more; any other change is a numbered step in sqlite/migrations.ts.
+ */
+import type { Table } from '../store.ts';
 import { AGENTS_TABLES } from './agents.ts';
 import { JOURNAL_TABLES } from './journal.ts';
-import type { Table } from '../store.ts';
+import { META_TABLES } from './meta.ts';
 
-export const TABLES = [...JOURNAL_TABLES, ...AGENTS_TABLES] as unknown as readonly Table[];
+export const TABLES: readonly Table[] = [...META_TABLES, ...JOURNAL_TABLES, ...AGENTS_TABLES];

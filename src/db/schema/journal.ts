@@ -1,3 +1,4 @@
+import type { Table } from '../store.ts';
 import { table } from './table.ts';
 
 /** 256 complete hashes of one level of a log's Merkle tree, 8,192 bytes; level 0 holds leaves. */
@@ -18,8 +19,6 @@ export const SALT = table<SaltRow>('salt', { owner: 'text', salt: 'bytes', at: '
 export type OrderRow = { agent: number; n: number };
 
 export const ORDER = table<OrderRow>('journal_order', { agent: 'int', n: 'int' }, ['agent']);
-
-export const JOURNAL_TABLES = [TILE, SALT, ORDER];
 
 /** The state row of a call: a fold over its entries, kept in the same transactions. */
 export type CallRow = {
@@ -102,3 +101,5 @@ export const REQUEST = table<RequestRow>(
   { call: 'text', owner: 'text', head: 'text', envelope: 'text', parts: 'text' },
   ['call'],
 );
+
+export const JOURNAL_TABLES: readonly Table[] = [TILE, SALT, ORDER, CALL, MESSAGE, REQUEST];

@@ -15,12 +15,18 @@ export class Channel {
   readonly #open = new Map<number, { resolve(value: unknown): void; reject(error: StoreError): void }>();
   #next = 1;
   #dead: StoreError | undefined;
+  #ending = false;
 
   private constructor(worker: Worker) {
     this.#worker = worker;
   }
 
-  static start(name: 'writer' | 'reader', data: unknown): Promise<Channel> {
+  /** `onDeath` is called once if the worker ends although nobody asked it to. */
+  static start(
+    name: 'writer' | 'reader',
+    data: unknown,
+    onDeath: (error: StoreError) => void = () => {},
+  ): Promise<Channel> {
     // Sources run as .ts; the packed build has .js beside this file.
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     const worker = new Worker(new URL(`./${name}.${extension}`, import.meta.url), { workerData: data });
@@ -30,14 +36,17 @@ export class Channel {
         if (answer.ready) resolve(channel);
         else if (answer.id === undefined) {
           reject(fromData(answer.failure as FailureData));
+          channel.#ending = true;
           void worker.terminate();
         } else channel.#settle(answer.id, answer);
       });
       const fail = (why: string) => {
-        channel.#dead ??= new StoreError('failed', why, 'see the log; mezz up starts again');
+        if (channel.#dead) return;
+        channel.#dead = new StoreError('failed', why, 'see the log; mezz up starts again');
         for (const question of channel.#open.values()) question.reject(channel.#dead);
         channel.#open.clear();
         reject(channel.#dead);
+        if (!channel.#ending) onDeath(channel.#dead);
       };
       worker.on('error', (error) => fail(`the ${name} died: ${String(error)}`));
       worker.on('exit', () => fail(`the ${name} has ended`));
@@ -61,6 +70,7 @@ export class Channel {
   }
 
   async end(): Promise<void> {
+    this.#ending = true;
     await this.#worker.terminate();
   }
 }

@@ -1,14 +1,22 @@
 import { StoreError } from '../store.ts';
 
 interface SqliteFailure {
+  /** SQLite's result code. */
   readonly errcode?: number;
+  /** Node's code of a failed file operation. */
+  readonly code?: string;
   readonly message?: string;
 }
+
+const NO_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+const NO_ACCESS = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR']);
 
 /** Turns what SQLite throws into what a person can act on. Codes: https://www.sqlite.org/rescode.html */
 export function storeError(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
-  const { errcode = 0, message = String(error) } = error as SqliteFailure;
+  const { errcode = 0, code = '', message = String(error) } = error as SqliteFailure;
+  if (NO_SPACE.has(code)) return storeError({ errcode: 13, message });
+  if (NO_ACCESS.has(code)) return storeError({ errcode: 8, message });
   switch (errcode & 255) {
     case 5:
       return new StoreError(
@@ -19,14 +27,19 @@ export function storeError(error: unknown): StoreError {
     case 8:
       return new StoreError(
         'readonly',
-        'the state directory cannot be written',
+        `the state directory cannot be written: ${message}`,
         'check its owner and permissions',
       );
     case 10:
+      return new StoreError(
+        'failed',
+        `the disk fails, or a limit on file sizes is reached: ${message}`,
+        'check the disk, then mezz up; nothing acknowledged was lost',
+      );
     case 13:
       return new StoreError(
         'full',
-        `the disk is full or failing: ${message}`,
+        `the disk is full: ${message}`,
         'free space, then mezz up; nothing acknowledged was lost',
       );
     case 11:

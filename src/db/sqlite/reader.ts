@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../../base/assert.ts';
+import { sha256Hex } from '../../base/hash.ts';
+import { LIMITS } from '../limits.ts';
 import type { Value } from '../store.ts';
 import { storeError, toData } from './failure.ts';
+import { DATABASE } from './open.ts';
 
 const { directory } = workerData as { directory: string };
 const port = parentPort;
@@ -17,7 +20,11 @@ export interface Query {
 }
 
 try {
-  const db = new DatabaseSync(join(directory, 'mezz.db'), { readOnly: true });
+  const db = new DatabaseSync(join(directory, DATABASE), {
+    readOnly: true,
+    timeout: LIMITS.busyWaitMs.value,
+  });
+  db.function('sha256', { deterministic: true }, (bytes) => sha256Hex(bytes as Uint8Array));
   const statements = new Map<string, StatementSync>();
   port.on('message', (query: Query) => {
     try {

@@ -1,17 +1,14 @@
 /** Read and prune statements from queries. Names come from declarations only; values always travel as parameters. */
-import { assert } from '../../base/assert.ts';
-import type { EntryQuery, RangeQuery, Store, Table, Value } from '../store.ts';
+import { rangeColumns } from '../rows.ts';
+import type { EntryQuery, PruneRule, RangeQuery, Table, Value } from '../store.ts';
 
-interface Sql {
+export interface Sql {
   readonly sql: string;
   readonly values: readonly Value[];
 }
 
 export function rangeSql(table: Table, query: RangeQuery): Sql {
-  const by = query.by ?? table.key;
-  const declared =
-    query.by === undefined || (table.indexes ?? []).some((index) => index.join() === by.join());
-  assert(declared, `${table.name} has no index on ${by.join()}`);
+  const by = rangeColumns(table, query.by);
   const conditions: string[] = [];
   const values: Value[] = [];
   for (const [i, value] of (query.prefix ?? []).entries()) {
@@ -56,13 +53,13 @@ export function entriesSql(query: EntryQuery): Sql {
   const where = conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : '';
   values.push(query.limit);
   return {
-    sql: `SELECT log,seq,agent,n,call,kind,at,body,leaf FROM entry${where} ORDER BY log,seq${query.reverse ? ' DESC' : ''} LIMIT ?`,
+    sql: `SELECT log,seq,agent,n,call,kind,at,body,leaf FROM entry${where} ORDER BY ${query.reverse ? 'log DESC,seq DESC' : 'log,seq'} LIMIT ?`,
     values,
   };
 }
 
 /** One statement a rule: by name, by age, by size (newest kept). */
-export function pruneSql(what: Parameters<Store['prune']>[0]): Sql[] {
+export function pruneSql(what: PruneRule): Sql[] {
   const owned = what.owner === undefined ? '' : ' AND owner=?';
   const owner: Value[] = what.owner === undefined ? [] : [what.owner];
   const tail = ' RETURNING length(bytes) AS size';
@@ -76,7 +73,7 @@ export function pruneSql(what: Parameters<Store['prune']>[0]): Sql[] {
     list.push({ sql: `DELETE FROM blob WHERE at<?${owned}${tail}`, values: [what.beforeMs, ...owner] });
   if (what.keepBytes !== undefined) {
     list.push({
-      sql: `DELETE FROM blob WHERE (owner,hash) IN (SELECT owner,hash FROM (SELECT owner,hash,sum(length(bytes)) OVER (ORDER BY at DESC, hash) AS total FROM blob WHERE 1=1${owned}) WHERE total>?)${tail}`,
+      sql: `DELETE FROM blob WHERE (owner,hash) IN (SELECT owner,hash FROM (SELECT owner,hash,sum(length(bytes)) OVER (ORDER BY at DESC, hash, owner ROWS UNBOUNDED PRECEDING) AS total FROM blob WHERE 1=1${owned}) WHERE total>?)${tail}`,
       values: [...owner, what.keepBytes],
     });
   }

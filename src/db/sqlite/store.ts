@@ -2,14 +2,16 @@
  * SQLite in WAL mode with synchronous=FULL: one writer worker with group commit, one reader worker. No SQLite call on
  * the main thread. Group commit: while a transaction is being written, batches gather and become the next one.
  */
-import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../../base/assert.ts';
+import { LIMITS } from '../limits.ts';
+import { rowValues, wholeKey } from '../rows.ts';
 import {
   type Batch,
   type EntryQuery,
   type EntryRow,
+  type PruneRule,
   type RangeQuery,
   type Row,
   type Store,
@@ -18,8 +20,10 @@ import {
   type Table,
   type Value,
 } from '../store.ts';
+import { writeBackup } from './backup.ts';
 import { Channel } from './channel.ts';
-import { SCHEMA_VERSION } from './ddl.ts';
+import { SCHEMA_VERSION } from './migrations.ts';
+import { DATABASE } from './open.ts';
 import { entriesSql, pruneSql, rangeSql } from './sql.ts';
 import type { WireBatch } from './writer.ts';
 
@@ -30,10 +34,20 @@ export interface SqliteOptions {
   onFatal?(error: StoreError): void;
 }
 
+/** Opens the store of a directory, which is created if missing. Throws StoreError; then nothing is left running. */
 export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
-  const writer = await Channel.start('writer', { directory: options.directory, tables: options.tables });
-  const reader = await Channel.start('reader', { directory: options.directory });
-  return new SqliteStore(options, writer, reader);
+  const { directory, tables } = options;
+  let store: SqliteStore | undefined;
+  const onDeath = (error: StoreError) => store?.fail(error);
+  const writer = await Channel.start('writer', { directory, tables }, onDeath);
+  try {
+    const reader = await Channel.start('reader', { directory }, onDeath);
+    store = new SqliteStore(options, writer, reader);
+    return store;
+  } catch (error) {
+    await writer.end();
+    throw error;
+  }
 }
 
 interface Waiter {
@@ -44,54 +58,76 @@ interface Waiter {
 
 class SqliteStore implements Store {
   readonly #options: SqliteOptions;
+  readonly #tables: ReadonlySet<string>;
   readonly #writer: Channel;
   readonly #reader: Channel;
   #queue: Waiter[] = [];
-  #writing = false;
+  #writing: Waiter[] | undefined;
+  #drained: Promise<void> = Promise.resolve();
   #dead: StoreError | undefined;
+  #failed = false;
   #commits = 0;
   #batches = 0;
-  #whenDrained: (() => void) | undefined;
 
   constructor(options: SqliteOptions, writer: Channel, reader: Channel) {
     this.#options = options;
+    this.#tables = new Set(options.tables.map((table) => table.name));
     this.#writer = writer;
     this.#reader = reader;
   }
 
-  commit(batch: Batch): Promise<void> {
-    if (this.#dead) return Promise.reject(this.#dead);
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ batch: toWire(batch), resolve, reject });
-      if (this.#writing) return;
-      this.#writing = true;
+  async commit(batch: Batch): Promise<void> {
+    if (this.#dead) throw this.#dead;
+    const wire = this.#toWire(batch);
+    const done = new Promise<void>((resolve, reject) => this.#queue.push({ batch: wire, resolve, reject }));
+    if (this.#queue.length > LIMITS.queuedBatches.value) {
+      const message = `more than ${LIMITS.queuedBatches.value} batches wait to be written`;
+      this.fail(new StoreError('failed', message, 'the disk cannot keep up: check it, then mezz up'));
+    } else if (!this.#writing) {
+      this.#writing = [];
       // All that arrives in this turn of the event loop shares the first transaction.
-      setImmediate(() => void this.#pump());
-    });
+      this.#drained = new Promise((resolve) => setImmediate(() => void this.#pump().then(resolve)));
+    }
+    return done;
   }
 
   async #pump(): Promise<void> {
-    while (this.#queue.length > 0 && !this.#dead) {
-      const waiters = this.#queue;
-      this.#queue = [];
+    while (this.#queue.length > 0) {
+      const waiters = this.#queue.splice(0, LIMITS.batchesPerCommit.value);
+      this.#writing = waiters;
       try {
         await this.#writer.ask({ do: 'commit', batches: waiters.map((waiter) => waiter.batch) });
         this.#commits++;
         this.#batches += waiters.length;
         for (const waiter of waiters) waiter.resolve();
       } catch (error) {
-        this.#fail(error as StoreError, waiters);
+        this.fail(error as StoreError);
       }
     }
-    this.#writing = false;
-    this.#whenDrained?.();
+    this.#writing = undefined;
   }
 
-  #fail(error: StoreError, waiters: readonly Waiter[]): void {
+  /** The end: every open and every later commit rejects with this error. */
+  fail(error: StoreError): void {
+    if (this.#failed) return;
+    this.#failed = true;
     this.#dead = error;
-    for (const waiter of [...waiters, ...this.#queue]) waiter.reject(error);
+    for (const waiter of [...(this.#writing ?? []), ...this.#queue]) waiter.reject(error);
     this.#queue = [];
     this.#options.onFatal?.(error);
+  }
+
+  #toWire(batch: Batch): WireBatch {
+    const name = (table: Table): string => {
+      assert(this.#tables.has(table.name), `table ${table.name} is not declared in db/schema`);
+      return table.name;
+    };
+    return {
+      ...(batch.entries ? { entries: batch.entries } : {}),
+      ...(batch.blobs ? { blobs: batch.blobs } : {}),
+      puts: (batch.puts ?? []).map(({ table, row }) => [name(table), rowValues(table, row)]),
+      deletes: (batch.deletes ?? []).map(({ table, key }) => [name(table), wholeKey(table, key)]),
+    };
   }
 
   async #all(sql: string, values: readonly Value[]): Promise<Row[]> {
@@ -99,13 +135,12 @@ class SqliteStore implements Store {
   }
 
   async get<R extends Row>(table: Table<R>, key: readonly Value[]): Promise<R | undefined> {
-    assert(key.length === table.key.length, `${table.name} needs its whole key`);
-    const [row] = await this.range(table, { prefix: key, limit: 1 });
+    const [row] = await this.range(table, { prefix: wholeKey(table, key), limit: 1 });
     return row;
   }
 
   async range<R extends Row>(table: Table<R>, query: RangeQuery): Promise<R[]> {
-    const { sql, values } = rangeSql(table as unknown as Table, query);
+    const { sql, values } = rangeSql(table, query);
     return (await this.#all(sql, values)) as R[];
   }
 
@@ -119,19 +154,33 @@ class SqliteStore implements Store {
     return row?.bytes as Uint8Array | undefined;
   }
 
-  async prune(what: Parameters<Store['prune']>[0]): Promise<{ blobs: number; bytes: number }> {
-    const gone = { blobs: 0, bytes: 0 };
-    for (const { sql, values } of pruneSql(what)) {
-      const part = (await this.#writer.ask({ do: 'prune', sql, values })) as typeof gone;
-      gone.blobs += part.blobs;
-      gone.bytes += part.bytes;
-    }
-    return gone;
+  async prune(rule: PruneRule): Promise<{ blobs: number; bytes: number }> {
+    if (this.#dead) throw this.#dead;
+    const gone = await this.#writer.ask({ do: 'prune', statements: pruneSql(rule) });
+    return gone as { blobs: number; bytes: number };
   }
 
+  /** In a worker of its own: it reads the whole file, and the kernel goes on meanwhile. */
   async check(): Promise<string[]> {
-    const rows = await this.#all('PRAGMA integrity_check(20)', []);
-    return rows.map((row) => String(row.integrity_check)).filter((text) => text !== 'ok');
+    const reader = await Channel.start('reader', { directory: this.#options.directory });
+    try {
+      const { checkProblems, checkedBlobs } = LIMITS;
+      const sql = `PRAGMA integrity_check(${checkProblems.value})`;
+      const rows = (await reader.ask({ sql, values: [] })) as Row[];
+      const blobs = (await reader.ask({
+        sql: 'SELECT owner, hash FROM blob WHERE rowid IN (SELECT rowid FROM blob ORDER BY random() LIMIT ?) AND sha256(bytes)<>hash LIMIT ?',
+        values: [checkedBlobs.value, checkProblems.value],
+      })) as Row[];
+      return [
+        ...rows.map((row) => String(row.integrity_check)).filter((text) => text !== 'ok'),
+        ...blobs.map((row) => `blob ${row.hash} of ${row.owner} has other content`),
+      ];
+    } catch (error) {
+      if (error instanceof StoreError && error.code === 'corrupt') return [error.message];
+      throw error;
+    } finally {
+      await reader.end();
+    }
   }
 
   async stats(): Promise<StoreStats> {
@@ -139,7 +188,7 @@ class SqliteStore implements Store {
       'SELECT (SELECT count(*) FROM entry) AS entries, count(*) AS blobs, coalesce(sum(length(bytes)),0) AS bytes FROM blob',
       [],
     );
-    const file = await stat(join(this.#options.directory, 'mezz.db'));
+    const file = await stat(join(this.#options.directory, DATABASE));
     return {
       schemaVersion: SCHEMA_VERSION,
       entries: counts?.entries as number,
@@ -151,29 +200,16 @@ class SqliteStore implements Store {
     };
   }
 
-  async backup(path: string): Promise<void> {
-    if (existsSync(path))
-      throw new StoreError('failed', `${path} is already there`, 'choose a new file name');
-    await this.#writer.ask({ do: 'backup', path });
+  backup(path: string): Promise<void> {
+    return writeBackup(this.#options.directory, path);
   }
 
+  /** Batches handed over before are still written; later ones are refused. */
   async close(): Promise<void> {
-    if (this.#writing) await new Promise<void>((resolve) => (this.#whenDrained = resolve));
     this.#dead ??= new StoreError('failed', 'the store is closed', 'open it again');
+    await this.#drained;
     await this.#reader.end();
     await this.#writer.ask({ do: 'close' }).catch(() => undefined);
     await this.#writer.end();
   }
-}
-
-function toWire(batch: Batch): WireBatch {
-  return {
-    ...(batch.entries ? { entries: batch.entries } : {}),
-    ...(batch.blobs ? { blobs: batch.blobs } : {}),
-    puts: (batch.puts ?? []).map(({ table, row }) => [
-      table.name,
-      table.columns.map((column) => row[column.name] ?? null),
-    ]),
-    deletes: (batch.deletes ?? []).map(({ table, key }) => [table.name, key]),
-  };
 }

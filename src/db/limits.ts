@@ -1,0 +1,13 @@
+/** Bounds of the store. */
+export const LIMITS = {
+  queuedBatches: {
+    value: 65_536,
+    unit: 'batches',
+    what: 'may wait for the writer; one more is a failed store, as the disk has stopped keeping up',
+  },
+  batchesPerCommit: { value: 4_096, unit: 'batches', what: 'share one transaction at most' },
+  busyWaitMs: { value: 5_000, unit: 'ms', what: 'a connection waits for another one of the same kernel' },
+  walBytes: { value: 67_108_864, unit: 'bytes', what: 'the write-ahead log keeps after a checkpoint' },
+  checkedBlobs: { value: 256, unit: 'blobs', what: 'whose content `check` compares with their hash' },
+  checkProblems: { value: 20, unit: 'messages', what: '`check` reports of one kind' },
+} as const;
