@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import test, { describe } from 'node:test';
+import type { Launch } from '../../base/control.ts';
+import type { LaunchContext } from './adapter.ts';
+import { claude } from './claude.ts';
+import { codex, shellWord } from './codex.ts';
+import { generic } from './generic.ts';
+import { findAdapter } from './index.ts';
+
+const launch: Launch = {
+  pid: 3,
+  name: 'calm-owl',
+  token: 'TOK',
+  origin: 'http://127.0.0.1:4141',
+  hooks: true,
+  cwd: '/work',
+};
+const context = (env: Record<string, string> = {}, files: Record<string, string> = {}): LaunchContext => ({
+  env,
+  home: '/home/u',
+  directory: '/tmp/run',
+  mezz: ['/opt/node', '/opt/my mezz/bin/mezz.js'],
+  readText: (path) => files[path],
+});
+interface Settings {
+  readonly model?: string;
+  readonly hooks: Record<string, { matcher?: string; hooks: Record<string, unknown>[] }[]>;
+}
+const settingsOf = (files: readonly { readonly text: string }[]) =>
+  JSON.parse(files[0]?.text ?? '') as Settings;
+
+describe('claude', () => {
+  test('gets its address, hooks that block, and no key', () => {
+    const { command, env, files } = claude.prepare(launch, ['claude', '-p', 'hi'], context());
+    assert.deepEqual(command, ['claude', '--settings', '/tmp/run/settings.json', '-p', 'hi']);
+    assert.deepEqual(env, { ANTHROPIC_BASE_URL: 'http://127.0.0.1:4141/a/TOK' });
+    const { hooks } = settingsOf(files);
+    assert.deepEqual(hooks.PreToolUse, [
+      {
+        matcher: '*',
+        hooks: [
+          {
+            type: 'http',
+            url: 'http://127.0.0.1:4141/a/TOK/hooks/claude',
+            onFailure: 'block',
+            timeout: 600,
+          },
+        ],
+      },
+    ]);
+    for (const event of ['PostToolUse', 'Notification', 'Stop', 'UserPromptSubmit'])
+      assert.equal(hooks[event]?.[0]?.hooks[0]?.onFailure, undefined, event);
+    assert.deepEqual(Object.keys(hooks).length, 5);
+  });
+  for (const [what, args, files] of [
+    ['inline', ['--settings', '{"model":"m","hooks":{"PreToolUse":[{"hooks":[]}],"Other":[1]}}'], {}],
+    ['inline, joined', ['--settings={"model":"m","hooks":{"PreToolUse":[{"hooks":[]}],"Other":[1]}}'], {}],
+    [
+      'a file',
+      ['--settings', 's.json'],
+      { 's.json': '{"model":"m","hooks":{"PreToolUse":[{"hooks":[]}],"Other":[1]}}' },
+    ],
+  ] as const)
+    test(`keeps the user's own settings: ${what}`, () => {
+      const given = claude.prepare(launch, ['claude', ...args, '-c'], context({}, files));
+      assert.deepEqual(given.command, ['claude', '--settings', '/tmp/run/settings.json', '-c']);
+      const settings = settingsOf(given.files);
+      assert.equal(settings.model, 'm');
+      assert.equal(settings.hooks.PreToolUse?.length, 2);
+      assert.equal(settings.hooks.PreToolUse?.[0]?.matcher, '*');
+      assert.deepEqual(settings.hooks.Other, [1]);
+    });
+  test('refuses settings that cannot be read instead of dropping them', () => {
+    assert.throws(() => claude.prepare(launch, ['claude', '--settings', 'gone.json'], context()));
+  });
+  test('leaves --settings behind "--" alone: it is a prompt', () => {
+    const { command } = claude.prepare(launch, ['claude', '--', '--settings'], context());
+    assert.deepEqual(command.slice(3), ['--', '--settings']);
+  });
+  test('says that a base URL is replaced, and lets loopback pass by a proxy', () => {
+    const { env, notes } = claude.prepare(
+      launch,
+      ['claude'],
+      context({ ANTHROPIC_BASE_URL: 'http://x', HTTPS_PROXY: 'http://p', NO_PROXY: 'a.b' }),
+    );
+    assert.equal(env.NO_PROXY, 'a.b,127.0.0.1');
+    assert.match(notes.join(), /ANTHROPIC_BASE_URL/);
+  });
+});
+
+describe('codex', () => {
+  const provider = (login: string) =>
+    `model_providers.mezz={name="mezz",base_url="http://127.0.0.1:4141/a/TOK/v1",wire_api="responses",${login}}`;
+  test('gets a provider, hooks and the reason for the trust flag', () => {
+    const { command, env, files, notes } = codex.prepare(launch, ['codex', 'exec', 'hi'], context());
+    const entry = `[{matcher=".*",hooks=[{type="command",command="/opt/node '/opt/my mezz/bin/mezz.js' hook codex"}]}]`;
+    assert.deepEqual(command, [
+      'codex',
+      '-c',
+      provider('requires_openai_auth=true'),
+      '-c',
+      'model_provider="mezz"',
+      '-c',
+      `hooks.PreToolUse=${entry}`,
+      '-c',
+      `hooks.PostToolUse=${entry}`,
+      '--dangerously-bypass-hook-trust',
+      'exec',
+      'hi',
+    ]);
+    assert.deepEqual(env, { MEZZ_HOOK_URL: 'http://127.0.0.1:4141/a/TOK/hooks/codex' });
+    assert.deepEqual(files, []);
+    assert.match(notes.join(), /--dangerously-bypass-hook-trust/);
+  });
+  test('uses the key of the environment only where there is no login', () => {
+    const key = { OPENAI_API_KEY: 'k' };
+    const login = { '/home/u/.codex/auth.json': '{}' };
+    assert.equal(
+      codex.prepare(launch, ['codex'], context(key)).command[2],
+      provider('env_key="OPENAI_API_KEY"'),
+    );
+    assert.equal(
+      codex.prepare(launch, ['codex'], context(key, login)).command[2],
+      provider('requires_openai_auth=true'),
+    );
+  });
+  test('without hooks needs no trust', () => {
+    const { command, env, notes } = codex.prepare({ ...launch, hooks: false }, ['codex'], context());
+    assert.doesNotMatch(command.join(' '), /hook/);
+    assert.deepEqual([env, notes], [{}, []]);
+  });
+  test('quotes words for the shell', () => {
+    assert.equal(shellWord("it's"), "'it'\\''s'");
+    assert.equal(shellWord('/usr/bin/node'), '/usr/bin/node');
+  });
+});
+
+describe('any other program', () => {
+  test('gets base URLs, and its token as key only where none is set', () => {
+    const { command, env, notes } = generic.prepare(
+      launch,
+      ['python', 'a.py'],
+      context({ OPENAI_API_KEY: 'k' }),
+    );
+    assert.deepEqual(command, ['python', 'a.py']);
+    assert.deepEqual(env, {
+      OPENAI_BASE_URL: 'http://127.0.0.1:4141/a/TOK/v1',
+      OPENAI_API_BASE: 'http://127.0.0.1:4141/a/TOK/v1',
+      ANTHROPIC_BASE_URL: 'http://127.0.0.1:4141/a/TOK',
+      ANTHROPIC_API_KEY: 'TOK',
+    });
+    assert.match(notes.join(), /^ANTHROPIC_API_KEY: set to this agent's mezz token/);
+  });
+  test('is known by its file name, or by the name the user gave', () => {
+    assert.equal(findAdapter('/usr/local/bin/claude'), claude);
+    assert.equal(findAdapter('./codex'), codex);
+    assert.equal(findAdapter('python3'), generic);
+    assert.equal(findAdapter('npx', 'claude'), claude);
+    assert.throws(() => findAdapter('npx', 'nobody'));
+  });
+});

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { after, before, describe } from 'node:test';
+import { Command } from 'commander';
+import { type FakeKernel, Refused, runHere, startFakeKernel } from './fixture.test.ts';
+import { parseCount, parseDuration, parseMoney } from './format.ts';
+import { COMMANDS } from './registry.ts';
+import { editDistance, suggestCommand } from './suggest.ts';
+
+const LIMIT = {
+  id: 'l1',
+  scope: 'agent:7',
+  dimension: 'usd',
+  period: 'total',
+  cap: 5e9,
+  used: 0,
+  held: 0,
+  strict: false,
+};
+
+describe('commands', () => {
+  let kernel: FakeKernel;
+  before(async () => {
+    kernel = await startFakeKernel({
+      ps: () => ({ agents: [] }),
+      'agent.show': ({ agent }) =>
+        agent === 'fox'
+          ? { agent: { pid: 7, name: 'fox' }, limits: [], recent: [], guarantees: [] }
+          : new Refused({ code: 'not_found', message: `no agent ${agent}`, remedy: 'mezz ps' }),
+      'limit.set': ({ cap }) => ({ limit: cap === null ? null : { ...LIMIT, cap } }),
+      approve: () => new Refused({ code: 'over_budget', message: 'no money left', rule: 'account:a' }),
+      can: ({ action }) => ({ decision: action, rules: ['r1'], message: 'because', remedy: null }),
+      'audit.verify': () => ({ entries: 4, root: 'ab', problems: ['entry 3 is gone'] }),
+      'policy.check': ({ text }) => ({
+        findings: [{ id: 'f1', level: text === 'bad' ? 'fail' : 'ok', text: 'a finding', remedy: null }],
+      }),
+    });
+  });
+  after(() => kernel.close());
+  const asked = (verb: string) => kernel.asked.findLast((one) => one.verb === verb)?.request;
+
+  test('all load, and define what the registry names', async () => {
+    const session = { control: {}, terminal: {}, exit: 0 } as never;
+    for (const entry of COMMANDS) {
+      const program = new Command().enablePositionalOptions();
+      (await entry.load()).define(program, session);
+      assert.ok(
+        program.commands.some((command) => command.name() === entry.name),
+        entry.name,
+      );
+    }
+  });
+  test('ps --json prints the answer and nothing else', async () => {
+    const { code, out, err } = await runHere(kernel.stateDir, 'ps', '--json');
+    assert.deepEqual([code, JSON.parse(out), err], [0, { schema: 'mezz.ps/1', agents: [] }, '']);
+  });
+  test('a refusal gives its exit code, rule and remedy', async () => {
+    const found = await runHere(kernel.stateDir, 'agent', 'show', 'x');
+    assert.deepEqual([found.code, found.out], [3, '']);
+    assert.match(found.err, /no agent x\nNext: mezz ps/);
+    const json = await runHere(kernel.stateDir, 'approve', 'a1', '--json');
+    assert.equal(json.code, 6);
+    assert.equal(JSON.parse(json.out).error.rule, 'account:a');
+    assert.match(json.err, /no money left \[account:a\]/);
+  });
+  test('no kernel is exit 7', async () => {
+    const { code, err } = await runHere(join(kernel.stateDir, 'none'), 'status');
+    assert.equal(code, 7);
+    assert.match(err, /Next: mezz up/);
+  });
+  test('an unknown command or option is exit 2 and says what was meant', async () => {
+    const command = await runHere(kernel.stateDir, 'ls', '-q');
+    assert.equal(command.code, 2);
+    assert.match(command.err, /did you mean: mezz ps -q/);
+    assert.equal((await runHere(kernel.stateDir, 'ps', '--jso')).code, 2);
+  });
+  test('a budget goes to the pid behind a name', async () => {
+    const { out } = await runHere(kernel.stateDir, 'budget', 'fox', '2.50usd', '--strict');
+    assert.deepEqual(asked('limit.set'), {
+      scope: 'agent:7',
+      dimension: 'usd',
+      period: 'total',
+      cap: 2.5e9,
+      strict: true,
+    });
+    assert.match(out, /fox may spend \$2\.50/);
+    await runHere(kernel.stateDir, 'budget', 'fox', 'none');
+    assert.equal(asked('limit.set')?.cap, null);
+  });
+  test('a limit counts in the unit of what it limits', async () => {
+    await runHere(kernel.stateDir, 'limit', 'set', 'account:a', '2M', '--of', 'tokens', '--period', 'day');
+    assert.deepEqual(asked('limit.set'), {
+      scope: 'account:a',
+      dimension: 'tokens',
+      period: 'day',
+      cap: 2e6,
+    });
+    assert.equal((await runHere(kernel.stateDir, 'limit', 'set', 'a', '1')).code, 2);
+  });
+  test('can, policy check and audit verify answer by exit code too', async () => {
+    const exit = async (...argv: string[]) => (await runHere(kernel.stateDir, ...argv)).code;
+    assert.equal(await exit('can', 'fox', 'permit', 'x'), 0);
+    assert.equal(await exit('can', 'fox', 'forbid', 'x'), 4);
+    assert.equal(await exit('policy', 'explain', 'fox', 'ask', 'x'), 5);
+    assert.equal(await exit('audit', 'verify'), 1);
+    writeFileSync(join(kernel.stateDir, 'p.cedar'), 'bad');
+    assert.equal(await exit('policy', 'check', 'p.cedar'), 1);
+    assert.equal(await exit('policy', 'check', 'gone.cedar'), 2);
+  });
+  test('completion offers commands, words and options', async () => {
+    const complete = async (...words: string[]) =>
+      (await runHere(kernel.stateDir, '__complete', ...words)).out.trim().split('\n');
+    assert.deepEqual(await complete('app'), ['approve']);
+    assert.deepEqual(await complete('limit', ''), ['ls', 'set']);
+    assert.ok((await complete('run', '--b')).includes('--budget'));
+    assert.equal((await runHere(kernel.stateDir, 'completion', 'tcsh')).code, 2);
+    for (const shell of ['bash', 'zsh', 'fish'])
+      assert.match((await runHere(kernel.stateDir, 'completion', shell)).out, /mezz __complete/);
+  });
+});
+
+describe('words', () => {
+  const names = COMMANDS.map((entry) => entry.name);
+  test('did you mean: slips of the hand and words of other tools', () => {
+    for (const [typed, meant] of [
+      ['stauts', 'status'],
+      ['inbx', 'inbox'],
+      ['describe', 'agent show'],
+      ['comp', 'completion'],
+      ['unpuase', 'resume'],
+    ] as const)
+      assert.equal(suggestCommand(typed, names), meant, typed);
+    assert.equal(suggestCommand('xyzzyq', names), undefined);
+    assert.equal(editDistance('ab', 'ba'), 1);
+    assert.equal(editDistance('kitten', 'sitting'), 3);
+  });
+  test('amounts, counts and durations', () => {
+    assert.deepEqual(['5usd', '$5', '0.50 usd'].map(parseMoney), [5e9, 5e9, 5e8]);
+    assert.deepEqual(['500', '20k', '1.5M'].map(parseCount), [500, 20_000, 1_500_000]);
+    assert.deepEqual(['90s', '2h'].map(parseDuration), [90_000, 7_200_000]);
+    for (const bad of ['', '5eur', '-1']) assert.throws(() => parseMoney(bad));
+  });
+});
