@@ -12,7 +12,7 @@ export type Log = {
 const REDACTED = '[redacted]';
 /** Keys of mezz and of providers, bearer tokens, JSON web tokens, and the token in a base URL's path. */
 const SECRETS = [
-  /\bmezz_[\w-]{6,}/g,
+  /\bmezz_[\w-]{20,}/g,
   /\bsk-[\w-]{6,}/g,
   /\beyJ[\w-]{10,}(?:\.[\w-]+)+/g,
   /\b(Bearer|Basic) +[^\s"'\\,;]+/gi,

@@ -1,0 +1,167 @@
+/** doctor: what really holds on this machine, from what was looked at and tried; never from configuration. */
+import type { Finding } from '../base/control.ts';
+
+const LOWEST_NODE = [24, 0, 0];
+/** Older versions have a bug that can damage a WAL database when checkpoints race (fixed in 3.51.3). */
+const LOWEST_SQLITE = [3, 51, 3];
+const LOW_DISK_BYTES = 1e9;
+
+export interface Examined {
+  readonly nodeVersion: string;
+  readonly sqliteVersion: string;
+  readonly platform: string;
+  readonly stateDir: { readonly path: string; readonly mode: number; readonly uid: number };
+  /** Who the kernel runs as, and whom the agents it starts run as. */
+  readonly uid: number;
+  readonly agentUid: number;
+  readonly sandboxed: boolean;
+  readonly freeBytes: number;
+  readonly profile: string;
+  readonly backends: readonly ExaminedBackend[];
+  readonly hooks: readonly HookTrial[];
+}
+
+export interface ExaminedBackend {
+  readonly id: string;
+  readonly credential: string;
+  /** Is the credential it needs there? */
+  readonly ready: boolean;
+  readonly problem?: { readonly message: string; readonly remedy: string };
+}
+
+/** Makes one call through a client's hook that the gate must refuse, and says what became of it. */
+export interface HookTrial {
+  readonly client: string;
+  prove(): Promise<'refused' | 'let-through' | 'never-asked' | 'not-installed'>;
+}
+
+export async function diagnose(examined: Examined): Promise<Finding[]> {
+  const hooks = await Promise.all(examined.hooks.map(proveHook));
+  return [
+    checkVersion('node', 'Node', examined.nodeVersion, LOWEST_NODE),
+    checkVersion('sqlite', 'SQLite', examined.sqliteVersion, LOWEST_SQLITE),
+    checkPlatform(examined),
+    checkStateDir(examined),
+    checkDisk(examined),
+    checkUser(examined),
+    checkProfile(examined),
+    ...examined.backends.map(checkBackend),
+    ...hooks,
+  ];
+}
+
+const ok = (id: string, text: string): Finding => ({ id, level: 'ok', text, remedy: null });
+
+function checkVersion(id: string, name: string, version: string, lowest: readonly number[]): Finding {
+  const parts = version
+    .replace(/^v/, '')
+    .split('.')
+    .map((part) => Number.parseInt(part, 10));
+  const differs = lowest.findIndex((part, index) => (parts[index] ?? 0) !== part);
+  if (differs < 0 || (parts[differs] ?? 0) > (lowest[differs] as number)) return ok(id, `${name} ${version}`);
+  const text = `${name} ${version} is older than ${lowest.join('.')}`;
+  return { id, level: 'fail', text, remedy: 'install Node 24 or newer (it brings its SQLite along)' };
+}
+
+function checkPlatform({ platform }: Examined): Finding {
+  if (platform === 'linux' || platform === 'darwin') return ok('platform', `runs on ${platform}`);
+  return {
+    id: 'platform',
+    level: 'warn',
+    text: `nothing was tested on ${platform}`,
+    remedy: 'use Linux or macOS',
+  };
+}
+
+function checkStateDir({ stateDir, uid }: Examined): Finding {
+  const id = 'state-dir';
+  if (stateDir.uid !== uid)
+    return {
+      id,
+      level: 'fail',
+      text: `${stateDir.path} belongs to another user`,
+      remedy: 'set MEZZ_HOME to a directory of your own',
+    };
+  if ((stateDir.mode & 0o077) !== 0)
+    return {
+      id,
+      level: 'fail',
+      text: `${stateDir.path} can be opened by other users (mode ${(stateDir.mode & 0o777).toString(8)})`,
+      remedy: `chmod 700 ${stateDir.path}`,
+    };
+  return ok(id, `${stateDir.path} is closed to other users`);
+}
+
+function checkDisk({ freeBytes, stateDir }: Examined): Finding {
+  const gigabytes = (freeBytes / 1e9).toFixed(1);
+  if (freeBytes >= LOW_DISK_BYTES) return ok('disk', `${gigabytes} GB free`);
+  const text = `${gigabytes} GB free for ${stateDir.path}: when it is full nothing is accepted any more`;
+  return { id: 'disk', level: 'warn', text, remedy: 'mezz gc, or free some space' };
+}
+
+/** Said whenever it is true, asked or not: the one limit of everything else without a sandbox. */
+function checkUser({ uid, agentUid, sandboxed }: Examined): Finding {
+  if (sandboxed) return ok('same-user', 'agents are enclosed: the gate is their only way out');
+  if (uid !== agentUid) return ok('same-user', "agents run as another user and cannot read mezz's directory");
+  return {
+    id: 'same-user',
+    level: 'warn',
+    text: "agents run as your own user without a sandbox: one that means to can read mezz's keys, go round its hooks and approve itself",
+    remedy: 'run agents you do not trust as another user or in a container',
+  };
+}
+
+function checkProfile({ profile }: Examined): Finding {
+  if (profile !== 'observe') return ok('profile', `access policies decide (profile ${profile})`);
+  const remedy = 'mezz policy apply --profile default';
+  return {
+    id: 'profile',
+    level: 'warn',
+    text: 'profile observe: everything is recorded, nothing is refused',
+    remedy,
+  };
+}
+
+function checkBackend({ id, credential, ready, problem }: ExaminedBackend): Finding {
+  const name = `backend-${id}`;
+  if (problem) return { id: name, level: 'fail', text: `${id}: ${problem.message}`, remedy: problem.remedy };
+  if (ready) return ok(name, `${id}: ready (${credential})`);
+  if (credential === 'kernel')
+    return {
+      id: name,
+      level: 'warn',
+      text: `${id}: mezz holds no key for it`,
+      remedy: 'set its key in mezz.yaml: key: { env: NAME }',
+    };
+  return {
+    id: name,
+    level: 'note',
+    text: `${id}: only clients with a login of their own can use it`,
+    remedy: null,
+  };
+}
+
+async function proveHook(trial: HookTrial): Promise<Finding> {
+  const id = `hook-${trial.client}`;
+  const outcome = await trial.prove();
+  switch (outcome) {
+    case 'refused':
+      return ok(id, `${trial.client}: a call that must be refused was refused before it happened`);
+    case 'let-through':
+      return {
+        id,
+        level: 'fail',
+        text: `${trial.client}: a call that must be refused was let through`,
+        remedy: `do not rely on ${trial.client}'s hooks; update it and run mezz doctor again`,
+      };
+    case 'never-asked':
+      return {
+        id,
+        level: 'fail',
+        text: `${trial.client}: its hook never asked the gate (an untrusted hook is skipped without a word)`,
+        remedy: `start it with: mezz run -- ${trial.client}`,
+      };
+    case 'not-installed':
+      return { id, level: 'note', text: `${trial.client}: not installed here`, remedy: null };
+  }
+}

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import test, { describe } from 'node:test';
+import { checkClaims, checkPromises } from './claims.ts';
+import { DOCUMENTS, guaranteesPage } from './documents.ts';
+import { diagnose, type Examined, type HookTrial } from './doctor.ts';
+import type { Facts, Promised } from './promise.ts';
+import { PROMISES } from './promises.ts';
+import { sheetFor, sheetLines } from './registry.ts';
+
+const root = new URL('../../', import.meta.url);
+const read = (path: string) => {
+  const url = new URL(path, root);
+  return existsSync(url) ? readFileSync(url, 'utf8') : undefined;
+};
+const none = (problems: readonly string[]) => assert.equal(problems.join('\n'), '');
+
+const SAMPLE: Promised = {
+  id: 'sample',
+  group: 'gate',
+  text: 'It holds.',
+  restsOn: 'Care.',
+  bypassedBy: 'Nothing known.',
+  tests: [['a.test.ts', "it's here"]],
+};
+
+describe('promises', () => {
+  test('each names tests that exist', () => {
+    assert.ok(PROMISES.length > 10);
+    none(checkPromises(PROMISES, read));
+  });
+  test('without a test, with a missing test or malformed they are found', () => {
+    const source = "test('it\\'s here', () => {});\ntest.skip('skipped', () => {});";
+    const check = (more: Partial<Promised>, text: string | undefined = source) =>
+      checkPromises([{ ...SAMPLE, ...more }], () => text);
+    none(check({}));
+    for (const [more, text] of [
+      [{ tests: [] }],
+      [{ tests: [['a.test.ts', 'it is gone']] }],
+      [{ tests: [['a.test.ts', 'skipped']] }],
+      [{ id: 'Not An Id' }],
+      [{ text: 'no sentence' }],
+      [{ bypassedBy: '' }],
+    ] as [Partial<Promised>, string?][])
+      assert.equal(check(more, text ?? source).length, 1, JSON.stringify(more));
+    assert.deepEqual(
+      checkPromises([SAMPLE], () => undefined),
+      ['sample: no file a.test.ts'],
+    );
+    assert.equal(checkPromises([SAMPLE, SAMPLE], () => source)[0], 'sample: two promises');
+  });
+  test('documents made from the code are up to date', () => {
+    for (const [path, text] of DOCUMENTS)
+      assert.equal(read(path), text(), `${path}: type node src/guarantees/publish.ts`);
+  });
+  test('every claim of the README has a promise', () => {
+    const readme = read('README.md') ?? '';
+    assert.match(readme, /^## What holds today$/m);
+    none(checkClaims('README.md', readme, PROMISES));
+  });
+  test('a claim without a promise is found', () => {
+    const page =
+      '# x\n- free\n## What holds today\n- A <!-- g:sample -->\n- B\n  more\n- C <!-- g:gone -->\n## Next\n- free\n';
+    assert.deepEqual(checkClaims('x.md', page, [SAMPLE]), [
+      'x.md: g:gone: there is no such promise',
+      'x.md: a claim without a promise: - B',
+    ]);
+  });
+  test('the page shows every promise with what it rests on and how it is got round', () => {
+    const page = guaranteesPage([{ ...SAMPLE, needs: ['hooked'] }]);
+    for (const part of [
+      '### sample',
+      'It holds.',
+      'Rests on: Care.',
+      'Got round by: Nothing known.',
+      "`a.test.ts`: it's here",
+      '*hooked*',
+    ])
+      assert.ok(page.includes(part), part);
+  });
+});
+
+describe('the sheet of an agent', () => {
+  const facts: Facts = { profile: 'default', coverage: 'hooked', strict: true, bodies: 'keep' };
+  test('holds every promise when nothing is missing, and names what is missing otherwise', () => {
+    assert.ok(sheetFor(facts).every(({ unmet }) => unmet.length === 0));
+    assert.equal(sheetLines(facts).length, PROMISES.length);
+    const poor = sheetFor({ profile: 'observe', coverage: 'seen', strict: false, bodies: 'off' });
+    for (const { promise, unmet } of poor) assert.equal(unmet.length, promise.needs?.length ?? 0, promise.id);
+  });
+});
+
+describe('doctor', () => {
+  const trial = (outcome: Awaited<ReturnType<HookTrial['prove']>>): HookTrial => ({
+    client: 'claude',
+    prove: async () => outcome,
+  });
+  const sound: Examined = {
+    nodeVersion: 'v26.1.0',
+    sqliteVersion: '3.51.3',
+    platform: 'linux',
+    stateDir: { path: '/state', mode: 0o40700, uid: 1000 },
+    uid: 1000,
+    agentUid: 1000,
+    sandboxed: true,
+    freeBytes: 5e10,
+    profile: 'default',
+    backends: [{ id: 'anthropic', credential: 'auto', ready: true }],
+    hooks: [trial('refused')],
+  };
+  const worst = async (more: Partial<Examined>) => {
+    const findings = await diagnose({ ...sound, ...more });
+    return findings.filter(({ level }) => level !== 'ok').map(({ id, level }) => `${level} ${id}`);
+  };
+
+  test('finds nothing wrong where nothing is', async () => assert.deepEqual(await worst({}), []));
+  test('finds old versions', async () => {
+    assert.deepEqual(await worst({ nodeVersion: 'v22.9.0' }), ['fail node']);
+    assert.deepEqual(await worst({ sqliteVersion: '3.50.9' }), ['fail sqlite']);
+    assert.deepEqual(await worst({ sqliteVersion: '3.51.2' }), ['fail sqlite']);
+    assert.deepEqual(await worst({ sqliteVersion: '4.0.0' }), []);
+  });
+  test('finds an open directory, a full disk, a strange platform, a profile that refuses nothing', async () => {
+    assert.deepEqual(await worst({ stateDir: { ...sound.stateDir, mode: 0o40755 } }), ['fail state-dir']);
+    assert.deepEqual(await worst({ stateDir: { ...sound.stateDir, uid: 0 } }), ['fail state-dir']);
+    assert.deepEqual(await worst({ freeBytes: 1e8 }), ['warn disk']);
+    assert.deepEqual(await worst({ platform: 'win32' }), ['warn platform']);
+    assert.deepEqual(await worst({ profile: 'observe' }), ['warn profile']);
+  });
+  test('says unasked that an agent of the same user without a sandbox can go round it', async () => {
+    assert.deepEqual(await worst({ sandboxed: false }), ['warn same-user']);
+    assert.deepEqual(await worst({ sandboxed: false, agentUid: 1001 }), []);
+  });
+  test('a hook works only when a call that must be refused was refused', async () => {
+    assert.deepEqual(await worst({ hooks: [trial('let-through')] }), ['fail hook-claude']);
+    assert.deepEqual(await worst({ hooks: [trial('never-asked')] }), ['fail hook-claude']);
+    assert.deepEqual(await worst({ hooks: [trial('not-installed')] }), ['note hook-claude']);
+  });
+  test('says which backends are ready', async () => {
+    const backend = { id: 'openai', credential: 'kernel', ready: false };
+    assert.deepEqual(await worst({ backends: [backend] }), ['warn backend-openai']);
+    assert.deepEqual(await worst({ backends: [{ ...backend, credential: 'client' }] }), [
+      'note backend-openai',
+    ]);
+    const problem = { message: 'its file can be read by others', remedy: 'chmod 600' };
+    assert.deepEqual(await worst({ backends: [{ ...backend, problem }] }), ['fail backend-openai']);
+  });
+  test('every finding that is wrong says what to do', async () => {
+    const poor = {
+      ...sound,
+      nodeVersion: 'v1',
+      sqliteVersion: '1',
+      platform: 'x',
+      sandboxed: false,
+      freeBytes: 0,
+      profile: 'observe',
+    };
+    for (const finding of await diagnose({ ...poor, hooks: [trial('let-through'), trial('never-asked')] }))
+      if (finding.level === 'fail' || finding.level === 'warn') assert.ok(finding.remedy, finding.id);
+  });
+});
