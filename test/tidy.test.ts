@@ -209,12 +209,15 @@ describe('a planted violation is found:', () => {
     const files = {
       'src/gate/a.ts': '/** gate/ owns the walk. */\nexport {};',
       'src/gate/b.ts': 'export {};',
-      'src/db/sqlite/a.ts': '/**\n * db/sqlite/ keeps rows in a file.\n */\nexport {};',
-      'src/wire/a.ts': '/** Reads. */\nexport {};',
+      'src/journal/a.ts': '/** The only writer of entries. Invariant: they are dense. */\nexport {};',
+      'src/db/sqlite/a.ts': '/**\n * Keeps rows, entries and blobs in one file.\n */\nexport {};',
+      'src/db/memory/a.ts': '/** Rows. */\nexport {};',
+      'src/db/a.ts': '// db/ owns rows.\nexport {};',
+      'src/wire/a.ts': '/** Reads what clients of each dialect send, byte by byte. */\nexport {};',
       'src/agents/a.test.ts': '/** agents/ owns. */\nexport {};',
       'src/agents/b.ts': 'export {};',
     };
-    finds(rules.checkHeaders, files, 'src/wire', 'src/agents');
+    finds(rules.checkHeaders, files, 'src/db/memory', 'src/db', 'src/wire', 'src/agents');
   });
   test('bounds without a number, a unit or a meaning', () => {
     none(rules.checkLimits('x', { a: { value: 1, unit: 'calls', what: 'calls at once' } }));
