@@ -1,34 +1,28 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { after, describe, test } from 'node:test';
+import { after, test } from 'node:test';
+import fc from 'fast-check';
+import {
+  CONFORMANCE_TABLES as TABLES,
+  blob,
+  conform,
+  entry,
+  put,
+  THING,
+  type ThingRow,
+} from './conformance.ts';
 import { MemoryStore } from './memory/store.ts';
-import { table } from './schema/table.ts';
+import { TABLES as KERNEL_TABLES } from './schema/index.ts';
+import { restoreBackup } from './sqlite/backup.ts';
+import { migrate } from './sqlite/migrations.ts';
+import { assertVersion } from './sqlite/open.ts';
 import { openSqliteStore } from './sqlite/store.ts';
-import type { EntryRow, Store, Table } from './store.ts';
+import type { RangeQuery, Store, Table } from './store.ts';
 
-type ThingRow = { a: number; b: string; c: string | null };
-const THING = table<ThingRow>('thing', { a: 'int', b: 'text', c: 'text?' }, ['a', 'b'], [['c']]);
-const TABLES = [THING] as unknown as Table[];
-const put = (a: number, b: string, c: string | null = null) => ({
-  table: THING as unknown as Table,
-  row: { a, b, c },
-});
-const entry = (seq: number, over: Partial<EntryRow> = {}): EntryRow => ({
-  log: 0,
-  seq,
-  agent: 1,
-  n: seq,
-  call: `c${seq}`,
-  kind: 'call.start',
-  at: seq,
-  body: '{}',
-  leaf: new Uint8Array(32),
-  ...over,
-});
 const directories: string[] = [];
 const fresh = () => {
   const directory = mkdtempSync(join(tmpdir(), 'mezz-db-'));
@@ -38,109 +32,206 @@ const fresh = () => {
 after(() => {
   for (const directory of directories) rmSync(directory, { recursive: true, force: true });
 });
+const open = (directory = fresh()) => openSqliteStore({ directory, tables: TABLES });
 
-const stores: Record<string, () => Promise<{ store: Store; reopen(): Promise<Store> }>> = {
-  memory: async () => {
-    const store = new MemoryStore();
-    return { store, reopen: async () => store.crash() };
-  },
-  sqlite: async () => {
-    const directory = fresh();
-    const store = await openSqliteStore({ directory, tables: TABLES });
-    return {
-      store,
-      reopen: async () => {
-        await store.close();
-        return openSqliteStore({ directory, tables: TABLES });
-      },
-    };
-  },
+conform('memory', async () => {
+  const store = new MemoryStore();
+  const reopen = async () => {
+    await store.close();
+    return new MemoryStore({}, store.snapshot());
+  };
+  return { store, reopen };
+});
+conform('sqlite', async () => {
+  const directory = fresh();
+  const store = await open(directory);
+  const reopen = async () => {
+    await store.close();
+    return open(directory);
+  };
+  return { store, reopen };
+});
+
+const value = {
+  a: fc.integer({ min: -3, max: 3 }),
+  b: fc.constantFrom('', 'a', 'B', '\u00e9', '\ud83d\ude00', '\uffee', 'ab'),
+  c: fc.option(fc.constantFrom('x', 'y', 'X', '\ufb03', '\ud83d\ude00')),
+  d: fc.option(fc.constantFrom(-1.5, 0, 2, 1e300)),
+  e: fc.option(fc.uint8Array({ maxLength: 3 })),
 };
+const batches = fc.array(
+  fc.record({
+    puts: fc.array(fc.record(value), { maxLength: 6 }),
+    deletes: fc.array(fc.tuple(value.a, value.b), { maxLength: 2 }),
+  }),
+  { maxLength: 5 },
+);
+const bounds = (bound: fc.Arbitrary<string | number | null>) => ({
+  from: fc.option(bound, { nil: undefined }),
+  to: fc.option(bound, { nil: undefined }),
+  reverse: fc.boolean(),
+  limit: fc.integer({ min: 0, max: 8 }),
+});
+const range = fc.oneof(
+  fc.record(bounds(value.a)),
+  fc.record({ prefix: fc.tuple(value.a), ...bounds(value.b) }),
+  fc.record({ by: fc.constant(['c']), ...bounds(value.c) }),
+  fc.record({ by: fc.constant(['c', 'd']), prefix: fc.tuple(value.c), ...bounds(value.d) }),
+) as fc.Arbitrary<RangeQuery>;
 
-for (const [name, make] of Object.entries(stores)) {
-  describe(`store conformance: ${name}`, () => {
-    test('rows, entries and blobs of a batch are there together, and after reopening', async () => {
-      const { store, reopen } = await make();
-      const blob = { hash: 'h1', owner: 'me', at: 1, bytes: new Uint8Array([1, 2, 3]) };
-      await store.commit({
-        entries: [entry(0), entry(1)],
-        puts: [put(1, 'x', 'c1'), put(1, 'y')],
-        blobs: [blob],
-      });
-      await store.commit({
-        puts: [put(1, 'x', 'c2')],
-        deletes: [{ table: THING as unknown as Table, key: [1, 'y'] }],
-        blobs: [{ ...blob, bytes: new Uint8Array([9]) }],
-      });
-      const again = await reopen();
-      assert.deepEqual({ ...(await again.get(THING, [1, 'x'])) }, { a: 1, b: 'x', c: 'c2' });
-      assert.equal(await again.get(THING, [1, 'y']), undefined);
-      assert.deepEqual([...((await again.blob('me', 'h1')) ?? [])], [1, 2, 3], 'a blob is never overwritten');
-      assert.equal(await again.blob('you', 'h1'), undefined);
-      assert.deepEqual(
-        (await again.entries({ limit: 10 })).map((row) => row.seq),
-        [0, 1],
-      );
-      await again.close();
-    });
+test('memory and sqlite give the same answers to random work', async () => {
+  const sqlite = await open();
+  const memory = new MemoryStore();
+  const both = [sqlite, memory];
+  await fc.assert(
+    fc.asyncProperty(batches, fc.array(range, { minLength: 1, maxLength: 6 }), async (work, queries) => {
+      for (const { puts, deletes } of work) {
+        const batch = {
+          puts: puts.map((row) => ({ table: THING, row: row as ThingRow })),
+          deletes: deletes.map((key) => ({ table: THING, key })),
+        };
+        await Promise.all(both.map((store) => store.commit(batch)));
+      }
+      for (const query of queries) {
+        const [left, right] = await Promise.all(both.map((store) => store.range(THING, query)));
+        assert.deepEqual(left, right);
+      }
+    }),
+    { numRuns: 150, seed: 20261124 },
+  );
+  await sqlite.close();
+});
 
-    test('ranges by key and by index, bounded, both ways', async () => {
-      const { store } = await make();
-      await store.commit({ puts: [put(2, 'b', 'z'), put(1, 'a', 'z'), put(2, 'a'), put(3, 'c', 'q')] });
-      const keys = async (query: Parameters<Store['range']>[1]) =>
-        (await store.range(THING, query)).map((row) => `${row.a}${row.b}`);
-      assert.deepEqual(await keys({ limit: 9 }), ['1a', '2a', '2b', '3c']);
-      assert.deepEqual(await keys({ prefix: [2], limit: 9 }), ['2a', '2b']);
-      assert.deepEqual(await keys({ from: 2, to: 3, limit: 2, reverse: true }), ['3c', '2b']);
-      assert.deepEqual(await keys({ by: ['c'], prefix: ['z'], limit: 9 }), ['1a', '2b']);
-      assert.deepEqual(await keys({ by: ['c'], prefix: [null], limit: 9 }), ['2a']);
-      await store.close();
-    });
+test('a crash in memory loses what was not committed and nothing else', async () => {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  let commits = 0;
+  const store = new MemoryStore({ beforeCommit: () => (++commits === 2 ? held : Promise.resolve()) });
+  await store.commit({ puts: [put(1, 'kept')] });
+  const lost = assert.rejects(store.commit({ puts: [put(2, 'lost')] }), { message: 'crashed' });
+  const next = store.crash();
+  release();
+  await lost;
+  assert.deepEqual(
+    (await next.range(THING, { limit: 9 })).map((row) => row.b),
+    ['kept'],
+  );
+});
 
-    test('entries by call, agent and seq', async () => {
-      const { store } = await make();
-      await store.commit({ entries: [entry(0), entry(1, { agent: 2 }), entry(2, { call: 'c0' })] });
-      assert.deepEqual(
-        (await store.entries({ call: 'c0', limit: 9 })).map((row) => row.seq),
-        [0, 2],
-      );
-      assert.deepEqual(
-        (await store.entries({ agent: 2, limit: 9 })).map((row) => row.seq),
-        [1],
-      );
-      assert.deepEqual(
-        (await store.entries({ fromSeq: 1, reverse: true, limit: 1 })).map((row) => row.seq),
-        [2],
-      );
-      await store.close();
-    });
+test('the tables of the kernel make a database', async () => {
+  const directory = fresh();
+  const store = await openSqliteStore({ directory, tables: KERNEL_TABLES });
+  for (const table of KERNEL_TABLES) assert.deepEqual(await store.range(table, { limit: 1 }), []);
+  await store.close();
+  await (await openSqliteStore({ directory, tables: KERNEL_TABLES })).close();
+});
 
-    test('prune by age, by size and by name', async () => {
-      const { store } = await make();
-      const blobs = [1, 2, 3, 4].map((at) => ({
-        hash: `h${at}`,
-        owner: 'me',
-        at,
-        bytes: new Uint8Array(10),
-      }));
-      await store.commit({ blobs });
-      assert.deepEqual(await store.prune({ beforeMs: 2 }), { blobs: 1, bytes: 10 });
-      assert.deepEqual(await store.prune({ keepBytes: 20 }), { blobs: 1, bytes: 10 });
-      assert.deepEqual(await store.prune({ owner: 'me', hashes: ['h3'] }), { blobs: 1, bytes: 10 });
-      assert.equal((await store.stats()).blobs, 1);
-      await store.close();
-    });
+test('a backup is whole, private, never overwrites, and can be put back', async () => {
+  const directory = fresh();
+  const path = join(fresh(), 'copy.db');
+  const store = await open(directory);
+  await store.commit({ puts: [put(1, 'before')], blobs: [blob('one')] });
+  await store.backup(path);
+  await store.commit({ puts: [put(2, 'after')] });
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  await assert.rejects(store.backup(path), { name: 'StoreError', code: 'failed' });
+  assert.ok(!existsSync(`${path}.part`));
+  assert.throws(() => restoreBackup(path, directory), { code: 'locked' });
+  await store.close();
 
-    test('a closed store refuses', async () => {
-      const { store } = await make();
-      await store.close();
-      await assert.rejects(store.commit({ puts: [put(1, 'a')] }), { name: 'StoreError' });
-    });
-  });
-}
+  const { aside } = restoreBackup(path, directory);
+  const restored = await open(directory);
+  assert.deepEqual(
+    (await restored.range(THING, { limit: 9 })).map((row) => row.b),
+    ['before'],
+  );
+  assert.deepEqual(await restored.check(), []);
+  await restored.close();
+  const present = await open(aside as string);
+  assert.equal((await present.range(THING, { limit: 9 })).length, 2, 'the replaced database is kept whole');
+  await present.close();
+});
+
+test('a damaged, foreign or missing backup is refused and changes nothing', async () => {
+  const directory = fresh();
+  const store = await open(directory);
+  await store.commit({ puts: [put(1, 'x')] });
+  await store.close();
+  const before = readFileSync(join(directory, 'mezz.db'));
+  const damaged = join(fresh(), 'damaged.db');
+  writeFileSync(damaged, Buffer.alloc(8192, 7));
+  const foreign = join(fresh(), 'foreign.db');
+  new DatabaseSync(foreign).exec('CREATE TABLE t(x)');
+  assert.throws(() => restoreBackup(damaged, directory), { code: 'corrupt' });
+  assert.throws(() => restoreBackup(foreign, directory), { code: 'corrupt' });
+  assert.throws(() => restoreBackup(join(directory, 'none.db'), directory), { code: 'failed' });
+  assert.deepEqual(readFileSync(join(directory, 'mezz.db')), before);
+});
+
+test('the log of the replaced database is not replayed into the restored one', async () => {
+  const directory = fresh();
+  const path = join(fresh(), 'copy.db');
+  const store = await open(directory);
+  await store.backup(path);
+  await store.close();
+  const killed = new DatabaseSync(join(directory, 'mezz.db'));
+  killed.exec("PRAGMA journal_mode=WAL; INSERT INTO thing(a, b) VALUES(7, 'in the log')");
+  const wal = readFileSync(join(directory, 'mezz.db-wal'));
+  killed.close();
+  writeFileSync(join(directory, 'mezz.db-wal'), wal);
+  const { aside } = restoreBackup(path, directory);
+  assert.ok(existsSync(join(aside as string, 'mezz.db-wal')));
+  const restored = await open(directory);
+  assert.deepEqual(await restored.range(THING, { limit: 9 }), []);
+  await restored.close();
+});
+
+test('versions of SQLite are compared as numbers', () => {
+  for (const old of ['3.51.2', '3.9.9', '2.99.99']) {
+    assert.throws(() => assertVersion(old), { code: 'sqlite_too_old' });
+  }
+  for (const good of ['3.51.3', '3.53.0', '4.0.0']) assertVersion(good);
+});
+
+test('numbered steps run once, in order, and all or nothing', () => {
+  const db = new DatabaseSync(':memory:');
+  migrate(db, TABLES);
+  db.exec("INSERT INTO thing(a, b, c) VALUES(1, 'x', 'old')");
+  const ran: string[] = [];
+  const step = (name: string) => (file: DatabaseSync) => {
+    ran.push(name);
+    file.exec(`UPDATE thing SET c='${name}'`);
+  };
+  migrate(db, TABLES, [step('one')]);
+  migrate(db, TABLES, [step('one'), step('two')]);
+  assert.deepEqual(ran, ['one', 'two']);
+  const fail = () => assert.fail('a step fails');
+  assert.throws(() => migrate(db, TABLES, [step('one'), step('two'), step('three'), fail]));
+  const left = db.prepare('SELECT c FROM thing').get() as { c: string };
+  assert.equal(left.c, 'two');
+  assert.throws(() => migrate(db, TABLES), { code: 'newer' });
+});
+
+test('a change that cannot be derived asks for a step', () => {
+  const base = THING as Table;
+  const changes: Table[] = [
+    { ...base, columns: [...base.columns, { name: 'f', type: 'int' }] },
+    {
+      ...base,
+      columns: base.columns.map((column) => (column.name === 'c' ? { name: 'c', type: 'int' } : column)),
+    },
+    { ...base, columns: base.columns.filter((column) => column.name !== 'b'), key: ['a'] },
+    { ...base, key: ['b', 'a'] },
+  ];
+  for (const changed of changes) {
+    const db = new DatabaseSync(':memory:');
+    migrate(db, TABLES);
+    assert.throws(() => migrate(db, [changed]), { code: 'failed', message: /^thing: / });
+  }
+});
 
 test('concurrent batches share transactions', async () => {
-  const { store } = await (stores.sqlite as () => Promise<{ store: Store }>)();
+  const store: Store = await open();
   await Promise.all(Array.from({ length: 500 }, (_, i) => store.commit({ puts: [put(i, 'x')] })));
   const stats = await store.stats();
   assert.equal(stats.batches, 500);
@@ -156,17 +247,21 @@ test('a second kernel on the same directory is refused; the lock dies with its p
       const source = `import(${JSON.stringify(new URL('./sqlite/store.ts', import.meta.url).href)}).then((m) => m.openSqliteStore({ directory: ${JSON.stringify(directory)}, tables: [] })).then(() => process.kill(process.pid, 'SIGKILL'), (e) => process.exit(e.code === 'locked' ? 5 : 6))`;
       spawn(process.execPath, ['-e', source], { stdio: 'ignore' }).on('exit', resolve);
     });
-  assert.equal(await second(), 5);
+  await assert.rejects(open(directory), { code: 'locked', message: new RegExp(`pid ${process.pid}`) });
+  assert.equal(await second(), 5, 'also after an attempt from this process');
   await store.close();
   assert.equal(await second(), null, 'opened, then killed by SIGKILL');
   await (await openSqliteStore({ directory, tables: TABLES })).close();
 });
 
 test('directory and file are for their owner alone', async () => {
-  const directory = fresh();
-  const store = await openSqliteStore({ directory, tables: TABLES });
+  const directory = join(fresh(), 'new', 'state');
+  const store = await open(directory);
+  await store.commit({ puts: [put(1, 'x')] });
   assert.equal(statSync(directory).mode & 0o777, 0o700);
-  assert.equal(statSync(join(directory, 'mezz.db')).mode & 0o777, 0o600);
+  for (const name of ['mezz.db', 'mezz.db-wal', 'lock.db', 'lock.pid']) {
+    assert.equal(statSync(join(directory, name)).mode & 0o777, 0o600, name);
+  }
   await store.close();
 });
 
@@ -174,11 +269,16 @@ test('an older file gains new tables and nullable columns and keeps its rows', a
   const directory = fresh();
   const old = new DatabaseSync(join(directory, 'mezz.db'));
   old.exec(
-    "CREATE TABLE thing(a INTEGER NOT NULL, b TEXT NOT NULL, PRIMARY KEY(a,b)) WITHOUT ROWID; INSERT INTO thing VALUES(1, 'x'); PRAGMA user_version=1",
+    `CREATE TABLE thing(a INTEGER NOT NULL, b TEXT NOT NULL, PRIMARY KEY(a,b)) WITHOUT ROWID;
+    CREATE TABLE entry(log INTEGER NOT NULL, seq INTEGER NOT NULL, agent INTEGER NOT NULL, n INTEGER NOT NULL,
+      call TEXT, kind TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL, leaf BLOB NOT NULL, PRIMARY KEY(log, seq)) WITHOUT ROWID;
+    INSERT INTO thing VALUES(1, 'x'); INSERT INTO entry VALUES(0, 0, 1, 0, 'c0', 'call.start', 0, '{}', zeroblob(32));
+    PRAGMA user_version=1`,
   );
   old.close();
   const store = await openSqliteStore({ directory, tables: TABLES });
-  assert.deepEqual({ ...(await store.get(THING, [1, 'x'])) }, { a: 1, b: 'x', c: null });
+  assert.deepEqual({ ...(await store.get(THING, [1, 'x'])) }, put(1, 'x').row);
+  assert.deepEqual(await store.entries({ limit: 9 }), [entry(0)]);
   await store.close();
 });
 

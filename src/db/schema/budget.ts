@@ -1,0 +1,106 @@
+import type { Table } from '../store.ts';
+import { table } from './table.ts';
+
+/** What a scope has used in one period; `start` is the period's first instant in UTC, 0 for `total`. Counts are exact. */
+export type BalanceRow = {
+  period: string;
+  start: number;
+  /** `account:<id>`, `owner:<id>` or `agent:<pid>`. */
+  scope: string;
+  requests: number;
+  input: number;
+  cacheRead: number;
+  cacheWrite: number;
+  output: number;
+  reasoning: number;
+  cost: number;
+};
+
+export const BALANCE = table<BalanceRow>(
+  'balance',
+  {
+    period: 'text',
+    start: 'int',
+    scope: 'text',
+    requests: 'int',
+    input: 'int',
+    cacheRead: 'int',
+    cacheWrite: 'int',
+    output: 'int',
+    reasoning: 'int',
+    cost: 'int',
+  },
+  ['period', 'start', 'scope'],
+);
+
+/** What bills are made of: one row per day, agent, account, owner and model. `id` joins the last four. */
+export type UsageRow = {
+  day: number;
+  id: string;
+  agent: number;
+  /** Empty where no account pays. */
+  account: string;
+  owner: string;
+  model: string;
+  requests: number;
+  input: number;
+  cacheRead: number;
+  cacheWrite: number;
+  output: number;
+  reasoning: number;
+  cost: number;
+};
+
+export const USAGE = table<UsageRow>(
+  'usage',
+  {
+    day: 'int',
+    id: 'text',
+    agent: 'int',
+    account: 'text',
+    owner: 'text',
+    model: 'text',
+    requests: 'int',
+    input: 'int',
+    cacheRead: 'int',
+    cacheWrite: 'int',
+    output: 'int',
+    reasoning: 'int',
+    cost: 'int',
+  },
+  ['day', 'id'],
+);
+
+/** A cap. `id` is `<scope>/<dimension>/<period>`: one cap for each. */
+export type LimitRow = {
+  id: string;
+  scope: string;
+  dimension: string;
+  period: string;
+  cap: number;
+  strict: number;
+};
+
+export const LIMIT = table<LimitRow>(
+  'budget_limit',
+  { id: 'text', scope: 'text', dimension: 'text', period: 'text', cap: 'int', strict: 'int' },
+  ['id'],
+);
+
+/** The newest reading of a plan window that a provider reported. */
+export type WindowRow = {
+  account: string;
+  name: string;
+  usedShare: number;
+  resetsAt: number | null;
+  status: string | null;
+  seenAt: number;
+};
+
+export const WINDOW = table<WindowRow>(
+  'plan_window',
+  { account: 'text', name: 'text', usedShare: 'real', resetsAt: 'int?', status: 'text?', seenAt: 'int' },
+  ['account', 'name'],
+);
+
+export const BUDGET_TABLES: readonly Table[] = [BALANCE, USAGE, LIMIT, WINDOW];
