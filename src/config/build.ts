@@ -231,7 +231,7 @@ function buildLimits(raw: RawConfig, accounts: ReadonlySet<string>, issues: Issu
     seen.add(id);
     const account = /^account:(.*)$/.exec(limit.scope)?.[1];
     // A client's own login is an account too; its digest is known only when it calls.
-    if (account !== undefined && !accounts.has(account) && !account.startsWith('client'))
+    if (account !== undefined && !accounts.has(account) && !account.startsWith('client:'))
       issues.push({
         at: [...at, 'scope'],
         message: `there is no account ${account}`,

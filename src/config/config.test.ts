@@ -125,7 +125,7 @@ models:
 accounts: { company: { owner: alice }, team: { parent: company } }
 limits:
   - { scope: "account:team", dimension: usd, period: day, cap: 5usd, strict: true }
-  - { scope: "agent:reviewer", dimension: tokens, period: total, cap: 1000000 }
+  - { scope: "agent:7", dimension: tokens, period: total, cap: 1000000 }
 access: { profile: observe, files: [team.cedar, /opt/base.cedar] }
 scheduling: { policy: fifo, maxWait: 90s, queue: 10 }
 journal: { bodies: digest, keepDays: 7, keepBytes: 500MB }
@@ -231,6 +231,17 @@ describe('mistakes are told with line, column and what to type', () => {
       problemsOf(`limits: [${twice}, ${twice.replace('5usd', '6usd')}]`)[0] ?? '',
       /limits\.1: a second limit/,
     );
+  });
+  test('scopes that nothing can have; a login of a client is known only when it calls', () => {
+    const limit = (scope: string) =>
+      `limits: [{ scope: "${scope}", dimension: usd, period: day, cap: 5usd }]`;
+    for (const scope of ['agent:reviewer', 'team', 'account:', 'owner:a:b'])
+      assert.match(
+        problemsOf(limit(scope))[0] ?? '',
+        /limits\.0\.scope: must be account:<id>, agent:<pid> or owner:<id>/,
+      );
+    accept(limit('account:client:anthropic:0123abcd'));
+    accept(limit('account:openai'));
   });
   test('aliases that multiply', () => {
     const bomb = `a: &a [x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c]`;

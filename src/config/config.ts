@@ -38,7 +38,7 @@ export interface AccountConfig {
 }
 
 export interface LimitConfig {
-  /** `account:<id>`, `agent:<name>` or `owner:<id>`. */
+  /** `account:<id>`, `agent:<pid>` or `owner:<id>`. */
   readonly scope: string;
   readonly dimension: 'usd' | 'tokens' | 'requests' | 'output';
   readonly period: 'total' | 'day' | 'month';

@@ -144,8 +144,8 @@ const model = object(
 const limit = object(
   'A budget: what a scope may use in a period.',
   {
-    scope: text('account:<id>, agent:<name> or owner:<id>', 'account:team', {
-      pattern: '^(account|agent|owner):[^\\s:]+$',
+    scope: text('account:<id>, agent:<pid> or owner:<id>', 'account:team', {
+      pattern: '^(account:\\S{1,200}|agent:[1-9][0-9]{0,14}|owner:[^\\s:]{1,64})$',
     }),
     dimension: choice('What is counted.', 'usd', 'tokens', 'requests', 'output'),
     period: choice('After what time it starts anew (UTC).', 'day', 'month', 'total'),
