@@ -93,9 +93,13 @@ export class Catalog {
       else reasons.push(`${id}: ${chosen.why}`);
     }
     if (found.length > 0) return found;
-    return refusal('no_credential', `No backend can take "${subject}": ${reasons.join('; ') || 'none is configured'}.`, {
-      remedy: 'log the client in, or configure a key: mezz backend, mezz config check',
-    });
+    return refusal(
+      'no_credential',
+      `No backend can take "${subject}": ${reasons.join('; ') || 'none is configured'}.`,
+      {
+        remedy: 'log the client in, or configure a key: mezz backend, mezz config check',
+      },
+    );
   }
 }
 
@@ -106,9 +110,14 @@ function chooseCredential(backend: BackendSpec, login: Login | undefined, hasKey
   const fits = login !== undefined && login.provider === backend.provider;
   if (backend.credential !== 'kernel' && fits) return { credential: 'client', account: login.account };
   if (backend.credential === 'client') {
-    return { why: login ? `it takes ${backend.provider} logins, not ${login.provider}` : 'the client brought no login' };
+    return {
+      why: login
+        ? `it takes ${backend.provider} logins, not ${login.provider}`
+        : 'the client brought no login',
+    };
   }
-  if (login?.kind === 'subscription') return { why: 'a subscription is never replaced by a key billed per token' };
+  if (login?.kind === 'subscription')
+    return { why: 'a subscription is never replaced by a key billed per token' };
   return hasKey ? { credential: 'kernel', account: backend.account } : { why: 'mezz holds no key for it' };
 }
 

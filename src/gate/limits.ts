@@ -1,6 +1,19 @@
 export const LIMITS = {
   waits: { value: 20_000, unit: 'calls', what: 'calls that may wait at the gate at once, over all reasons' },
-  maxHoldMs: { value: 600_000, unit: 'ms', what: 'how long a call may wait when its client names no timeout' },
-  reentries: { value: 64, unit: 'times', what: 'how often one call may re-enter at decide before it is refused as busy' },
+  maxHoldMs: {
+    value: 600_000,
+    unit: 'ms',
+    what: 'how long a call may wait when its client names no timeout',
+  },
+  reentries: {
+    value: 64,
+    unit: 'times',
+    what: 'how often one call may re-enter at decide before it is refused as busy',
+  },
+  drainCutMs: {
+    value: 2000,
+    unit: 'ms',
+    what: 'how long calls cut at the end of a drain have to book their END',
+  },
   traceSteps: { value: 64, unit: 'steps', what: 'steps remembered of one call in flight' },
 } as const;

@@ -27,7 +27,9 @@ interface SyscallSpec<K extends SyscallKind> {
   readonly endsLater: boolean;
 }
 
-const modelSpec = (charged: boolean): SyscallSpec<'model.generate'> => ({
+type ModelKind = Exclude<SyscallKind, 'tool.call'>;
+
+const modelSpec = <K extends ModelKind>(charged: boolean): SyscallSpec<K> => ({
   resource: (call) => ({ type: 'Model', id: call.facts.model || call.path, parents: [call.dialect] }),
   args: modelArgs,
   digest: (call) => sha256Hex(call.decoded),
@@ -51,7 +53,8 @@ function modelArgs(call: ModelCall): JsonRecord {
 const toolSpec: SyscallSpec<'tool.call'> = {
   resource: (call) => ({ type: 'Tool', id: `${call.server}/${call.tool}`, parents: [call.server] }),
   args: (call) => call.input,
-  digest: (call: ToolCall) => sha256Hex(canonicalJson({ server: call.server, tool: call.tool, input: call.input })),
+  digest: (call: ToolCall) =>
+    sha256Hex(canonicalJson({ server: call.server, tool: call.tool, input: call.input })),
   needsBackend: false,
   charged: false,
   endsLater: true,

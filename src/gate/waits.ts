@@ -39,7 +39,10 @@ export class Waits {
     if (this.#rows.size >= LIMITS.waits.value) {
       return Promise.resolve({
         kind: 'refuse',
-        refusal: refusal('busy', 'Too many calls wait at the gate.', { rule: 'limit:gate.waits', retryAfterMs: 5000 }),
+        refusal: refusal('busy', 'Too many calls wait at the gate.', {
+          rule: 'limit:gate.waits',
+          retryAfterMs: 5000,
+        }),
       });
     }
     return new Promise((resolve) => {
@@ -91,4 +94,7 @@ export class Waits {
   }
 }
 
-export const CLIENT_LEFT: Refusal = refusal('cancelled', 'The client closed its connection while the call waited.');
+export const CLIENT_LEFT: Refusal = refusal(
+  'cancelled',
+  'The client closed its connection while the call waited.',
+);

@@ -4,4 +4,10 @@ export const LIMITS = {
   entryBytes: { value: 2048, unit: 'bytes', what: 'body of one journal entry' },
   page: { value: 1000, unit: 'rows', what: 'rows or entries read at once' },
   canonicalCache: { value: 65_536, unit: 'messages', what: 'messages whose canonical hash is remembered' },
+  knownMessages: {
+    value: 262_144,
+    unit: 'messages',
+    what: 'stored messages remembered, so that none is written twice',
+  },
+  refusalText: { value: 300, unit: 'characters', what: 'text of a refusal kept in an entry' },
 } as const;

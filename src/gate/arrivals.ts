@@ -1,0 +1,171 @@
+/** The kernel as the door sees it: finds the agent, recognises the turn, sends the call through the gate. */
+import { readIdentity } from '../agents/identity.ts';
+import { type KeyHolder, resolveAgent } from '../agents/resolve.ts';
+import { type Agent, agentPut } from '../agents/table.ts';
+import { readLogin } from '../access/credentials.ts';
+import { type Refusal, refusal } from '../base/errors.ts';
+import { type CallId, newCallId, newTurnId, type TurnId } from '../base/ids.ts';
+import type { ModelCall } from '../base/model.ts';
+import type { Outcomes, Payloads, SyscallKind } from '../base/syscall.ts';
+import { OBJECT } from '../db/schema/agents.ts';
+import type { ChainLink } from '../journal/chain.ts';
+import type { EntryDraft } from '../journal/journal.ts';
+import { DIALECTS } from '../wire/registry.ts';
+import { Flight } from './flight.ts';
+import type { Gate, Walked } from './gate.ts';
+
+type ModelKind = Exclude<SyscallKind, 'tool.call'>;
+
+export type ModelWalk =
+  | { readonly kind: 'refused'; readonly refusal: Refusal; readonly call: CallId | undefined }
+  | { readonly kind: 'done'; readonly outcome: Outcomes['model.generate']; readonly call: CallId };
+
+export class Arrivals {
+  readonly #gate: Gate;
+  /** Names the accounts of clients' own logins; kept with the installation. */
+  readonly #loginSalt: Uint8Array;
+
+  constructor(gate: Gate, loginSalt: Uint8Array) {
+    this.#gate = gate;
+    this.#loginSalt = loginSalt;
+  }
+
+  async model(
+    caller: KeyHolder,
+    kind: ModelKind,
+    call: ModelCall,
+    accepted: (id: CallId) => void,
+  ): Promise<ModelWalk> {
+    const { parts } = this.#gate;
+    const now = parts.clock.now();
+    const identity = readIdentity(call.headers);
+    const resolved = resolveAgent(parts.agents, caller, identity, call.headers, now);
+    if ('code' in resolved) return { kind: 'refused', refusal: resolved, call: undefined };
+    const { agent } = resolved;
+    const id = newCallId(now, parts.random);
+    accepted(id);
+    const links = parts.context.links(
+      call.dialect,
+      DIALECTS[call.dialect].canonicalMessage,
+      call.decoded,
+      call.facts,
+    );
+    const turn = kind === 'model.generate' ? this.#turn(agent, links, call.facts.lastIsUser) : undefined;
+    const flight = this.#flight(id, kind, agent, call, caller, {
+      turn,
+      deadlineAt: identity.timeoutMs === undefined ? undefined : now + identity.timeoutMs,
+      signal: call.signal,
+    });
+    flight.links = links;
+    this.#announce(flight as unknown as Flight, resolved.opened);
+    const owned = await this.#findObjects(flight as unknown as Flight, call);
+    if (owned) return { kind: 'refused', refusal: owned, call: id };
+    // What the client did with tool calls it was given before: their results came with this request.
+    flight.openedPuts = [...flight.openedPuts, ...parts.coverage.closed(agent, call.facts.toolResults)];
+    return (await this.#gate.walk(flight)) as Walked<ModelKind>;
+  }
+
+  #turn(agent: Agent, links: readonly ChainLink[], lastIsUser: boolean): TurnId {
+    const { parts } = this.#gate;
+    const canonical = links.map((link) => link.canonical);
+    const turn = parts.turns.recognise({ agent: agent.pid, canonical, lastIsUser }, () =>
+      newTurnId(parts.clock.now(), parts.random),
+    );
+    if (turn.isNew) agent.turns++;
+    return turn.id;
+  }
+
+  #flight<K extends SyscallKind>(
+    id: CallId,
+    kind: K,
+    agent: Agent,
+    payload: Payloads[K],
+    caller: KeyHolder,
+    more: { turn?: TurnId | undefined; deadlineAt?: number | undefined; signal: AbortSignal },
+  ): Flight<K> {
+    const { parts } = this.#gate;
+    return new Flight<K>({
+      call: {
+        id,
+        kind,
+        agent: agent.pid,
+        ...(more.turn !== undefined ? { turn: more.turn } : {}),
+        ...(more.deadlineAt !== undefined ? { deadlineAt: more.deadlineAt } : {}),
+        arrivedAt: parts.clock.now(),
+        payload,
+      },
+      chain: parts.agents.chain(agent),
+      keyId: caller.keyId,
+      login: 'headers' in payload ? readLogin(payload.headers, this.#loginSalt) : undefined,
+      signal: more.signal,
+    });
+  }
+
+  /** Sub-agents seen for the first time are opened in the same transaction as the call's first entry. */
+  #announce(flight: Flight, opened: readonly Agent[]): void {
+    flight.opened = opened.map(openEntry);
+    flight.openedPuts = opened.map(agentPut);
+  }
+
+  /** Objects that live upstream may be named only by the agent that made them, or by its own parents and children. */
+  async #findObjects(flight: Flight, call: ModelCall): Promise<Refusal | undefined> {
+    const { parts } = this.#gate;
+    for (const id of call.facts.objects) {
+      const row = await parts.store.get(OBJECT, [id]);
+      const maker = row && parts.agents.get(row.agent);
+      const family = maker && rootOf(parts.agents.chain(maker)) === rootOf(flight.chain);
+      if (!family) {
+        return refusal('foreign_object', `The object ${id} was not created by ${flight.agent.name}.`, {
+          remedy: 'use an object that this agent created through mezz',
+        });
+      }
+      flight.objectBackend = row.backend;
+    }
+    return undefined;
+  }
+
+  /** A client's hook asks before one of its own tools runs. */
+  async tool(
+    caller: KeyHolder,
+    call: Payloads['tool.call'],
+    session: string | undefined,
+    sub: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Refusal | undefined> {
+    const { parts } = this.#gate;
+    const now = parts.clock.now();
+    const identity = {
+      client: call.server,
+      retries: 0,
+      ...(session !== undefined ? { session } : {}),
+      ...(sub !== undefined ? { sub } : {}),
+    };
+    const resolved = resolveAgent(parts.agents, caller, identity, [], now);
+    if ('code' in resolved) return resolved;
+    const { agent } = resolved;
+    agent.level = 'hooked';
+    const flight = this.#flight(newCallId(now, parts.random), 'tool.call', agent, call, caller, { signal });
+    this.#announce(flight as unknown as Flight, resolved.opened);
+    const walked = await this.#gate.walk(flight);
+    return walked.kind === 'refused' ? walked.refusal : undefined;
+  }
+
+  /** The agent a key's hook speaks for, without opening one. */
+  agentOf(caller: KeyHolder): Agent | undefined {
+    return caller.pid === null ? undefined : this.#gate.parts.agents.get(caller.pid);
+  }
+}
+
+const rootOf = (chain: readonly Agent[]): Agent | undefined => chain.at(-1);
+
+export const openEntry = (agent: Agent): EntryDraft => ({
+  kind: 'agent.open',
+  agent: agent.pid,
+  body: {
+    name: agent.name,
+    parent: agent.parent,
+    owner: agent.owner,
+    client: agent.client.slice(0, 64),
+    key: agent.keyId,
+  },
+});

@@ -1,0 +1,51 @@
+/** What a call will cost at most, and probably: the proven bound for strict limits, the learned estimate for others. */
+import { proveBound } from '../budget/estimate.ts';
+import type { Bound, Charge } from '../budget/ledger.ts';
+import { type Refusal, refusal } from '../base/errors.ts';
+import { NO_USAGE } from '../base/usage.ts';
+import type { Candidate } from './catalog.ts';
+import type { Flight } from './flight.ts';
+import type { Parts } from './parts.ts';
+import { SYSCALLS } from './syscalls.ts';
+
+const ONE_REQUEST: Bound = { usd: 0, tokens: 0, output: 0, requests: 1 };
+
+export function chargeOf(parts: Parts, flight: Flight, candidate: Candidate | undefined): Charge | Refusal {
+  const scopes = flight.scopes(candidate?.account);
+  const payload = flight.call.payload;
+  if (!SYSCALLS[flight.call.kind].charged || !('facts' in payload) || !candidate) {
+    return { scopes, bound: ONE_REQUEST, estimate: ONE_REQUEST };
+  }
+  const { facts, decoded } = payload;
+  // A plan is not billed per token: its calls cost nothing here, its windows are watched instead.
+  const free =
+    candidate.credential === 'local' ||
+    (candidate.credential === 'client' && flight.login?.kind === 'subscription');
+  const price = free ? 'free' : parts.prices.priceOf(candidate.upstreamModel);
+  if (price === undefined) {
+    return refusal('price_unknown', `The price of "${candidate.upstreamModel}" is not known.`, {
+      remedy: 'give it one in mezz.yaml: models: - name, price: free | {input, output}',
+    });
+  }
+  const priced = (tokensIn: number, tokensOut: number): Bound => ({
+    usd: free
+      ? 0
+      : (parts.prices.costOf(candidate.upstreamModel, { ...NO_USAGE, input: tokensIn, output: tokensOut }) ??
+        0),
+    tokens: tokensIn + tokensOut,
+    output: tokensOut,
+    requests: 1,
+  });
+  const proven = proveBound(decoded.length, facts.maxOutput, facts.choices);
+  const guess = parts.estimator.estimate(
+    candidate.upstreamModel,
+    flight.agent.client,
+    decoded.length,
+    facts.maxOutput,
+  );
+  return {
+    scopes,
+    bound: proven && priced(proven.tokensIn, proven.tokensOut),
+    estimate: priced(guess.tokensIn, guess.tokensOut),
+  };
+}

@@ -1,0 +1,109 @@
+/**
+ * Stage decide: may this call happen at all? States and freezes of the whole chain, then the access policies, then
+ * the loop guard. Synchronous and repeatable: a call enters here again after every wait.
+ */
+import type { Agent } from '../agents/table.ts';
+import type { Principal } from '../access/decide.ts';
+import { type Refusal, refusal } from '../base/errors.ts';
+import type { SyscallKind } from '../base/syscall.ts';
+import type { Candidate } from './catalog.ts';
+import { type Flight, go, refuse, type Stage } from './flight.ts';
+import type { Parts } from './parts.ts';
+import { SYSCALLS } from './syscalls.ts';
+
+export interface Decided {
+  readonly rules: readonly string[];
+  readonly memo: boolean;
+  /** The approval that admitted the call, if a person was asked. */
+  readonly approval?: string;
+}
+
+export function decide(parts: Parts, flight: Flight): Stage<Decided> {
+  const barred = checkStates(parts, flight);
+  if (barred) return refuse(barred);
+  if (SYSCALLS[flight.call.kind].needsBackend) {
+    const candidates = candidatesOf(parts, flight);
+    if ('code' in candidates) return refuse(candidates);
+    flight.candidates = candidates;
+  }
+  const approved = parts.approvals.findApproved(flight.agent.pid, flight.digest, parts.clock.now());
+  const decision = parts.access.decide(accessRequest(parts, flight, approved !== undefined));
+  if (decision.effect === 'forbid') return refuse(decision.refusal);
+  const loop =
+    decision.effect === 'permit'
+      ? parts.loops.check(flight.agent.pid, flight.digest, parts.clock.now())
+      : undefined;
+  if (decision.effect === 'permit' && (loop === undefined || approved !== undefined)) {
+    return go({ rules: decision.rules, memo: decision.memo, ...(approved ? { approval: approved.id } : {}) });
+  }
+  const reason = decision.effect === 'ask' ? decision.reason : (loop ?? '');
+  return { kind: 'wait', reason: 'approval', resource: reason, onDeadline: () => awaiting(flight, '') };
+}
+
+/** Refusal for a call whose question nobody answered in time; the question stays open. */
+export function awaiting(flight: Flight, approval: string): Refusal {
+  return refusal(
+    'awaiting_approval',
+    `A person must approve ${flight.resource.id} for ${flight.agent.name} first.`,
+    {
+      approval,
+      remedy: `mezz approve ${approval}, then let the agent try again`,
+    },
+  );
+}
+
+/** The backends that could take the call; a slot that is already granted stays. */
+function candidatesOf(parts: Parts, flight: Flight): Candidate[] | Refusal {
+  const payload = flight.call.payload;
+  if (!('facts' in payload)) return [];
+  const { model } = payload.facts;
+  const found =
+    model === ''
+      ? parts.catalog.forDialect(payload.dialect, flight.login)
+      : parts.catalog.candidates(model, payload.dialect, flight.login);
+  if ('code' in found || flight.objectBackend === undefined) return found;
+  const at = found.filter((candidate) => candidate.backend.id === flight.objectBackend);
+  return at.length > 0
+    ? at
+    : refusal('no_credential', `The object lives at ${flight.objectBackend}, which this login cannot use.`);
+}
+
+function checkStates(parts: Parts, flight: Flight): Refusal | undefined {
+  for (const agent of flight.chain) {
+    if (agent.hold === 'stopped' || agent.hold === 'exited') {
+      return refusal('stopped', `Agent ${agent.name} (${agent.pid}) is ${agent.hold}.`, {
+        remedy: agent.hold === 'stopped' ? `mezz resume ${agent.name}` : 'mezz run starts a new one',
+      });
+    }
+  }
+  const frozen = parts.freezes.isFrozen(flight.chain.map((agent) => agent.pid));
+  if (frozen === undefined) return undefined;
+  return refusal('frozen', `Frozen: ${frozen}.`, {
+    remedy: frozen === 'all' ? 'mezz thaw --all' : `mezz thaw ${flight.agent.name}`,
+  });
+}
+
+export function accessRequest(parts: Parts, flight: Flight, approved: boolean) {
+  const candidate = flight.candidates[0];
+  const payload = flight.call.payload;
+  const hosted =
+    'facts' in payload ? payload.facts.hostedTools.filter((tool) => tool.acts).map((tool) => tool.type) : [];
+  return {
+    chain: flight.chain.map((agent, index) => principal(agent, flight.chain.length - 1 - index)),
+    action: flight.call.kind satisfies SyscallKind,
+    resource: flight.resource,
+    args: flight.args,
+    labels: [],
+    facts: {
+      ...(candidate ? { backend: candidate.backend.id, account: candidate.account } : {}),
+      hostedTools: hosted,
+      level: flight.agent.level,
+      localHour: new Date(parts.clock.now()).getUTCHours(),
+    },
+    approved,
+  };
+}
+
+function principal(agent: Agent, depth: number): Principal {
+  return { pid: agent.pid, name: agent.name, owner: agent.owner, client: agent.client, depth, groups: [] };
+}

@@ -1,0 +1,169 @@
+/**
+ * Stage END: outcome, usage and cost become durable, the budget settles in the same transaction, the slot is given
+ * back as soon as the entry is queued. Only after this may the caller see the end of its answer.
+ */
+import { agentPut } from '../agents/table.ts';
+import { type Refusal, refusal } from '../base/errors.ts';
+import { sha256Hex } from '../base/hash.ts';
+import type { ModelOutcome } from '../base/model.ts';
+import type { Outcomes, SyscallKind } from '../base/syscall.ts';
+import { NO_USAGE, type Usage } from '../base/usage.ts';
+import { readWindows } from '../budget/windows.ts';
+import { OBJECT } from '../db/schema/agents.ts';
+import type { Batch } from '../db/store.ts';
+import { applyEntry, callPut, endEntry } from '../journal/calls.ts';
+import type { Flight } from './flight.ts';
+import type { Parts } from './parts.ts';
+import { releaseSlot } from './schedule.ts';
+
+type Puts = NonNullable<Batch['puts']>;
+
+interface Result {
+  readonly code: string;
+  readonly status: number;
+  readonly usage: Usage;
+  readonly cost: number;
+  readonly stop: string;
+  readonly answer: string | null;
+  readonly bytesOut: number;
+  readonly intents: number;
+  readonly firstByteMs: number | null;
+  readonly puts: Puts;
+}
+
+/** undefined when END is durable. A released tool call has no END yet: its client reports the outcome later. */
+export async function end<K extends SyscallKind>(
+  parts: Parts,
+  flight: Flight,
+  outcome: Outcomes[K] | Refusal,
+): Promise<Refusal | undefined> {
+  if ('kind' in outcome && outcome.kind === 'released') {
+    parts.ledger.settle(
+      flight.call.id,
+      { usage: NO_USAGE, cost: 0, model: flight.resource.id },
+      parts.clock.now(),
+    );
+    return undefined;
+  }
+  const result = 'code' in outcome ? notSent(outcome) : resultOf(parts, flight, outcome as ModelOutcome);
+  return book(parts, flight, result);
+}
+
+/** Writes END for a result; also used for tool calls whose outcome came later. */
+export async function book(parts: Parts, flight: Flight, result: Result): Promise<Refusal | undefined> {
+  const { call, agent } = flight;
+  const now = parts.clock.now();
+  const { puts, ...body } = result;
+  const entry = endEntry({
+    ...body,
+    call: call.id,
+    agent: agent.pid,
+    waitedMs: (flight.startedAt ?? now) - call.arrivedAt,
+  });
+  flight.row = applyEntry(flight.row, { ...entry, at: now });
+  const settled = parts.ledger.settle(
+    call.id,
+    { usage: result.usage, cost: result.cost, model: flight.granted?.upstreamModel ?? '' },
+    now,
+  );
+  for (const kind of ['input', 'cacheRead', 'cacheWrite', 'output', 'reasoning'] as const)
+    agent[kind] += result.usage[kind];
+  agent.cost += result.cost;
+  flight.step(now, 'end', result.code);
+  const durable = parts.journal.append({
+    entries: [entry],
+    puts: [
+      ...(flight.row ? [callPut(flight.row)] : []),
+      agentPut(agent),
+      ...settled.puts,
+      ...puts,
+      ...parts.salts.takeFresh(now),
+    ],
+  });
+  releaseSlot(parts, flight);
+  try {
+    await durable;
+    return undefined;
+  } catch (error) {
+    return refusal('store_failed', `The outcome could not be stored: ${String(error)}`, {
+      remedy: 'mezz doctor',
+    });
+  }
+}
+
+function notSent(why: Refusal): Result {
+  return {
+    code: why.code,
+    status: 0,
+    usage: NO_USAGE,
+    cost: 0,
+    stop: '',
+    answer: null,
+    bytesOut: 0,
+    intents: 0,
+    firstByteMs: null,
+    puts: [],
+  };
+}
+
+function resultOf(parts: Parts, flight: Flight, outcome: ModelOutcome): Result {
+  const usage = usageOf(flight, outcome);
+  const common = {
+    usage,
+    cost: costOf(parts, flight, usage),
+    stop: outcome.facts.stopReason ?? '',
+    bytesOut: outcome.bytesOut,
+    intents: outcome.facts.intents.length,
+  };
+  const puts = seen(parts, flight, outcome);
+  if (outcome.kind === 'broken') {
+    return { ...common, code: outcome.refusal.code, status: 0, answer: null, firstByteMs: null, puts };
+  }
+  learn(parts, flight, outcome, usage);
+  return {
+    ...common,
+    code: outcome.upstreamError ? 'failed' : 'ok',
+    status: outcome.status,
+    answer: outcome.tail.length > 0 ? parts.salts.commit(flight.agent.owner, sha256Hex(outcome.tail)) : null,
+    firstByteMs: outcome.firstByteAtMs - flight.call.arrivedAt,
+    puts,
+  };
+}
+
+/** What the provider reported; where a sent call was cut before any report, its reservation is booked. */
+function usageOf(flight: Flight, outcome: ModelOutcome): Usage {
+  if (outcome.facts.usage) return outcome.facts.usage;
+  const unknown =
+    outcome.kind === 'broken'
+      ? outcome.sent
+      : !outcome.upstreamError && flight.call.kind === 'model.generate';
+  return unknown ? { ...NO_USAGE, input: flight.reserved.tokens } : NO_USAGE;
+}
+
+function costOf(parts: Parts, flight: Flight, usage: Usage): number {
+  const candidate = flight.granted;
+  if (!candidate || candidate.credential === 'local') return 0;
+  if (candidate.credential === 'client' && flight.login?.kind === 'subscription') return 0;
+  return parts.prices.costOf(candidate.upstreamModel, usage) ?? 0;
+}
+
+/** Tool calls the answer asks for, objects it created, plan windows its headers report. */
+function seen(parts: Parts, flight: Flight, outcome: ModelOutcome): Puts {
+  const { agent, call, granted } = flight;
+  const now = parts.clock.now();
+  const puts: Puts[number][] = [...parts.coverage.seen(agent, outcome.facts.intents, call.id, now)];
+  for (const id of outcome.facts.objects) {
+    puts.push({ table: OBJECT, row: { id, agent: agent.pid, backend: granted?.backend.id ?? '', at: now } });
+  }
+  if (outcome.kind === 'answered' && granted) {
+    const readings = readWindows(outcome.headers, now);
+    if (readings.length > 0) puts.push(...parts.windows.record(granted.account, readings, now).puts);
+  }
+  return puts;
+}
+
+function learn(parts: Parts, flight: Flight, outcome: ModelOutcome, usage: Usage): void {
+  const payload = flight.call.payload;
+  if (!outcome.facts.usage || !('facts' in payload) || !flight.granted) return;
+  parts.estimator.learn(flight.granted.upstreamModel, flight.agent.client, payload.decoded.length, usage);
+}

@@ -1,0 +1,91 @@
+/** One call on its way through the gate: what the stages learn and leave for the next. */
+import type { Agent } from '../agents/table.ts';
+import type { TraceStep } from '../base/control.ts';
+import type { Refusal } from '../base/errors.ts';
+import type { JsonRecord } from '../base/json.ts';
+import type { Syscall, SyscallKind } from '../base/syscall.ts';
+import type { CallRow } from '../db/schema/journal.ts';
+import type { Batch } from '../db/store.ts';
+import type { ChainLink } from '../journal/chain.ts';
+import type { EntryDraft } from '../journal/journal.ts';
+import type { Candidate, Login } from './catalog.ts';
+import { LIMITS } from './limits.ts';
+import { type ResourceName, SYSCALLS } from './syscalls.ts';
+import type { WaitReason } from './waits.ts';
+
+/** What a stage says: go on, refuse, or wait and then enter again at decide. Values, never exceptions. */
+export type Stage<T> =
+  | { readonly kind: 'go'; readonly value: T }
+  | { readonly kind: 'refuse'; readonly refusal: Refusal }
+  | { readonly kind: 'wait'; readonly reason: WaitReason; readonly resource: string; onDeadline(): Refusal };
+
+export const go = <T>(value: T): Stage<T> => ({ kind: 'go', value });
+export const refuse = (refusal: Refusal): Stage<never> => ({ kind: 'refuse', refusal });
+
+export class Flight<K extends SyscallKind = SyscallKind> {
+  readonly call: Syscall<K>;
+  readonly agent: Agent;
+  /** The agent and its parents, itself first. */
+  readonly chain: readonly Agent[];
+  readonly keyId: string;
+  readonly login: Login | undefined;
+  readonly resource: ResourceName;
+  readonly args: JsonRecord;
+  /** SHA-256 over the exact arguments, hex. */
+  readonly digest: string;
+  readonly deadlineAt: number;
+  readonly signal: AbortSignal | undefined;
+  /** Ends the call from the kernel's side: kill, freeze, shutdown. */
+  readonly killer = new AbortController();
+
+  candidates: readonly Candidate[] = [];
+  /** Where the upstream object lives that this call names, if it names one. */
+  objectBackend: string | undefined;
+  /** The message chain of a model call. */
+  links: readonly ChainLink[] = [];
+  reserved: { readonly usd: number; readonly tokens: number } = { usd: 0, tokens: 0 };
+  /** The call's state row as far as it is written. */
+  row: CallRow | undefined;
+  /** Agents this call made known: their entries and rows travel with the call's first entry. */
+  opened: readonly EntryDraft[] = [];
+  openedPuts: NonNullable<Batch['puts']> = [];
+  granted: Candidate | undefined;
+  attempt = 0;
+  startedAt: number | undefined;
+  readonly steps: TraceStep[] = [];
+
+  constructor(fields: {
+    call: Syscall<K>;
+    chain: readonly Agent[];
+    keyId: string;
+    login: Login | undefined;
+    signal: AbortSignal | undefined;
+  }) {
+    this.call = fields.call;
+    this.chain = fields.chain;
+    this.agent = fields.chain[0] as Agent;
+    this.keyId = fields.keyId;
+    this.login = fields.login;
+    this.signal = fields.signal;
+    const spec = SYSCALLS[fields.call.kind];
+    this.resource = spec.resource(fields.call.payload);
+    this.args = spec.args(fields.call.payload);
+    this.digest = spec.digest(fields.call.payload);
+    this.deadlineAt = fields.call.deadlineAt ?? fields.call.arrivedAt + LIMITS.maxHoldMs.value;
+  }
+
+  /** Remembers a step for `mezz trace`. */
+  step(now: number, stage: string, detail: string): void {
+    if (this.steps.length < LIMITS.traceSteps.value) {
+      this.steps.push({ atMs: now - this.call.arrivedAt, stage, detail });
+    }
+  }
+
+  /** The scopes that pay: account, owner, the agent and all its parents. */
+  scopes(account: string | undefined): string[] {
+    const scopes = this.chain.map((agent) => `agent:${agent.pid}`);
+    scopes.push(`owner:${this.agent.owner}`);
+    if (account !== undefined) scopes.push(`account:${account}`);
+    return scopes;
+  }
+}

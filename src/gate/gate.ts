@@ -1,0 +1,173 @@
+/**
+ * gate/ owns the walk of every syscall: decide, fit, schedule, re-check and reserve, START, perform, END.
+ * Invariant: no effect without a durable START, no END without a START, nothing acknowledged before END is durable;
+ * whatever waits is in the table of waits. It does not know HTTP, dialects' bytes or the command line.
+ */
+import { type Refusal, refusal } from '../base/errors.ts';
+import type { CallId } from '../base/ids.ts';
+import type { Outcomes, SyscallKind } from '../base/syscall.ts';
+import { reserve } from './admit.ts';
+import { ask } from './ask.ts';
+import { awaiting, decide, type Decided } from './decide.ts';
+import { end } from './end.ts';
+import { fit } from './fit.ts';
+import type { Flight, Stage } from './flight.ts';
+import { LIMITS } from './limits.ts';
+import type { Parts } from './parts.ts';
+import { perform } from './perform.ts';
+import { recordRefusal } from './refuse.ts';
+import { releaseSlot, schedule } from './schedule.ts';
+import { start } from './start.ts';
+
+export type Walked<K extends SyscallKind> =
+  | { readonly kind: 'refused'; readonly refusal: Refusal; readonly call: CallId }
+  | { readonly kind: 'done'; readonly outcome: Outcomes[K]; readonly call: CallId };
+
+export class Gate {
+  readonly parts: Parts;
+  /** Calls between arrival and END. */
+  readonly flights = new Map<CallId, Flight>();
+  #draining = false;
+  #whenIdle: (() => void) | undefined;
+
+  constructor(parts: Parts) {
+    this.parts = parts;
+  }
+
+  /** The one way in. Resolves when END (or the refusal) is queued durably; rejects only for bugs. */
+  async walk<K extends SyscallKind>(flight: Flight<K>): Promise<Walked<K>> {
+    const id = flight.call.id;
+    if (this.#draining) return { kind: 'refused', refusal: DRAINING, call: id };
+    this.flights.set(id, flight as unknown as Flight);
+    try {
+      for (let entries = 0; entries < LIMITS.reentries.value; entries++) {
+        const walked = await this.#enter(flight);
+        if (walked !== 'again') return walked;
+      }
+      return this.#refuse(
+        flight,
+        refusal('busy', 'The call was interrupted too often.', { retryAfterMs: 1000 }),
+      );
+    } finally {
+      releaseSlot(this.parts, flight as unknown as Flight);
+      this.flights.delete(id);
+      if (this.flights.size === 0) this.#whenIdle?.();
+    }
+  }
+
+  /** One pass from decide on; `again` after a wait or when an epoch moved underneath. */
+  async #enter<K extends SyscallKind>(flight: Flight<K>): Promise<Walked<K> | 'again'> {
+    const { parts } = this;
+    const generic = flight as unknown as Flight;
+    const epoch = parts.epochs.value;
+    const decided = decide(parts, generic);
+    if (decided.kind !== 'go') return this.#halt(flight, decided);
+    for (const stage of [fit, schedule]) {
+      const staged = stage(parts, generic);
+      if (staged.kind !== 'go') return this.#halt(flight, staged);
+    }
+    if (parts.epochs.value !== epoch) return 'again';
+    const reserved = reserve(parts, generic);
+    if (reserved.kind !== 'go') return this.#halt(flight, reserved);
+    return this.#dispatch(flight, decided.value, epoch);
+  }
+
+  async #dispatch<K extends SyscallKind>(
+    flight: Flight<K>,
+    decided: Decided,
+    epoch: number,
+  ): Promise<Walked<K>> {
+    const { parts } = this;
+    const generic = flight as unknown as Flight;
+    const ticket = await start(parts, generic, decided);
+    if ('code' in ticket) return { kind: 'refused', refusal: ticket, call: flight.call.id };
+    // A freeze or a kill may have come while START was being written: nothing may leave after it took effect.
+    const barred = parts.epochs.value === epoch ? undefined : this.#recheck(generic, decided);
+    const outcome = barred ?? (await perform(parts, flight, ticket));
+    const ended = await end(parts, generic, outcome);
+    if (ended) return { kind: 'refused', refusal: ended, call: flight.call.id };
+    if ('code' in outcome) return { kind: 'refused', refusal: outcome, call: flight.call.id };
+    return { kind: 'done', outcome, call: flight.call.id };
+  }
+
+  #recheck(flight: Flight, before: Decided): Refusal | undefined {
+    // The approval that admitted this call is used up by START; the second look must not ask for another.
+    const again = decide(this.parts, flight);
+    if (again.kind === 'refuse') return again.refusal;
+    return again.kind === 'wait' && before.approval === undefined
+      ? refusal('denied', 'The access policies changed while the call was being started.')
+      : undefined;
+  }
+
+  async #halt<K extends SyscallKind>(flight: Flight<K>, stage: Stage<unknown>): Promise<Walked<K> | 'again'> {
+    if (stage.kind === 'refuse') return this.#refuse(flight, stage.refusal);
+    if (stage.kind === 'go') return 'again';
+    const { parts } = this;
+    const generic = flight as unknown as Flight;
+    let resource = stage.resource;
+    let onDeadline = stage.onDeadline;
+    let deadlineAt = flight.deadlineAt;
+    if (stage.reason === 'approval') {
+      const asked = await ask(parts, generic, stage.resource);
+      if ('code' in asked) return this.#refuse(flight, asked);
+      resource = asked.id;
+      onDeadline = () => awaiting(generic, asked.id);
+      deadlineAt = Math.min(deadlineAt, parts.clock.now() + parts.settings.askHoldMs);
+    }
+    // A slot is never held while a call waits for something else.
+    releaseSlot(parts, generic);
+    flight.step(parts.clock.now(), 'wait', `${stage.reason} ${resource}`);
+    const woken = await parts.waits.park(
+      {
+        call: flight.call.id,
+        agent: flight.agent.pid,
+        kind: flight.call.kind,
+        reason: stage.reason,
+        resource,
+        since: parts.clock.now(),
+        deadlineAt,
+      },
+      flight.signal,
+      onDeadline,
+    );
+    // Woken for another reason than a slot: leave the queue; the time of arrival keeps the place.
+    if (flight.granted === undefined) parts.scheduler.cancel(flight.call.id);
+    if (woken.kind === 'again') return 'again';
+    return this.#refuse(flight, woken.refusal);
+  }
+
+  async #refuse<K extends SyscallKind>(flight: Flight<K>, why: Refusal): Promise<Walked<K>> {
+    flight.step(this.parts.clock.now(), 'refuse', why.code);
+    await recordRefusal(this.parts, flight as unknown as Flight, why);
+    return { kind: 'refused', refusal: why, call: flight.call.id };
+  }
+
+  /** Ends what these agents have running and sends what they have waiting back to decide. */
+  interrupt(agents: ReadonlySet<number>, why: string): void {
+    this.parts.epochs.advance();
+    this.parts.waits.wakeAgents(agents);
+    for (const flight of this.flights.values()) {
+      if (flight.startedAt !== undefined && agents.has(flight.agent.pid)) flight.killer.abort(new Error(why));
+    }
+  }
+
+  /** No new calls; resolves when those in flight have ended or `graceMs` has passed (then they are cut). */
+  async drain(graceMs: number): Promise<void> {
+    this.#draining = true;
+    for (const wait of [...this.parts.waits.all()])
+      this.parts.waits.wake(wait.call, { kind: 'refuse', refusal: DRAINING });
+    if (this.flights.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#whenIdle = resolve;
+      this.parts.clock.after(graceMs, () => {
+        for (const flight of this.flights.values()) flight.killer.abort(new Error('shutting down'));
+      });
+      this.parts.clock.after(graceMs + LIMITS.drainCutMs.value, resolve);
+    });
+  }
+}
+
+const DRAINING: Refusal = refusal('draining', 'The kernel is shutting down.', {
+  retryAfterMs: 2000,
+  remedy: 'mezz up',
+});

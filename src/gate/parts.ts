@@ -1,0 +1,59 @@
+/** What the stages work with: every subsystem, already open. boot.ts puts it together; simulations do the same. */
+import type { Access } from '../access/decide.ts';
+import type { Approvals } from '../access/approvals.ts';
+import type { Freezes } from '../access/freeze.ts';
+import type { Keys } from '../access/keys.ts';
+import type { Loops } from '../access/loop.ts';
+import type { Coverage } from '../agents/coverage.ts';
+import type { AgentTable } from '../agents/table.ts';
+import type { Turns } from '../agents/turns.ts';
+import type { Clock } from '../base/clock.ts';
+import type { BackendId } from '../base/ids.ts';
+import type { ModelBackend } from '../base/ports.ts';
+import type { Random } from '../base/random.ts';
+import type { Estimator } from '../budget/estimate.ts';
+import type { Ledger } from '../budget/ledger.ts';
+import type { Prices } from '../budget/prices.ts';
+import type { Windows } from '../budget/windows.ts';
+import type { Store } from '../db/store.ts';
+import type { ContextStore } from '../journal/context.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { Salts } from '../journal/salts.ts';
+import type { Scheduler } from '../scheduler/scheduler.ts';
+import type { Catalog } from './catalog.ts';
+import type { Epochs } from './epochs.ts';
+import type { Waits } from './waits.ts';
+
+export interface Settings {
+  readonly askHoldMs: number;
+  readonly askExpiresMs: number;
+  readonly bodies: 'keep' | 'digest' | 'off';
+}
+
+export interface Parts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly store: Store;
+  readonly journal: Journal;
+  readonly context: ContextStore;
+  readonly salts: Salts;
+  readonly access: Access;
+  readonly approvals: Approvals;
+  readonly freezes: Freezes;
+  readonly keys: Keys;
+  readonly loops: Loops;
+  readonly ledger: Ledger;
+  readonly estimator: Estimator;
+  readonly windows: Windows;
+  readonly scheduler: Scheduler;
+  readonly agents: AgentTable;
+  readonly turns: Turns;
+  readonly coverage: Coverage;
+  readonly epochs: Epochs;
+  readonly waits: Waits;
+  /** These change when mezz.yaml is read again. */
+  prices: Prices;
+  catalog: Catalog;
+  settings: Settings;
+  backends: ReadonlyMap<BackendId, ModelBackend>;
+}

@@ -1,0 +1,27 @@
+/** Stage perform: hands the ticket and the payload to the driver. Named transforms are applied here and nowhere else. */
+import { assert } from '../base/assert.ts';
+import { type Refusal, refusal } from '../base/errors.ts';
+import type { ModelCall } from '../base/model.ts';
+import type { Outcomes, SyscallKind } from '../base/syscall.ts';
+import type { Ticket } from '../base/ticket.ts';
+import type { Flight } from './flight.ts';
+import type { Parts } from './parts.ts';
+
+export async function perform<K extends SyscallKind>(
+  parts: Parts,
+  flight: Flight<K>,
+  ticket: Ticket,
+): Promise<Outcomes[K] | Refusal> {
+  const payload = flight.call.payload;
+  if (!('facts' in payload)) {
+    ticket.use();
+    return { kind: 'released' } as Outcomes[K];
+  }
+  if (payload.signal.aborted) return refusal('cancelled', 'The client closed its connection.');
+  const granted = flight.granted;
+  assert(granted, 'a model call is performed on a granted backend');
+  const backend = parts.backends.get(granted.backend.id);
+  assert(backend, `backend ${granted.backend.id} has a driver`);
+  const call: ModelCall = { ...payload, signal: AbortSignal.any([payload.signal, flight.killer.signal]) };
+  return (await backend.perform(ticket, call)) as Outcomes[K];
+}

@@ -1,0 +1,53 @@
+/**
+ * After a crash: a model call with a START and no END may really have been sent. It is ended as in_doubt and its
+ * reservation is booked. A hooked tool call goes on without the kernel; its client still reports how it ended.
+ */
+import { agentPut } from '../agents/table.ts';
+import { NO_USAGE } from '../base/usage.ts';
+import { CALL } from '../db/schema/journal.ts';
+import { applyEntry, callPut, endEntry } from '../journal/calls.ts';
+import type { Parts } from './parts.ts';
+
+/** Returns how many calls are in doubt. */
+export async function recover(parts: Parts): Promise<number> {
+  const open = await parts.store.range(CALL, { by: ['state'], prefix: ['running'], limit: 100_000 });
+  const now = parts.clock.now();
+  let doubts = 0;
+  for (const row of open) {
+    if (row.kind === 'tool.call') continue;
+    doubts++;
+    const agent = parts.agents.get(row.agent);
+    const usage = { ...NO_USAGE, input: row.reservedTokens };
+    const scopes = agent ? parts.agents.chain(agent).map((member) => `agent:${member.pid}`) : [];
+    if (row.account !== null) scopes.push(`account:${row.account}`);
+    scopes.push(`owner:${row.owner}`);
+    const settled = parts.ledger.recover(
+      [{ call: row.id, scopes, usd: row.reservedUsd, tokens: row.reservedTokens, model: row.target }],
+      now,
+    );
+    const entry = endEntry({
+      call: row.id,
+      agent: row.agent,
+      code: 'in_doubt',
+      status: 0,
+      usage,
+      cost: row.reservedUsd,
+      stop: '',
+      answer: null,
+      bytesOut: 0,
+      intents: 0,
+      firstByteMs: null,
+      waitedMs: 0,
+    });
+    const ended = applyEntry(row, { ...entry, at: now });
+    if (agent) {
+      agent.input += usage.input;
+      agent.cost += row.reservedUsd;
+    }
+    await parts.journal.append({
+      entries: [entry],
+      puts: [...(ended ? [callPut(ended)] : []), ...(agent ? [agentPut(agent)] : []), ...settled.puts],
+    });
+  }
+  return doubts;
+}

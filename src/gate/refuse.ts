@@ -1,0 +1,42 @@
+/** Every way out of the gate that is not END: one `call.refuse` entry, and the agent's row if the refusal paused it. */
+import { agentPut } from '../agents/table.ts';
+import type { Refusal } from '../base/errors.ts';
+import { applyEntry, callPut, refuseEntry } from '../journal/calls.ts';
+import type { Flight } from './flight.ts';
+import type { Parts } from './parts.ts';
+
+/** Queued and awaited; a store that fails here has already stopped the kernel, and the refusal stands. */
+export async function recordRefusal(parts: Parts, flight: Flight, why: Refusal): Promise<void> {
+  const { call, agent } = flight;
+  const now = parts.clock.now();
+  const toolUseId = 'toolUseId' in call.payload ? call.payload.toolUseId : null;
+  const entry = refuseEntry({
+    call: call.id,
+    agent: agent.pid,
+    owner: agent.owner,
+    kind: call.kind,
+    target: flight.resource.id,
+    turn: call.turn ?? null,
+    arrivedAt: call.arrivedAt,
+    toolUseId,
+    args: parts.salts.commit(agent.owner, flight.digest),
+    refusal: why,
+  });
+  flight.row = applyEntry(flight.row, { ...entry, at: now });
+  const coverage =
+    'toolUseId' in call.payload
+      ? parts.coverage.decided(agent, call.payload.toolUseId, call.payload.tool, call.id, true, now)
+      : [];
+  await parts.journal
+    .append({
+      entries: [...flight.opened, entry],
+      puts: [
+        ...(flight.row ? [callPut(flight.row)] : []),
+        agentPut(agent),
+        ...flight.openedPuts,
+        ...coverage,
+        ...parts.salts.takeFresh(now),
+      ],
+    })
+    .catch(() => undefined);
+}

@@ -1,0 +1,53 @@
+/**
+ * Stage schedule: a pause holds the call back; then the scheduler grants a slot of one of the candidates. Waits are
+ * volatile: a restart forgets them and the client's retry waits again.
+ */
+import { type Refusal, refusal } from '../base/errors.ts';
+import type { SyscallKind } from '../base/syscall.ts';
+import { type Flight, go, refuse, type Stage } from './flight.ts';
+import type { Parts } from './parts.ts';
+import { checkPause } from './pause.ts';
+import { SYSCALLS } from './syscalls.ts';
+
+export function schedule<K extends SyscallKind>(parts: Parts, flight: Flight<K>): Stage<void> {
+  const paused = checkPause(flight as Flight);
+  if (paused.kind !== 'go') return paused;
+  if (!SYSCALLS[flight.call.kind].needsBackend || flight.granted) return go(undefined);
+  const id = flight.call.id;
+  let refused: Refusal | undefined;
+  parts.scheduler.submit({
+    call: id,
+    agent: flight.agent.pid,
+    turn: flight.call.turn,
+    nice: flight.agent.nice,
+    arrivedAt: flight.call.arrivedAt,
+    deadlineAt: flight.deadlineAt,
+    resources: flight.candidates.map((candidate) => candidate.backend.id),
+    onGrant: (resource) => {
+      flight.granted = flight.candidates.find((candidate) => candidate.backend.id === resource);
+      parts.waits.wake(id);
+    },
+    onRefuse: (reason) => {
+      refused = reason;
+      parts.waits.wake(id, { kind: 'refuse', refusal: reason });
+    },
+  });
+  if (refused) return refuse(refused);
+  if (flight.granted) return go(undefined);
+  return {
+    kind: 'wait',
+    reason: 'slot',
+    resource: flight.candidates.map((candidate) => candidate.backend.id).join('|'),
+    onDeadline: () =>
+      refusal('busy', `No slot of ${flight.candidates[0]?.backend.id} became free in time.`, {
+        retryAfterMs: 10_000,
+      }),
+  };
+}
+
+/** Gives back the slot a call holds, if it holds one. */
+export function releaseSlot(parts: Parts, flight: Flight): void {
+  if (!flight.granted) return;
+  parts.scheduler.release(flight.call.id, flight.granted.backend.id);
+  flight.granted = undefined;
+}

@@ -1,0 +1,105 @@
+/** Stage START: one journal entry per attempt, durable before anything leaves; then, and only then, a ticket. */
+import { agentPut } from '../agents/table.ts';
+import { type Refusal, refusal } from '../base/errors.ts';
+import { mintTicket, type Ticket } from '../base/ticket.ts';
+import type { BlobRow } from '../db/store.ts';
+import { applyEntry, callPut, startEntry } from '../journal/calls.ts';
+import type { Decided } from './decide.ts';
+import type { Flight } from './flight.ts';
+import type { Parts } from './parts.ts';
+
+export async function start(parts: Parts, flight: Flight, decided: Decided): Promise<Ticket | Refusal> {
+  const { call, agent, granted } = flight;
+  const now = parts.clock.now();
+  flight.attempt++;
+  const stored = storeBody(parts, flight, now);
+  const entry = startEntry({
+    call: call.id,
+    agent: agent.pid,
+    owner: agent.owner,
+    kind: call.kind,
+    target: flight.resource.id,
+    key: flight.keyId,
+    turn: call.turn ?? null,
+    arrivedAt: call.arrivedAt,
+    attempt: flight.attempt,
+    backend: granted?.backend.id ?? null,
+    account: granted?.account ?? null,
+    toolUseId: 'toolUseId' in call.payload ? call.payload.toolUseId : null,
+    rules: decided.rules,
+    approval: decided.approval ?? null,
+    reservedUsd: flight.reserved.usd,
+    reservedTokens: flight.reserved.tokens,
+    args: parts.salts.commit(agent.owner, flight.digest),
+    head: flight.links.at(-1)?.exact ?? null,
+    labels: [],
+  });
+  flight.row = applyEntry(flight.row, { ...entry, at: now });
+  agent.calls++;
+  agent.lastAt = now;
+  if (granted) agent.account = granted.account;
+  parts.loops.record(agent.pid, flight.digest, now);
+  const used = decided.approval === undefined ? [] : parts.approvals.use(decided.approval, now).puts;
+  const coverage =
+    'toolUseId' in call.payload
+      ? parts.coverage.decided(agent, call.payload.toolUseId, call.payload.tool, call.id, false, now)
+      : [];
+  flight.step(
+    now,
+    'start',
+    granted ? `${granted.backend.id}, ${granted.credential} login, account ${granted.account}` : '',
+  );
+  try {
+    await parts.journal.append({
+      entries: [...flight.opened, entry],
+      puts: [
+        ...(flight.row ? [callPut(flight.row)] : []),
+        agentPut(agent),
+        ...flight.openedPuts,
+        ...stored.puts,
+        ...used,
+        ...coverage,
+        ...parts.salts.takeFresh(now),
+      ],
+      blobs: stored.blobs,
+    });
+  } catch (error) {
+    parts.ledger.release(call.id);
+    return refusal('store_failed', `The journal could not be written: ${String(error)}`, {
+      remedy: 'mezz doctor',
+    });
+  }
+  flight.startedAt = parts.clock.now();
+  flight.opened = [];
+  flight.openedPuts = [];
+  return mintTicket({
+    call: call.id,
+    agent: agent.pid,
+    attempt: flight.attempt,
+    backend: granted?.backend.id,
+    account: granted?.account,
+    credential: granted?.credential,
+  });
+}
+
+function storeBody(
+  parts: Parts,
+  flight: Flight,
+  now: number,
+): { puts: readonly never[] | ReturnType<Parts['context']['store']>['puts']; blobs: readonly BlobRow[] } {
+  const payload = flight.call.payload;
+  if (parts.settings.bodies !== 'keep') return { puts: [], blobs: [] };
+  if ('facts' in payload) {
+    if (payload.decoded.length === 0) return { puts: [], blobs: [] };
+    return parts.context.store(
+      flight.call.id,
+      flight.agent.owner,
+      payload.decoded,
+      payload.facts,
+      flight.links,
+      now,
+    );
+  }
+  const bytes = Buffer.from(JSON.stringify(payload.input));
+  return { puts: [], blobs: [{ hash: flight.digest, owner: flight.agent.owner, at: now, bytes }] };
+}

@@ -1,0 +1,167 @@
+/** The entries of a call and the state row that is their fold: one function both live and in fsck. */
+import type { Refusal } from '../base/errors.ts';
+import type { JsonRecord } from '../base/json.ts';
+import { NO_USAGE, type Usage } from '../base/usage.ts';
+import { CALL, type CallRow } from '../db/schema/journal.ts';
+import type { EntryDraft } from './journal.ts';
+import { LIMITS } from './limits.ts';
+
+export interface CallStart {
+  readonly call: string;
+  readonly agent: number;
+  readonly owner: string;
+  readonly kind: string;
+  readonly target: string;
+  readonly key: string;
+  readonly turn: string | null;
+  readonly arrivedAt: number;
+  readonly attempt: number;
+  readonly backend: string | null;
+  readonly account: string | null;
+  readonly toolUseId: string | null;
+  readonly rules: readonly string[];
+  readonly approval: string | null;
+  readonly reservedUsd: number;
+  readonly reservedTokens: number;
+  /** Salted commitment to the exact arguments. */
+  readonly args: string;
+  /** Exact chain id of the request's last message, or null. */
+  readonly head: string | null;
+  /** Labels the call may raise. */
+  readonly labels: readonly string[];
+}
+
+export interface CallEnd {
+  readonly call: string;
+  readonly agent: number;
+  /** `ok`, or the error code. */
+  readonly code: string;
+  readonly status: number;
+  readonly usage: Usage;
+  readonly cost: number;
+  readonly stop: string;
+  readonly answer: string | null;
+  readonly bytesOut: number;
+  readonly intents: number;
+  readonly firstByteMs: number | null;
+  readonly waitedMs: number;
+}
+
+export interface CallRefusal {
+  readonly call: string;
+  readonly agent: number;
+  readonly owner: string;
+  readonly kind: string;
+  readonly target: string;
+  readonly turn: string | null;
+  readonly arrivedAt: number;
+  readonly toolUseId: string | null;
+  readonly args: string;
+  readonly refusal: Refusal;
+}
+
+export function startEntry(start: CallStart): EntryDraft {
+  const { call, agent, rules, ...body } = start;
+  return {
+    kind: 'call.start',
+    agent,
+    call,
+    body: { ...body, rules: rules.slice(0, 8), labels: [...start.labels] },
+  };
+}
+
+export function endEntry(end: CallEnd): EntryDraft {
+  const { call, agent, usage, ...body } = end;
+  return { kind: 'call.end', agent, call, body: { ...body, ...usage } };
+}
+
+export function refuseEntry(refuse: CallRefusal): EntryDraft {
+  const { call, agent, refusal, ...body } = refuse;
+  const why = {
+    code: refusal.code,
+    message: refusal.message.slice(0, LIMITS.refusalText.value),
+    ...(refusal.rule ? { rule: refusal.rule.slice(0, LIMITS.refusalText.value) } : {}),
+    ...(refusal.approval ? { approval: refusal.approval } : {}),
+  };
+  return { kind: 'call.refuse', agent, call, body: { ...body, ...why } };
+}
+
+interface Event {
+  readonly kind: string;
+  readonly agent: number;
+  readonly call?: string | null;
+  readonly at: number;
+  readonly body: JsonRecord;
+}
+
+/** The row after one more entry of its call; entries of other kinds leave it as it is. */
+export function applyEntry(row: CallRow | undefined, event: Event): CallRow | undefined {
+  const { body } = event;
+  if (event.kind === 'call.start') {
+    return {
+      ...(row ?? blankRow(event)),
+      ...NO_TOKENS,
+      state: 'running',
+      startedAt: event.at,
+      attempt: number(body, 'attempt'),
+      backend: textOrNull(body, 'backend'),
+      account: textOrNull(body, 'account'),
+      reservedUsd: number(body, 'reservedUsd'),
+      reservedTokens: number(body, 'reservedTokens'),
+    };
+  }
+  if (event.kind === 'call.refuse')
+    return {
+      ...(row ?? blankRow(event)),
+      state: 'refused',
+      code: textOrNull(body, 'code'),
+      endedAt: event.at,
+    };
+  if (event.kind !== 'call.end' || !row) return row;
+  const code = String(body.code);
+  return {
+    ...row,
+    state: code === 'ok' ? 'done' : code === 'in_doubt' ? 'in_doubt' : 'failed',
+    code: code === 'ok' ? null : code,
+    endedAt: event.at,
+    input: number(body, 'input'),
+    cacheRead: number(body, 'cacheRead'),
+    cacheWrite: number(body, 'cacheWrite'),
+    output: number(body, 'output'),
+    reasoning: number(body, 'reasoning'),
+    cost: number(body, 'cost'),
+  };
+}
+
+const NO_TOKENS = { ...NO_USAGE, cost: 0 };
+
+function blankRow(event: Event): CallRow {
+  const { body } = event;
+  return {
+    id: event.call ?? '',
+    agent: event.agent,
+    owner: String(body.owner),
+    kind: String(body.kind),
+    target: String(body.target),
+    state: 'waiting',
+    code: null,
+    turn: textOrNull(body, 'turn'),
+    backend: null,
+    account: null,
+    toolUseId: textOrNull(body, 'toolUseId'),
+    attempt: 0,
+    arrivedAt: number(body, 'arrivedAt'),
+    startedAt: null,
+    endedAt: null,
+    ...NO_TOKENS,
+    reservedUsd: 0,
+    reservedTokens: 0,
+  };
+}
+
+const number = (body: JsonRecord, name: string): number =>
+  typeof body[name] === 'number' ? (body[name] as number) : 0;
+const textOrNull = (body: JsonRecord, name: string): string | null =>
+  typeof body[name] === 'string' ? (body[name] as string) : null;
+
+export const callPut = (row: CallRow) => ({ table: CALL, row });

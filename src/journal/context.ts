@@ -1,0 +1,172 @@
+/**
+ * Bodies of requests, stored once: a message is a row named by its exact chain id and a blob; the system prompt, the
+ * tools and the envelope around them are blobs of their own. Only what is new is written, and the exact bytes of a
+ * request can be put together again.
+ */
+import { assert } from '../base/assert.ts';
+import { sha256Hex } from '../base/hash.ts';
+import type { RequestFacts } from '../base/model.ts';
+import { MESSAGE, type MessageRow, REQUEST, type RequestRow } from '../db/schema/journal.ts';
+import type { Batch, BlobRow, Store } from '../db/store.ts';
+import { type ChainLink, ChainReader } from './chain.ts';
+import { LIMITS } from './limits.ts';
+
+export interface StoredRequest {
+  readonly links: readonly ChainLink[];
+  readonly puts: NonNullable<Batch['puts']>;
+  readonly blobs: readonly BlobRow[];
+}
+
+interface Part {
+  readonly kind: 'blob' | 'messages';
+  /** Where in the envelope it goes. */
+  readonly at: number;
+  readonly hash?: string;
+  readonly count?: number;
+  /** The bytes between two messages, where they are the same everywhere. */
+  readonly between?: string;
+  readonly gaps?: readonly string[];
+}
+
+export class ContextStore {
+  readonly #readers = new Map<string, ChainReader>();
+  /** `owner/id` of stored messages and blobs, oldest first. */
+  readonly #known = new Set<string>();
+
+  /** Chain ids of a request. Costs one hash per message; only new messages are parsed. */
+  links(
+    dialect: string,
+    canonical: (bytes: Uint8Array) => string,
+    body: Uint8Array,
+    facts: RequestFacts,
+  ): ChainLink[] {
+    let reader = this.#readers.get(dialect);
+    if (!reader) {
+      reader = new ChainReader(canonical);
+      this.#readers.set(dialect, reader);
+    }
+    return reader.read(body, facts.messages);
+  }
+
+  /** What must be written so that this request can be rebuilt later. */
+  store(
+    call: string,
+    owner: string,
+    body: Uint8Array,
+    facts: RequestFacts,
+    links: readonly ChainLink[],
+    at: number,
+  ): StoredRequest {
+    const puts: { table: typeof MESSAGE | typeof REQUEST; row: MessageRow | RequestRow }[] = [];
+    const blobs: BlobRow[] = [];
+    const keep = (bytes: Uint8Array): string => {
+      const hash = sha256Hex(bytes);
+      if (this.#remember(`${owner}/b/${hash}`))
+        blobs.push({ owner, hash, at, bytes: Uint8Array.from(bytes) });
+      return hash;
+    };
+    for (const [i, link] of links.entries()) {
+      if (!this.#remember(`${owner}/m/${link.exact}`)) continue;
+      const range = facts.messages[i];
+      assert(range, 'one link per message');
+      const blob = keep(body.subarray(range.start, range.end));
+      const prev = links[i - 1]?.exact ?? '';
+      puts.push({ table: MESSAGE, row: { owner, id: link.exact, prev, canon: link.canonical, blob, at } });
+    }
+    const { envelope, parts } = takeApart(body, facts, keep);
+    const row: RequestRow = {
+      call,
+      owner,
+      head: links.at(-1)?.exact ?? '',
+      envelope: keep(envelope),
+      parts: JSON.stringify(parts),
+    };
+    puts.push({ table: REQUEST, row });
+    return { links, puts: puts as unknown as NonNullable<Batch['puts']>, blobs };
+  }
+
+  /** true if it was not known. */
+  #remember(key: string): boolean {
+    if (this.#known.has(key)) return false;
+    this.#known.add(key);
+    if (this.#known.size > LIMITS.knownMessages.value) {
+      const oldest = this.#known.values().next();
+      if (!oldest.done) this.#known.delete(oldest.value);
+    }
+    return true;
+  }
+}
+
+function takeApart(body: Uint8Array, facts: RequestFacts, keep: (bytes: Uint8Array) => string) {
+  const first = facts.messages[0];
+  const last = facts.messages.at(-1);
+  const cuts: { start: number; end: number; part: Omit<Part, 'at'> }[] = [];
+  for (const range of [facts.system, facts.tools]) {
+    if (range)
+      cuts.push({ ...range, part: { kind: 'blob', hash: keep(body.subarray(range.start, range.end)) } });
+  }
+  if (first && last)
+    cuts.push({
+      start: first.start,
+      end: last.end,
+      part: { kind: 'messages', count: facts.messages.length, ...gapsOf(body, facts) },
+    });
+  cuts.sort((a, b) => a.start - b.start);
+  const pieces: Uint8Array[] = [];
+  const parts: Part[] = [];
+  let from = 0;
+  let length = 0;
+  for (const cut of cuts) {
+    pieces.push(body.subarray(from, cut.start));
+    length += cut.start - from;
+    parts.push({ ...cut.part, at: length });
+    from = cut.end;
+  }
+  pieces.push(body.subarray(from));
+  return { envelope: Buffer.concat(pieces), parts };
+}
+
+function gapsOf(body: Uint8Array, facts: RequestFacts): Pick<Part, 'between' | 'gaps'> {
+  const gaps: string[] = [];
+  for (let i = 1; i < facts.messages.length; i++) {
+    gaps.push(
+      Buffer.from(body.subarray(facts.messages[i - 1]?.end, facts.messages[i]?.start)).toString('latin1'),
+    );
+  }
+  return gaps.every((gap) => gap === gaps[0]) ? { between: gaps[0] ?? '' } : { gaps };
+}
+
+/** The exact bytes of a stored request, or undefined when part of it is gone (retention, erasure). */
+export async function rebuildRequest(store: Store, call: string): Promise<Buffer | undefined> {
+  const row = await store.get(REQUEST, [call]);
+  const envelope = row && (await store.blob(row.owner, row.envelope));
+  if (!row || !envelope) return undefined;
+  const pieces: Uint8Array[] = [];
+  let from = 0;
+  for (const part of JSON.parse(row.parts) as Part[]) {
+    pieces.push(envelope.subarray(from, part.at));
+    from = part.at;
+    const bytes =
+      part.kind === 'blob'
+        ? await store.blob(row.owner, part.hash ?? '')
+        : await messagesBytes(store, row, part);
+    if (!bytes) return undefined;
+    pieces.push(bytes);
+  }
+  pieces.push(envelope.subarray(from));
+  return Buffer.concat(pieces);
+}
+
+async function messagesBytes(store: Store, row: RequestRow, part: Part): Promise<Uint8Array | undefined> {
+  const pieces: Uint8Array[] = [];
+  let id = row.head;
+  for (let i = (part.count ?? 0) - 1; i >= 0; i--) {
+    const message = await store.get(MESSAGE, [row.owner, id]);
+    const bytes = message && (await store.blob(row.owner, message.blob));
+    if (!message || !bytes) return undefined;
+    pieces.unshift(bytes);
+    if (i > 0) pieces.unshift(Buffer.from(part.between ?? part.gaps?.[i - 1] ?? '', 'latin1'));
+    id = message.prev;
+  }
+  return Buffer.concat(pieces);
+}
