@@ -1,0 +1,276 @@
+/**
+ * access/ owns who may do what: access policies, approvals, keys, freezes, the loop guard, what a client's login is.
+ * Invariant: nothing is permitted unless a policy permits it to the agent and to every ancestor; any doubt (an
+ * evaluation error, arguments too large to read) is a refusal. It must not know the gate, time, files or the network.
+ */
+import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
+import type { Finding } from '../base/control.ts';
+import { type Refusal, refusal } from '../base/errors.ts';
+import type { JsonRecord } from '../base/json.ts';
+import { buildContext, buildEntities, OPEN_FIELDS, principalId } from './context.ts';
+import { LIMITS } from './limits.ts';
+import { type Policy, parsePolicies, type Slice, Slices } from './policies.ts';
+
+export interface Principal {
+  readonly pid: number;
+  readonly name: string;
+  readonly owner: string;
+  readonly client: string;
+  /** 0 for an agent without a parent. */
+  readonly depth: number;
+  readonly groups: readonly string[];
+}
+
+export interface AccessRequest {
+  /** The acting agent first, then its ancestors; every one of them must be permitted. */
+  readonly chain: readonly Principal[];
+  readonly action: string;
+  readonly resource: {
+    readonly type: 'Model' | 'Tool';
+    readonly id: string;
+    readonly parents: readonly string[];
+  };
+  readonly args: JsonRecord;
+  readonly labels: readonly string[];
+  readonly facts: {
+    readonly backend?: string;
+    readonly account?: string;
+    /** The provider-hosted tools of a model request that act behind the gate. */
+    readonly hostedTools: readonly string[];
+    readonly level: string;
+    readonly localHour: number;
+  };
+  readonly approved: boolean;
+}
+
+/** `memo`: answered from memory. `observed`: what would have been refused, were the profile not `observe`. */
+export type Decision =
+  | {
+      readonly effect: 'permit';
+      readonly rules: readonly string[];
+      readonly memo: boolean;
+      readonly observed?: Refusal;
+    }
+  | {
+      readonly effect: 'forbid';
+      readonly rules: readonly string[];
+      readonly memo: boolean;
+      readonly refusal: Refusal;
+    }
+  | {
+      readonly effect: 'ask';
+      readonly rules: readonly string[];
+      readonly memo: boolean;
+      readonly reason: string;
+    };
+
+export type Profile = 'default' | 'observe';
+
+/** The text handed to the constructor cannot be used. */
+export class PolicyError extends Error {
+  override name = 'PolicyError';
+  readonly findings: readonly Finding[];
+  constructor(findings: readonly Finding[]) {
+    super(findings.map(({ text }) => text).join('\n'));
+    this.findings = findings;
+  }
+}
+
+/** One evaluation for one agent. */
+interface Verdict {
+  readonly allowed: boolean;
+  readonly rules: readonly string[];
+  readonly error?: string;
+}
+
+const isUsable = (findings: readonly Finding[]) => findings.every(({ level }) => level !== 'fail');
+let holders = 0;
+
+export class Access {
+  readonly #schema: string;
+  readonly #prefix = `mezz${holders++}`;
+  readonly #memo = new Map<string, Decision>();
+  #text = '';
+  #profile: Profile = 'default';
+  #policies: ReadonlyMap<string, Policy> = new Map();
+  #slices = new Slices([], this.#prefix);
+  #epoch = 0;
+
+  /** Throws PolicyError when the text has findings of level `fail`: without policies nothing may run. */
+  constructor(options: { readonly schema: string; readonly policies: string; readonly profile: Profile }) {
+    this.#schema = options.schema;
+    const findings = this.apply(options.policies, options.profile);
+    if (!isUsable(findings)) throw new PolicyError(findings);
+  }
+
+  /** Counts the changes; compared again just before dispatch. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  get profile(): Profile {
+    return this.#profile;
+  }
+
+  text(): string {
+    return this.#text;
+  }
+
+  /** Findings about a text, without using it. */
+  check(text: string): Finding[] {
+    return parsePolicies(this.#schema, text).findings;
+  }
+
+  /** Replaces text and profile at once; a text with a finding of level `fail` changes nothing. */
+  apply(text: string, profile: Profile): Finding[] {
+    const { policies, findings } = parsePolicies(this.#schema, text);
+    if (!isUsable(findings)) return findings;
+    this.#text = text;
+    this.#profile = profile;
+    this.#policies = new Map(policies.map((policy) => [policy.id, policy]));
+    this.#slices = new Slices(policies, this.#prefix);
+    this.#memo.clear();
+    this.#epoch += 1;
+    return findings;
+  }
+
+  decide(request: AccessRequest): Decision {
+    const { action, resource } = request;
+    const slice = this.#slices.find({ action, ...resource });
+    const key = OPEN_FIELDS.some((field) => slice.reads.has(field)) ? undefined : memoKey(request);
+    const known = key === undefined ? undefined : this.#memo.get(key);
+    if (known) return { ...known, memo: true };
+    const decision = this.#observe(this.#evaluate(request, slice));
+    if (key !== undefined) {
+      // A Map keeps insertion order: the first key is the oldest.
+      if (this.#memo.size >= LIMITS.memo.value) this.#memo.delete(this.#memo.keys().next().value as string);
+      this.#memo.set(key, decision);
+    }
+    return decision;
+  }
+
+  #observe(decision: Decision): Decision {
+    if (this.#profile !== 'observe' || decision.effect === 'permit') return decision;
+    const observed =
+      decision.effect === 'forbid' ? decision.refusal : refusal('awaiting_approval', decision.reason);
+    return { effect: 'permit', rules: decision.rules, memo: decision.memo, observed };
+  }
+
+  /** The strictest answer of the chain: forbid before ask before permit. */
+  #evaluate(request: AccessRequest, slice: Slice): Decision {
+    const built = buildContext(request, slice.reads);
+    if ('tooLarge' in built) return this.#tooLarge(request, built.tooLarge);
+    const rules = new Set<string>();
+    let ask: Decision | undefined;
+    for (const principal of request.chain) {
+      const decision = this.#decideOne(request, principal, slice, built.context);
+      if (decision.effect === 'forbid') return decision;
+      if (decision.effect === 'ask') ask ??= decision;
+      for (const rule of decision.rules) rules.add(rule);
+    }
+    if (ask) return ask;
+    if (request.chain.length === 0) return this.#forbid(request, undefined, { allowed: false, rules: [] });
+    return { effect: 'permit', rules: [...rules], memo: false };
+  }
+
+  #decideOne(request: AccessRequest, principal: Principal, slice: Slice, context: cedar.Context): Decision {
+    const entities = buildEntities(principal, request);
+    const { type, id } = request.resource;
+    const evaluate = (approved: boolean): Verdict =>
+      readAnswer(
+        cedar.statefulIsAuthorized({
+          principal: principalId(principal),
+          action: { type: 'Action', id: request.action },
+          resource: { type, id },
+          context: { ...context, approved },
+          preparsedPolicySetId: slice.name,
+          entities,
+        }),
+      );
+    const verdict = evaluate(request.approved);
+    if (verdict.allowed) return { effect: 'permit', rules: verdict.rules, memo: false };
+    if (request.approved || verdict.error !== undefined) return this.#forbid(request, principal, verdict);
+    const approved = evaluate(true);
+    if (!approved.allowed) return this.#forbid(request, principal, approved);
+    // Who asks is the forbid that an approval lifts, or else the permit that needs one.
+    const rules = verdict.rules.length > 0 ? verdict.rules : approved.rules;
+    const rule = rules[0] ?? '';
+    return { effect: 'ask', rules, memo: false, reason: `${this.#reason(rule, request)} (rule ${rule})` };
+  }
+
+  #forbid(request: AccessRequest, principal: Principal | undefined, verdict: Verdict): Decision {
+    const what = `${request.action} on ${request.resource.id}`;
+    const who = principal ? `${principal.name} (${principal.pid})` : 'nobody';
+    const rule = verdict.rules[0];
+    const remedy = rule === undefined ? undefined : this.#policies.get(rule)?.json.annotations?.remedy;
+    const message =
+      verdict.error !== undefined
+        ? `${what} is refused: rule ${rule ?? 'unknown'} could not be evaluated (${verdict.error}).`
+        : rule === undefined
+          ? `${what} is refused: no access policy permits it to ${who}.`
+          : `${what} is refused to ${who}: ${this.#reason(rule, request)} (rule ${rule}).`;
+    return {
+      effect: 'forbid',
+      rules: verdict.rules,
+      memo: false,
+      refusal: refusal('denied', message, {
+        rule: rule ?? 'default-deny',
+        remedy: remedy || 'mezz policy shows the access policies in force',
+      }),
+    };
+  }
+
+  #tooLarge(request: AccessRequest, field: string): Decision {
+    const rule = `bound:${field}`;
+    const message = `${request.action} on ${request.resource.id} is refused: its ${field} is larger than an access policy may read.`;
+    return {
+      effect: 'forbid',
+      rules: [rule],
+      memo: false,
+      refusal: refusal('denied', message, { rule, remedy: 'Split the call into smaller ones.' }),
+    };
+  }
+
+  #reason(rule: string, request: AccessRequest): string {
+    return (
+      this.#policies.get(rule)?.json.annotations?.reason || `${request.action} on ${request.resource.id}`
+    );
+  }
+}
+
+/** Any error makes the answer a refusal: the engine skips a rule that errs, even one that forbids. */
+function readAnswer(answer: cedar.AuthorizationAnswer): Verdict {
+  if (answer.type === 'failure') {
+    return { allowed: false, rules: [], error: answer.errors.map(({ message }) => message).join('; ') };
+  }
+  const { decision, diagnostics } = answer.response;
+  if (diagnostics.errors.length > 0) {
+    return {
+      allowed: false,
+      rules: diagnostics.errors.map(({ policyId }) => policyId),
+      error: diagnostics.errors.map(({ error }) => error.message).join('; '),
+    };
+  }
+  return { allowed: decision === 'allow', rules: [...diagnostics.reason].sort() };
+}
+
+function memoKey({ chain, action, resource, labels, facts, approved }: AccessRequest): string {
+  const { backend, account, hostedTools, level } = facts;
+  const chainKey = chain.map(({ pid, name, owner, client, depth, groups }) => [
+    pid,
+    name,
+    owner,
+    client,
+    depth,
+    groups,
+  ]);
+  const { type, id, parents } = resource;
+  return JSON.stringify([
+    chainKey,
+    action,
+    [type, id, parents],
+    labels,
+    [backend ?? null, account ?? null, hostedTools, level],
+    approved,
+  ]);
+}
