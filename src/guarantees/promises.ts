@@ -33,7 +33,7 @@ export const PROMISES: readonly Promised[] = [
     restsOn: 'One SQLite transaction (WAL, synchronous=FULL).',
     bypassedBy: DISK,
     tests: [
-      ['src/db/store.test.ts', 'rows, entries and blobs of a batch are there together, and after reopening'],
+      ['src/db/conformance.ts', 'rows, entries and blobs of a batch are there together, and after reopening'],
     ],
   },
   {
