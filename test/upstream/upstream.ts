@@ -1,0 +1,243 @@
+/**
+ * The scripted upstream: a real HTTP server on loopback that imitates the model APIs, answers as its script says and
+ * keeps every request byte for byte. It can also fail in every way that an upstream fails.
+ */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { zstdDecompressSync } from 'node:zlib';
+import { sha256Hex } from '../../src/base/hash.ts';
+import { isRecord, type JsonRecord, parseJson } from '../../src/base/json.ts';
+import {
+  type Answer,
+  chatBody,
+  chatEvents,
+  messagesBody,
+  messagesEvents,
+  offeredTools,
+  responsesBody,
+  responsesEvents,
+} from './events.ts';
+
+export interface SeenRequest {
+  readonly method: string;
+  readonly url: string;
+  /** Flat, as received. */
+  readonly headers: readonly string[];
+  readonly body: Buffer;
+  readonly sha256: string;
+  /** The body as JSON, `{}` if it is none. */
+  readonly json: JsonRecord;
+  /** Counts the requests of this path from 0. */
+  readonly turn: number;
+  /** The client closed before the answer was complete. */
+  readonly aborted: boolean;
+}
+
+export interface Reply {
+  readonly text?: string;
+  /** The first offered tool whose name matches is called; no match, no call. */
+  readonly tools?: readonly { readonly name: RegExp; readonly args: JsonRecord }[];
+  readonly usage?: Partial<Answer['usage']>;
+  /** An error status, with the provider's error shape. */
+  readonly status?: number;
+  /** More response headers: retry-after, plan windows. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A body that is sent as it is instead of an answer; `type` is its content type. */
+  readonly raw?: { readonly body: Buffer | string; readonly type: string };
+  /** Ends the connection instead of the answer's rest. */
+  readonly cut?: 'before_headers' | 'after_headers' | 'mid_event';
+  /** One event that is not JSON in the middle of a stream. */
+  readonly malformed?: boolean;
+  /** Writes of this many bytes, whatever the events' bounds. */
+  readonly chunkBytes?: number;
+  /** Awaited before each write, for slow answers whose pace the test decides. */
+  readonly pace?: (write: number) => Promise<void>;
+}
+
+export type Script = (request: SeenRequest) => Reply;
+
+export interface Upstream {
+  readonly origin: string;
+  readonly requests: readonly SeenRequest[];
+  /** Resolves when `count` requests have come. */
+  seen(count: number): Promise<void>;
+  /** The exact bytes of every answer, in the order of the requests. */
+  readonly answers: readonly Buffer[];
+  close(): Promise<void>;
+}
+
+type Mutable = { -readonly [K in keyof SeenRequest]: SeenRequest[K] };
+
+export async function startUpstream(script: Script): Promise<Upstream> {
+  const requests: Mutable[] = [];
+  const answers: Buffer[] = [];
+  const waiters: { count: number; resolve: () => void }[] = [];
+  const server = createServer((incoming, response) => {
+    void receive(incoming, requests).then((seen) => {
+      if (!seen) return;
+      for (const { count, resolve } of waiters) if (requests.length >= count) resolve();
+      response.on('close', () => {
+        seen.aborted = !response.writableFinished;
+      });
+      const at = requests.indexOf(seen);
+      answers[at] = Buffer.alloc(0);
+      return answer(script(seen), seen, response, (sent) => {
+        answers[at] = sent;
+      });
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    answers,
+    seen: (count) =>
+      requests.length >= count
+        ? Promise.resolve()
+        : new Promise((resolve) => waiters.push({ count, resolve })),
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+async function receive(incoming: IncomingMessage, requests: Mutable[]): Promise<Mutable | undefined> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of incoming) chunks.push(chunk as Buffer);
+  } catch {
+    return undefined;
+  }
+  const body = Buffer.concat(chunks);
+  const text = incoming.headers['content-encoding'] === 'zstd' ? zstdDecompressSync(body) : body;
+  const json = parseJson(text.toString());
+  const path = pathOf(incoming.url ?? '/');
+  const seen: Mutable = {
+    method: incoming.method ?? '',
+    url: incoming.url ?? '/',
+    headers: incoming.rawHeaders,
+    body,
+    sha256: sha256Hex(body),
+    json: isRecord(json) ? json : {},
+    turn: requests.filter((other) => pathOf(other.url) === path).length,
+    aborted: false,
+  };
+  requests.push(seen);
+  return seen;
+}
+
+const pathOf = (url: string): string => url.split('?', 1)[0] as string;
+
+async function answer(
+  reply: Reply,
+  seen: SeenRequest,
+  response: ServerResponse,
+  keep: (bytes: Buffer) => void,
+): Promise<void> {
+  if (reply.cut === 'before_headers') return void response.destroy();
+  const made = make(reply, seen);
+  keep(made.bytes);
+  response.writeHead(made.status, { 'content-type': made.type, ...reply.headers });
+  response.flushHeaders();
+  if (reply.cut === 'after_headers') return cutAfterFlush(response);
+  const end = reply.cut === 'mid_event' ? (made.bytes.length >> 1) + 1 : made.bytes.length;
+  const size = reply.chunkBytes ?? end;
+  for (let at = 0, write = 0; at < end; at += size, write++) {
+    await reply.pace?.(write);
+    if (response.destroyed) return;
+    if (!response.write(made.bytes.subarray(at, Math.min(end, at + size))))
+      await Promise.race([once(response, 'drain'), once(response, 'close')]);
+  }
+  if (reply.cut === 'mid_event') return cutAfterFlush(response);
+  response.end();
+}
+
+/** What was written must reach the peer first, then the connection ends without its last chunk. */
+function cutAfterFlush(response: ServerResponse): void {
+  response.socket?.end();
+}
+
+interface Made {
+  readonly status: number;
+  readonly type: string;
+  readonly bytes: Buffer;
+}
+
+const SSE = 'text/event-stream; charset=utf-8';
+const json = (value: JsonRecord, status = 200): Made => ({
+  status,
+  type: 'application/json',
+  bytes: Buffer.from(JSON.stringify(value)),
+});
+
+function make(reply: Reply, seen: SeenRequest): Made {
+  if (reply.raw)
+    return { status: reply.status ?? 200, type: reply.raw.type, bytes: Buffer.from(reply.raw.body) };
+  const path = pathOf(seen.url).replace(/^\/(v1|backend-api\/codex)(?=\/)/, '');
+  if (reply.status !== undefined && reply.status >= 400) return failure(path, reply.status);
+  if (path === '/messages/count_tokens') return json({ input_tokens: Math.ceil(seen.body.length / 4) });
+  if (path === '/embeddings')
+    return json({
+      object: 'list',
+      data: [{ object: 'embedding', index: 0, embedding: [0.5, -0.5] }],
+      model: String(seen.json.model),
+      usage: { prompt_tokens: 3, total_tokens: 3 },
+    });
+  if (path === '/models')
+    return json({ object: 'list', data: [{ id: 'model-a', object: 'model', created: 1 }] });
+  const streams = seen.json.stream === true;
+  const events = eventsOf(path, reply, seen);
+  if (!events) return seen.method === 'POST' ? failure(path, 404) : json({ id: path.split('/')[2] ?? '' });
+  if (!streams) return json(events.whole);
+  const lines = [...events.stream()];
+  if (reply.malformed) lines.splice(2, 0, 'event: broken\ndata: {"type": nonsense\n\n');
+  return { status: 200, type: SSE, bytes: Buffer.from(lines.join('')) };
+}
+
+function eventsOf(
+  path: string,
+  reply: Reply,
+  seen: SeenRequest,
+): { whole: JsonRecord; stream: () => string[] } | undefined {
+  const offered = offeredTools(seen.json);
+  const custom = new Set([...offered].filter(([, type]) => type === 'custom').map(([name]) => name));
+  const tools = (reply.tools ?? []).flatMap(({ name, args }, at) => {
+    const match = [...offered.keys()].find((candidate) => name.test(candidate));
+    return match === undefined ? [] : [{ id: `call_${seen.turn}_${at}`, name: match, args }];
+  });
+  const text = reply.text ?? (tools.length > 0 ? '' : 'Done.');
+  const usage = { input: 11, cached: 5, output: 7, ...reply.usage };
+  const model = String(seen.json.model ?? 'model-a');
+  const answered = (prefix: string): Answer => ({ id: `${prefix}_${seen.turn}`, model, text, tools, usage });
+  switch (path) {
+    case '/messages': {
+      const message = answered('msg');
+      return { whole: messagesBody(message), stream: () => messagesEvents(message) };
+    }
+    case '/chat/completions': {
+      const chat = answered('chatcmpl');
+      const options = seen.json.stream_options;
+      const withUsage = isRecord(options) && options.include_usage === true;
+      return { whole: chatBody(chat), stream: () => chatEvents(chat, withUsage) };
+    }
+    case '/responses': {
+      const response = answered('resp');
+      return { whole: responsesBody(response, custom), stream: () => responsesEvents(response, custom) };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function failure(path: string, status: number): Made {
+  const message = `scripted ${status}`;
+  if (path.startsWith('/messages'))
+    return json(
+      { type: 'error', error: { type: status === 529 ? 'overloaded_error' : 'api_error', message } },
+      status,
+    );
+  return json({ error: { message, type: 'api_error', param: null, code: null } }, status);
+}
