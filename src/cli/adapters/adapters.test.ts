@@ -17,7 +17,7 @@ const launch: Launch = {
 };
 const context = (env: Record<string, string> = {}, files: Record<string, string> = {}): LaunchContext => ({
   env,
-  home: '/home/u',
+  home: '/users/u',
   directory: '/tmp/run',
   mezz: ['/opt/node', '/opt/my mezz/bin/mezz.js'],
   readText: (path) => files[path],
@@ -114,7 +114,7 @@ describe('codex', () => {
   });
   test('uses the key of the environment only where there is no login', () => {
     const key = { OPENAI_API_KEY: 'k' };
-    const login = { '/home/u/.codex/auth.json': '{}' };
+    const login = { '/users/u/.codex/auth.json': '{}' };
     assert.equal(
       codex.prepare(launch, ['codex'], context(key)).command[2],
       provider('env_key="OPENAI_API_KEY"'),

@@ -1,3 +1,8 @@
+/**
+ * commands/ owns the words a user types: one file a subject, each defining its commands, options and what they print.
+ * Invariant: a command asks the kernel by verbs alone; what it did not do is an exit code and a next step.
+ * It must not know: another command, or (but for up.ts) any module of the kernel.
+ */
 import type { Command } from 'commander';
 import type { AgentView, CoverageView, LimitView } from '../../base/control.ts';
 import { formatAge, formatCount, formatDuration, formatMoney, formatTime, formatUsage } from '../format.ts';

@@ -1,3 +1,8 @@
+/**
+ * run/ owns the programs that the command line starts for agents: their start, signals, end and leftovers.
+ * Invariant: a program keeps the terminal, its signals and its exit code; after its end nothing of it is left running
+ * that still carries its mark. It must not know: what a client needs, or what the kernel decides.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
