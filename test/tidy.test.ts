@@ -169,7 +169,7 @@ describe('a planted violation is found:', () => {
   });
   test('the machine below the edge', () => {
     const ambient =
-      'Date.now();\nMath.random();\nnew Date();\nfetch("");\nsetTimeout(f, 1);\nglobalThis.setInterval;\nnew Date(0);\n';
+      'Date.now();\nMath.random();\nnew Date();\nfetch("");\nsetTimeout(f, 1);\nglobalThis.setInterval;\nprocess.env;\nconsole.log(1);\nnew Date(0);\n';
     const imports =
       "import 'node:fs';\nimport { createHash, randomBytes } from 'node:crypto';\nimport 'undici';\nimport 'node:path';\n";
     const files = {
@@ -180,7 +180,7 @@ describe('a planted violation is found:', () => {
       'src/drivers/d.ts': ambient,
       'src/boot.ts': ambient,
     };
-    const lines = [1, 2, 3, 4, 5, 6].map((line) => `src/gate/a.ts:${line}`);
+    const lines = [1, 2, 3, 4, 5, 6, 7, 8].map((line) => `src/gate/a.ts:${line}`);
     finds(rules.checkAmbient, files, ...lines, ...[1, 2, 3].map((line) => `src/db/memory/b.ts:${line}`));
     finds(rules.checkTestChance, files, 'src/gate/a.test.ts:2');
   });

@@ -33,8 +33,17 @@ export const PROMISES: readonly Promised[] = [
     restsOn: 'One SQLite transaction (WAL, synchronous=FULL).',
     bypassedBy: DISK,
     tests: [
-      ['src/db/conformance.ts', 'rows, entries and blobs of a batch are there together, and after reopening'],
+      ['src/db/conformance.ts', 'a batch is there as a whole, and after reopening'],
+      ['src/db/conformance.ts', 'a failed batch leaves no trace, and every later one fails too'],
     ],
+  },
+  {
+    id: 'backup-whole',
+    group: 'journal',
+    text: 'A backup taken while the kernel runs is whole and private, overwrites nothing and can be put back.',
+    restsOn: "SQLite's backup and its integrity check.",
+    bypassedBy: 'root, and every process of the same user.',
+    tests: [['src/db/store.test.ts', 'a backup is whole, private, never overwrites, and can be put back']],
   },
   {
     id: 'commit-failure-final',

@@ -29,8 +29,8 @@ export const CLIENTS: Readonly<Record<string, readonly string[]>> = {
   console: ['sdk'],
 };
 
-/** What of base/ is the protocol between a client and the kernel: types, the error table, and how to read them. */
-export const PROTOCOL = ['control.ts', 'errors.ts', 'json.ts', 'usage.ts', 'ids.ts'];
+/** What of base/ clients may import: the protocol's types, the error table, how to read them, and `assert`. */
+export const PROTOCOL = ['assert.ts', 'control.ts', 'errors.ts', 'json.ts', 'usage.ts', 'ids.ts'];
 
 /** The one door from a client into the kernel: `mezz up` runs it in its own process. */
 export const BOOT_FROM = /^src\/cli\/(?:[a-z-]+\/)*up[a-z-]*\.ts$/;

@@ -54,6 +54,7 @@ const AMBIENT_MEMBERS = new Set([
   'crypto.randomUUID',
   'crypto.getRandomValues',
 ]);
+const AMBIENT_OWNERS = new Set(['process', 'console']);
 const AMBIENT_CALLS = new Set(['fetch', 'setTimeout', 'setInterval', 'setImmediate', 'WebSocket', 'Worker']);
 
 /** Every text file below `root` that is ours: what git would track, found without needing git. */
@@ -188,7 +189,7 @@ function ambientOf(node: Node): string | undefined {
   if (is.isPropertyAccessExpression(node) && is.isIdentifier(node.name)) {
     const owner = is.isIdentifier(node.expression) ? node.expression.text : '';
     const name = `${owner}.${node.name.text}`;
-    if (AMBIENT_MEMBERS.has(name)) return name;
+    if (AMBIENT_MEMBERS.has(name) || AMBIENT_OWNERS.has(owner)) return name;
     return owner === 'globalThis' && AMBIENT_CALLS.has(node.name.text) ? node.name.text : undefined;
   }
   if ((is.isCallExpression(node) || is.isNewExpression(node)) && is.isIdentifier(node.expression)) {
