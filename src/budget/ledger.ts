@@ -1,0 +1,196 @@
+/**
+ * budget/ owns what was used, what is held and what may be used: balances, limits, prices, estimates, plan windows.
+ * Invariant: under a strict limit used + held never passes the cap as long as no call uses more than its proven bound.
+ * Reserving is synchronous, so no two calls can take the same money; rows leave as puts for the transaction that also
+ * journals the call, and must be committed in the order they were made. It must not know the gate, agents or wires.
+ */
+import { assert } from '../base/assert.ts';
+import type { BillRow, LimitView } from '../base/control.ts';
+import { type Refusal, refusal } from '../base/errors.ts';
+import { type NanoUsd, NO_USAGE, type Usage } from '../base/usage.ts';
+import { type BalanceRow, LIMIT, type LimitRow } from '../db/schema/budget.ts';
+import type { Batch, Store } from '../db/store.ts';
+import { Balances } from './balances.ts';
+import { type BillBy, readBill } from './bill.ts';
+import { usedOf } from './counts.ts';
+import { type Bound, type Charge, Holds } from './holds.ts';
+import { LIMITS } from './limits.ts';
+import { readPages } from './pages.ts';
+
+export type { Bound, Charge } from './holds.ts';
+export type Reservation = Bound;
+type Puts = NonNullable<Batch['puts']>;
+type Limit = Pick<LimitView, 'id' | 'scope' | 'dimension' | 'period' | 'cap' | 'strict'>;
+
+/** A call that started before a crash and whose end nobody knows: its reservation is booked as used. */
+export interface OpenCall {
+  readonly call: string;
+  readonly scopes: readonly string[];
+  readonly usd: NanoUsd;
+  readonly tokens: number;
+  readonly model: string;
+}
+
+export class Ledger {
+  readonly #balances: Balances;
+  readonly #holds = new Holds();
+  readonly #limits = new Map<string, Limit>();
+  readonly #byScope = new Map<string, Limit[]>();
+
+  private constructor(balances: Balances) {
+    this.#balances = balances;
+  }
+
+  static async open(store: Store): Promise<Ledger> {
+    const ledger = new Ledger(await Balances.open(store));
+    for await (const row of readPages(store, LIMIT, [])) ledger.#keep(limitOf(row));
+    return ledger;
+  }
+
+  /** Could the call ever fit, were every hold released unused? The refusal says which limit it cannot meet. */
+  fits(charge: Charge, now: number): Refusal | undefined {
+    return this.#firstRefusal(charge, now, false);
+  }
+
+  /**
+   * Holds what the call may use, at once. Reserving again for the same call replaces its hold. Returns what is held
+   * (the bound where a strict limit applies), or `over_budget` or `no_bound`.
+   */
+  reserve(call: string, charge: Charge, now: number): Reservation | Refusal {
+    this.#holds.take(call);
+    const refused = this.#firstRefusal(charge, now, true);
+    if (refused) return refused;
+    this.#holds.add(call, { ...charge, scopes: [...new Set(charge.scopes)] });
+    const strict = charge.scopes.some((scope) => this.#byScope.get(scope)?.some((limit) => limit.strict));
+    return strict && charge.bound ? charge.bound : charge.estimate;
+  }
+
+  /** Books what a held call really used and ends its hold. */
+  settle(
+    call: string,
+    used: { readonly usage: Usage; readonly cost: NanoUsd; readonly model: string },
+    now: number,
+  ): { puts: Puts } {
+    const charge = this.#holds.take(call);
+    assert(charge, `call ${call} settles without a reservation`);
+    return { puts: this.#balances.book(charge.scopes, used, charge.estimate.requests, now) };
+  }
+
+  /** Ends a hold of which nothing was used. Does nothing where there is none. */
+  release(call: string): void {
+    this.#holds.take(call);
+  }
+
+  /** After a crash: books what calls without an end had reserved, its tokens as input, since nobody knows better. */
+  recover(open: readonly OpenCall[], now: number): { puts: Puts } {
+    const rows = new Map<string, Puts[number]>();
+    for (const { scopes, usd, tokens, model } of open) {
+      const used = { usage: { ...NO_USAGE, input: tokens }, cost: usd, model };
+      for (const put of this.#balances.book([...new Set(scopes)], used, 1, now)) {
+        rows.set(`${put.table.name} ${put.table.key.map((column) => put.row[column]).join(' ')}`, put);
+      }
+    }
+    return { puts: [...rows.values()] };
+  }
+
+  /** Sets, changes or (cap null) removes a limit. `cap` is in nano-dollars for `usd`, else a count. */
+  setLimit(
+    wanted: Omit<Limit, 'id' | 'cap'> & { readonly cap: number | null },
+  ): Pick<Required<Batch>, 'puts' | 'deletes'> & { limit: LimitView | null } {
+    const { scope, dimension, period, cap, strict } = wanted;
+    const id = `${scope}/${dimension}/${period}`;
+    this.#drop(id);
+    if (cap === null) return { limit: null, puts: [], deletes: [{ table: LIMIT, key: [id] }] };
+    assert(Number.isSafeInteger(cap) && cap >= 0, `a cap is a whole number, not ${cap}`);
+    assert(this.#limits.size < LIMITS.caps.value, 'too many limits');
+    const limit: Limit = { id, scope, dimension, period, cap, strict };
+    this.#keep(limit);
+    const row: LimitRow = { id, scope, dimension, period, cap, strict: strict ? 1 : 0 };
+    return { limit: this.#view(limit), puts: [{ table: LIMIT, row }], deletes: [] };
+  }
+
+  /** The limits (of one scope) with what is used and held; `now` turns the day and the month if they are over. */
+  limits(scope?: string, now?: number): LimitView[] {
+    if (now !== undefined) this.#balances.turn(now);
+    const limits = scope === undefined ? this.#limits.values() : (this.#byScope.get(scope) ?? []);
+    return [...limits].map((limit) => this.#view(limit));
+  }
+
+  /** What was used since the start of `since`'s day (UTC), grouped. Reads what is durable. */
+  bill(by: BillBy, since: number | undefined, store: Store): Promise<{ rows: BillRow[]; total: BillRow }> {
+    return readBill(by, since, store);
+  }
+
+  /** The balances of the current periods, as they are stored once every put is committed. */
+  balances(): Iterable<BalanceRow> {
+    return this.#balances.rows();
+  }
+
+  #firstRefusal(charge: Charge, now: number, withHolds: boolean): Refusal | undefined {
+    this.#balances.turn(now);
+    for (const scope of charge.scopes) {
+      for (const limit of this.#byScope.get(scope) ?? []) {
+        const need = needOf(charge, limit);
+        if (need === undefined) return noBound(limit);
+        const { used, held } = this.#view(limit);
+        if (used + need + (withHolds ? held : 0) > limit.cap) return overBudget(limit, used, held, need);
+      }
+    }
+    return undefined;
+  }
+
+  #view(limit: Limit): LimitView {
+    const counts = this.#balances.counts(limit.scope, limit.period);
+    const used = counts ? usedOf(counts, limit.dimension) : 0;
+    return { ...limit, used, held: this.#holds.held(limit.scope, limit.dimension, limit.strict) };
+  }
+
+  #keep(limit: Limit): void {
+    this.#limits.set(limit.id, limit);
+    this.#byScope.set(limit.scope, [...(this.#byScope.get(limit.scope) ?? []), limit]);
+  }
+
+  #drop(id: string): void {
+    const old = this.#limits.get(id);
+    if (!old) return;
+    this.#limits.delete(id);
+    const rest = this.#byScope.get(old.scope)?.filter((limit) => limit !== old) ?? [];
+    if (rest.length > 0) this.#byScope.set(old.scope, rest);
+    else this.#byScope.delete(old.scope);
+  }
+}
+
+/** Undefined: a strict limit asks for a bound and there is none. The number of requests is always known. */
+function needOf(charge: Charge, limit: Limit): number | undefined {
+  if (!limit.strict || limit.dimension === 'requests') return charge.estimate[limit.dimension];
+  return charge.bound?.[limit.dimension];
+}
+
+function limitOf(row: LimitRow): Limit {
+  const { dimension, period } = row as Pick<LimitView, 'dimension' | 'period'>;
+  return { id: row.id, scope: row.scope, dimension, period, cap: row.cap, strict: row.strict === 1 };
+}
+
+function noBound(limit: Limit): Refusal {
+  return refusal('no_bound', `The strict limit ${limit.id} needs a proven bound on what this call may use.`, {
+    rule: limit.id,
+    remedy: 'set the maximum output tokens in the request, or make the limit not strict with `mezz limit`',
+  });
+}
+
+function overBudget(limit: Limit, used: number, held: number, need: number): Refusal {
+  const amount = (value: number) =>
+    limit.dimension === 'usd' ? `$${(value / 1e9).toFixed(4)}` : String(value);
+  const facts = `used ${amount(used)}, held ${amount(held)}, cap ${amount(limit.cap)}, this call needs ${amount(need)}`;
+  return refusal('over_budget', `The limit ${limit.id} cannot cover this call: ${facts}.`, {
+    rule: limit.id,
+    remedy: raise(limit),
+  });
+}
+
+function raise({ scope, dimension, period }: Limit): string {
+  if (scope.startsWith('agent:') && dimension === 'usd' && period === 'total') {
+    return `mezz budget ${scope.slice('agent:'.length)} <amount>`;
+  }
+  return `mezz limit set ${scope} <cap> --of ${dimension} --period ${period}`;
+}

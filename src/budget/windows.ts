@@ -1,0 +1,98 @@
+/** Plan windows: how much of a subscription's allowance is used, as the provider's answers say in their headers. */
+import type { WindowView } from '../base/control.ts';
+import { WINDOW, type WindowRow } from '../db/schema/budget.ts';
+import type { Batch, Store } from '../db/store.ts';
+import { LIMITS } from './limits.ts';
+
+type Puts = NonNullable<Batch['puts']>;
+export interface WindowReading {
+  /** `5h`, `7d`, or the provider's own name. */
+  readonly name: string;
+  /** 1 is all of it; providers may report more. */
+  readonly usedShare: number;
+  /** Wall time in ms. */
+  readonly resetsAt: number | null;
+  readonly status: string | null;
+}
+
+/** Reads flat response headers (name, value, ...). What is missing or no number gives no reading. */
+export function readWindows(headers: readonly string[], now: number): WindowReading[] {
+  const values = new Map<string, string>();
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = (headers[i] as string).toLowerCase();
+    if (name.startsWith(ANTHROPIC) || name.startsWith(CODEX)) values.set(name, headers[i + 1] as string);
+  }
+  if (values.size === 0) return [];
+  const readings = [
+    ...['5h', '7d'].map((name) => readAnthropic(values, name)),
+    ...['primary', 'secondary'].map((name) => readCodex(values, name, now)),
+  ];
+  return readings.filter((reading) => reading !== undefined);
+}
+
+const ANTHROPIC = 'anthropic-ratelimit-unified-';
+const CODEX = 'x-codex-';
+type Values = ReadonlyMap<string, string>;
+
+function readAnthropic(values: Values, name: string): WindowReading | undefined {
+  const usedShare = readNumber(values, `${ANTHROPIC}${name}-utilization`);
+  if (usedShare === undefined) return undefined;
+  const reset = readNumber(values, `${ANTHROPIC}${name}-reset`);
+  const status = values.get(`${ANTHROPIC}${name}-status`) ?? null;
+  return { name, usedShare, resetsAt: reset === undefined ? null : reset * 1000, status };
+}
+
+function readCodex(values: Values, name: string, now: number): WindowReading | undefined {
+  const percent = readNumber(values, `${CODEX}${name}-used-percent`);
+  if (percent === undefined) return undefined;
+  const minutes = readNumber(values, `${CODEX}${name}-window-minutes`);
+  const at = readNumber(values, `${CODEX}${name}-reset-at`);
+  const after = readNumber(values, `${CODEX}${name}-reset-after-seconds`);
+  const resetsAt = at !== undefined ? at * 1000 : after !== undefined ? now + after * 1000 : null;
+  return { name: minutes ? nameOf(minutes) : name, usedShare: percent / 100, resetsAt, status: null };
+}
+
+function nameOf(minutes: number): string {
+  if (minutes % 1440 === 0) return `${minutes / 1440}d`;
+  return minutes % 60 === 0 ? `${minutes / 60}h` : `${minutes}m`;
+}
+
+function readNumber(values: Values, name: string): number | undefined {
+  const text = values.get(name)?.trim();
+  if (!text) return undefined;
+  const value = Number(text);
+  return Number.isFinite(value) && value >= 0 ? value : undefined;
+}
+
+export class Windows {
+  readonly #rows = new Map<string, WindowRow>();
+
+  static async open(store: Store): Promise<Windows> {
+    const windows = new Windows();
+    const rows = await store.range(WINDOW, { limit: LIMITS.windows.value });
+    for (const row of rows) windows.#rows.set(keyOf(row), row);
+    return windows;
+  }
+
+  /** Keeps the newest reading of each window; returns the rows whose numbers changed. */
+  record(account: string, readings: readonly WindowReading[], now: number): { puts: Puts } {
+    const puts: Puts[number][] = [];
+    for (const { name, usedShare, resetsAt, status } of readings) {
+      const row: WindowRow = { account, name, usedShare, resetsAt: round(resetsAt), status, seenAt: now };
+      const old = this.#rows.get(keyOf(row));
+      if (!old && this.#rows.size >= LIMITS.windows.value) continue;
+      this.#rows.set(keyOf(row), row);
+      if (!old || old.usedShare !== usedShare || old.resetsAt !== row.resetsAt || old.status !== status) {
+        puts.push({ table: WINDOW, row: { ...row } });
+      }
+    }
+    return { puts };
+  }
+
+  list(): WindowView[] {
+    return [...this.#rows.values()].map((row) => ({ ...row }));
+  }
+}
+
+const round = (ms: number | null): number | null => (ms === null ? null : Math.round(ms));
+const keyOf = (row: Pick<WindowRow, 'account' | 'name'>): string => JSON.stringify([row.account, row.name]);

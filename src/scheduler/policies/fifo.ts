@@ -1,0 +1,10 @@
+/** First come, first served. Never fails: the scheduler falls back to it. */
+import type { Policy } from '../policy.ts';
+
+export const fifo: Policy<null> = {
+  name: 'fifo',
+  start: () => null,
+  event: () => null,
+  key: (_state, call) => [call.arrivedAt],
+  reasons: () => ['first come, first served'],
+};

@@ -1,0 +1,10 @@
+/** Strict priority by nice value, then first come, first served. The scheduler's maximum wait is what ends starvation. */
+import type { Policy } from '../policy.ts';
+
+export const priority: Policy<null> = {
+  name: 'priority',
+  start: () => null,
+  event: () => null,
+  key: (_state, call) => [call.nice, call.arrivedAt],
+  reasons: (_state, call) => [`nice ${call.nice}; smaller values go first`],
+};
