@@ -78,6 +78,7 @@ describe('a planted violation is found:', () => {
       'src/gate/d.ts': "import '../strange/g.ts';\nimport '../../test/x.ts';",
       'src/boot.ts': "import './config/h.ts';\nimport './gate/b.ts';",
       'src/config/h.ts': "import '../boot.ts';",
+      'src/gate/d.test.ts': "import '../../test/x.ts';\nimport '../drivers/c.ts';",
     };
     finds(
       rules.checkLayers,
@@ -89,6 +90,7 @@ describe('a planted violation is found:', () => {
       'src/gate/d.ts:1',
       'src/gate/d.ts:2',
       'src/config/h.ts:1',
+      'src/gate/d.test.ts:2',
     );
   });
   test('clients', () => {
