@@ -35,7 +35,9 @@ export function buildContext(
   return {
     context: {
       args,
-      ...target,
+      command: target.command.toWellFormed(),
+      path: target.path.toWellFormed(),
+      url: target.url.toWellFormed(),
       labels: [...request.labels],
       hostedTools: [...facts.hostedTools],
       backend: facts.backend ?? '',
@@ -59,7 +61,8 @@ function recordOf(record: JsonRecord, room: Room, depth: number): Record<string,
     const converted = convert(value, room, depth + 1);
     room.text -= key.length;
     if (converted === undefined) return undefined;
-    members.push([key.startsWith('__') ? `arg:${key}` : key, converted]);
+    const name = key.toWellFormed();
+    members.push([name.startsWith('__') ? `arg:${name}` : name, converted]);
   }
   return Object.fromEntries(members);
 }
@@ -68,7 +71,9 @@ function convert(value: Exclude<Json, null>, room: Room, depth: number): CedarVa
   room.members -= 1;
   if (typeof value === 'string') room.text -= value.length;
   if (room.members < 0 || room.text < 0 || depth > LIMITS.argsDepth.value) return undefined;
-  if (typeof value === 'string' || typeof value === 'boolean') return value;
+  // The engine takes Unicode only: half a surrogate pair becomes the replacement character, which no rule can name.
+  if (typeof value === 'string') return value.toWellFormed();
+  if (typeof value === 'boolean') return value;
   if (typeof value === 'number') return Number.isSafeInteger(value) ? value : String(value);
   if (!Array.isArray(value)) return recordOf(value as JsonRecord, room, depth);
   const items: CedarValueJson[] = [];

@@ -121,6 +121,13 @@ export class Access {
     return parsePolicies(this.#schema, text).findings;
   }
 
+  /** Another holder of this text, to compare decisions with; its findings when it cannot be used. */
+  withText(text: string): Access | Finding[] {
+    const findings = this.check(text);
+    if (!isUsable(findings)) return findings;
+    return new Access({ schema: this.#schema, policies: text, profile: this.#profile });
+  }
+
   /** Replaces text and profile at once; a text with a finding of level `fail` changes nothing. */
   apply(text: string, profile: Profile): Finding[] {
     const { policies, findings } = parsePolicies(this.#schema, text);
@@ -177,16 +184,14 @@ export class Access {
     const entities = buildEntities(principal, request);
     const { type, id } = request.resource;
     const evaluate = (approved: boolean): Verdict =>
-      readAnswer(
-        cedar.statefulIsAuthorized({
-          principal: principalId(principal),
-          action: { type: 'Action', id: request.action },
-          resource: { type, id },
-          context: { ...context, approved },
-          preparsedPolicySetId: slice.name,
-          entities,
-        }),
-      );
+      evaluateOnce({
+        principal: principalId(principal),
+        action: { type: 'Action', id: request.action },
+        resource: { type, id },
+        context: { ...context, approved },
+        preparsedPolicySetId: slice.name,
+        entities,
+      });
     const verdict = evaluate(request.approved);
     if (verdict.allowed) return { effect: 'permit', rules: verdict.rules, memo: false };
     if (request.approved || verdict.error !== undefined) return this.#forbid(request, principal, verdict);
@@ -235,6 +240,15 @@ export class Access {
     return (
       this.#policies.get(rule)?.json.annotations?.reason || `${request.action} on ${request.resource.id}`
     );
+  }
+}
+
+/** The engine throws on text that is not Unicode (half a surrogate pair in a name): nobody can permit that. */
+function evaluateOnce(call: cedar.StatefulAuthorizationCall): Verdict {
+  try {
+    return readAnswer(cedar.statefulIsAuthorized(call));
+  } catch (error) {
+    return { allowed: false, rules: [], error: error instanceof Error ? error.message : String(error) };
   }
 }
 

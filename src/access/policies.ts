@@ -4,6 +4,7 @@
  * is false neither decides nor errs: cedar-spec, Cedar/Thm/Slicing.lean).
  */
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
+import { assert } from '../base/assert.ts';
 import type { Finding } from '../base/control.ts';
 import { LIMITS } from './limits.ts';
 
@@ -191,7 +192,7 @@ export class Slices {
     const slice = { name: `${this.#prefix}/${this.#bySet.size}`, reads: new Set<string>() };
     for (const { reads } of policies) for (const read of reads) slice.reads.add(read);
     const answer = cedar.preparsePolicySet(slice.name, { staticPolicies: byId(policies) });
-    if (answer.type === 'failure') throw new Error(answer.errors.map(({ message }) => message).join('; '));
+    assert(answer.type === 'success', `slice ${set} of a text that parsed does not parse`);
     this.#bySet.set(set, slice);
     return slice;
   }
