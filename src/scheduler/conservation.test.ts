@@ -131,7 +131,10 @@ test('a nice call is not starved beyond the maximum wait by a stream of urgent o
     world.submit(`urgent${i}`, -20, ['a']);
     world.clock.advanceTo(world.clock.now() + 100);
     for (const call of [...world.running.keys()]) world.release(call);
-    assert.ok(world.clock.now() - arrivedAt <= MAX_WAIT_MS + 100, 'served at the first end after the maximum');
+    assert.ok(
+      world.clock.now() - arrivedAt <= MAX_WAIT_MS + 100,
+      'served at the first end after the maximum',
+    );
   }
   assert.ok(world.clock.now() - arrivedAt >= MAX_WAIT_MS, 'and not before: the policy rules until then');
 });
@@ -156,7 +159,12 @@ test('a policy that throws is replaced by first come, first served, and nothing 
 
 test('a live swap keeps arrivals and changes the order of those that wait', () => {
   const world = new World(fifo);
-  for (const [call, nice] of [['run', 0], ['late', 5], ['soon', -5]] as const) world.submit(call, nice, ['a']);
+  for (const [call, nice] of [
+    ['run', 0],
+    ['late', 5],
+    ['soon', -5],
+  ] as const)
+    world.submit(call, nice, ['a']);
   world.scheduler.setPolicy(priority);
   world.release('run');
   world.scheduler.setPolicy(fifo);
