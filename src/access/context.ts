@@ -1,10 +1,10 @@
 /** A request as the engine takes it: two entities and one flat context with every field in it, always. */
 import type { CedarValueJson, Context, EntityJson } from '@cedar-policy/cedar-wasm/nodejs';
 import type { Json, JsonRecord } from '../base/json.ts';
-import type { AccessRequest, Principal } from './decide.ts';
 import { LIMITS } from './limits.ts';
 import { normaliseTarget } from './normalise.ts';
 import { PARENT_TYPE } from './policies.ts';
+import type { AccessRequest, Principal } from './request.ts';
 
 /** Context fields with endless many values: a slice that reads one of them is never answered from memory. */
 export const OPEN_FIELDS = ['args', 'command', 'path', 'url', 'localHour', '*'] as const;

@@ -6,42 +6,12 @@
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import type { Finding } from '../base/control.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
-import type { JsonRecord } from '../base/json.ts';
 import { buildContext, buildEntities, OPEN_FIELDS, principalId } from './context.ts';
 import { LIMITS } from './limits.ts';
 import { type Policy, parsePolicies, type Slice, Slices } from './policies.ts';
+import type { AccessRequest, Principal } from './request.ts';
 
-export interface Principal {
-  readonly pid: number;
-  readonly name: string;
-  readonly owner: string;
-  readonly client: string;
-  /** 0 for an agent without a parent. */
-  readonly depth: number;
-  readonly groups: readonly string[];
-}
-
-export interface AccessRequest {
-  /** The acting agent first, then its ancestors; every one of them must be permitted. */
-  readonly chain: readonly Principal[];
-  readonly action: string;
-  readonly resource: {
-    readonly type: 'Model' | 'Tool';
-    readonly id: string;
-    readonly parents: readonly string[];
-  };
-  readonly args: JsonRecord;
-  readonly labels: readonly string[];
-  readonly facts: {
-    readonly backend?: string;
-    readonly account?: string;
-    /** The provider-hosted tools of a model request that act behind the gate. */
-    readonly hostedTools: readonly string[];
-    readonly level: string;
-    readonly localHour: number;
-  };
-  readonly approved: boolean;
-}
+export type { AccessRequest, Principal };
 
 /** `memo`: answered from memory. `observed`: what would have been refused, were the profile not `observe`. */
 export type Decision =
