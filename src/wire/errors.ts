@@ -16,6 +16,7 @@ const ANTHROPIC_TYPES: Record<number, string> = {
   421: 'invalid_request_error',
   426: 'invalid_request_error',
   429: 'rate_limit_error',
+  503: 'overloaded_error',
   504: 'timeout_error',
 };
 const OPENAI_TYPES: Record<number, string> = {

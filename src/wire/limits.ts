@@ -11,5 +11,8 @@ export const LIMITS = {
     unit: 'bytes',
     what: 'arguments of one tool call remembered from a stream',
   },
+  intents: { value: 256, unit: 'calls', what: 'tool calls remembered from one answer' },
+  openBlocks: { value: 64, unit: 'blocks', what: 'content blocks of one answer open at the same time' },
+  objects: { value: 1024, unit: 'ids', what: 'upstream objects remembered from one answer' },
   bodyBytes: { value: 67_108_864, unit: 'bytes', what: 'a request body after decompression' },
 } as const;

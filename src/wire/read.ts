@@ -1,16 +1,68 @@
 /** Reading small parts of a scanned body. */
 import { isRecord, type Json, type JsonRecord, parseJson } from '../base/json.ts';
-import type { HostedTool, Range } from '../base/model.ts';
-import { type BodyScan, textOf } from './scan.ts';
+import { refusal } from '../base/errors.ts';
+import type { HostedTool, Range, RequestFacts } from '../base/model.ts';
+import type { ReadProblem } from './dialect.ts';
+import { LIMITS } from './limits.ts';
+import { type BodyScan, scanBody, textOf, Unreadable } from './scan.ts';
 
 export interface Scanned extends BodyScan {
   readonly body: Uint8Array;
 }
 
-/** The value of a member, or undefined if it is absent or its text is not JSON. */
+/** Scans a body and reads its facts; what cannot be read strictly is a problem, never silently absent. */
+export function readBody(
+  body: Uint8Array,
+  arrays: readonly string[],
+  read: (scan: Scanned) => RequestFacts,
+): RequestFacts | ReadProblem {
+  const scan = scanBody(body, arrays);
+  if ('problem' in scan) return scan;
+  try {
+    return read({ ...scan, body });
+  } catch (error) {
+    if (error instanceof Unreadable) return { problem: refusal('bad_request', error.message) };
+    throw error;
+  }
+}
+
+/**
+ * The value of a member, or undefined if it is absent. Throws Unreadable if it is not JSON or holds a key twice:
+ * another parser could see another value than this one.
+ */
 export function member(scan: Scanned, name: string): Json | undefined {
   const range = scan.members.get(name);
-  return range === undefined ? undefined : parseJson(textOf(scan.body, range));
+  if (range === undefined) return undefined;
+  const value = parsed(scan, range);
+  if (countKeys(value) !== scan.keyCounts.get(name))
+    throw new Unreadable(`An object in the member "${name}" has the same key twice.`);
+  return value;
+}
+
+function parsed(scan: Scanned, range: Range): Json {
+  const value = parseJson(textOf(scan.body, range));
+  if (value === undefined) throw new Unreadable(`The JSON value at offset ${range.start} is not valid.`);
+  return value;
+}
+
+function countKeys(value: Json): number {
+  let total = 0;
+  if (Array.isArray(value)) for (const item of value) total += countKeys(item);
+  else if (isRecord(value)) {
+    for (const key of Object.keys(value)) total += 1 + countKeys(value[key] as Json);
+  }
+  return total;
+}
+
+/** The member `model`, without which no dialect but Responses with a stored prompt works. */
+export function modelMember(scan: Scanned): string {
+  const model = textMember(scan, 'model');
+  if (model === undefined) throw new Unreadable('The member "model" is missing or not a string.');
+  return model;
+}
+
+export function requireMember(scan: Scanned, name: string): void {
+  if (!scan.members.has(name)) throw new Unreadable(`The member "${name}" is missing.`);
 }
 
 export function textMember(scan: Scanned, name: string): string | undefined {
@@ -24,7 +76,7 @@ export function countMember(scan: Scanned, name: string): number | undefined {
 }
 
 export function recordAt(scan: Scanned, range: Range): JsonRecord | undefined {
-  const value = parseJson(textOf(scan.body, range));
+  const value = parsed(scan, range);
   return isRecord(value) ? value : undefined;
 }
 
@@ -45,15 +97,32 @@ export function collectIds(value: Json | undefined, names: ReadonlySet<string>, 
   if (Array.isArray(value)) for (const item of value) collectIds(item, names, into);
   else if (isRecord(value)) {
     for (const [key, inner] of Object.entries(value)) {
+      // What a model wrote for a tool is opaque: an argument of that name is no object of the API.
+      if (key === 'input' && /_use$/.test(text(value, 'type'))) continue;
       if (typeof inner === 'string' && names.has(key)) into.add(inner);
       else collectIds(inner, names, into);
     }
   }
 }
 
-/** Does the text of the body name one of these members at all? Spares parsing where it does not. */
+/**
+ * May the body name one of these members? Spares parsing where it does not. A name can hide behind escapes of ASCII
+ * letters (`file\u005fid`), which no honest encoder writes: their presence counts as a mention.
+ */
 export function mentions(body: Uint8Array, name: string): boolean {
-  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).includes(`"${name}"`);
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  if (bytes.includes(`"${name}"`)) return true;
+  for (let at = bytes.indexOf('\\u00'); at !== -1; at = bytes.indexOf('\\u00', at + 1)) {
+    const digit = bytes[at + 4];
+    if (digit !== undefined && digit >= 0x32 && digit <= 0x37) return true;
+  }
+  return false;
+}
+
+/** Appends while a remembered text is within its bound. */
+export function appended(have: string, more: string): string {
+  const room = LIMITS.intentBytes.value - have.length;
+  return room <= 0 ? have : have + (more.length > room ? more.slice(0, room) : more);
 }
 
 export function text(record: JsonRecord, name: string): string {

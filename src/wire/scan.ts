@@ -12,6 +12,8 @@ export interface BodyScan {
   readonly members: ReadonlyMap<string, Range>;
   /** Elements of the first of the named array members, in order. */
   readonly elements: readonly Range[];
+  /** How many keys each member's value holds at all depths: fewer after parsing means that one came twice. */
+  readonly keyCounts: ReadonlyMap<string, number>;
 }
 
 const QUOTE = 0x22;
@@ -23,7 +25,9 @@ const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 
-class Syntax extends Error {}
+/** The body is not what its dialect needs; the message is for the client. */
+export class Unreadable extends Error {}
+class Syntax extends Unreadable {}
 
 /** Scans a body whose top level must be an object; `arrays` names the members whose elements are wanted. */
 export function scanBody(
@@ -45,6 +49,9 @@ class Scanner {
   readonly #bytes: Uint8Array;
   readonly #arrays: readonly string[];
   #at = 0;
+  /** Members seen so far in values below the top level. */
+  #keys = 0;
+  readonly #stack = new Uint8Array(LIMITS.depth.value);
 
   constructor(bytes: Uint8Array, arrays: readonly string[]) {
     this.#bytes = bytes;
@@ -53,6 +60,7 @@ class Scanner {
 
   object(): BodyScan {
     const members = new Map<string, Range>();
+    const keyCounts = new Map<string, number>();
     let elements: Range[] = [];
     this.#space();
     this.#expect(OPEN_BRACE, 'a JSON object');
@@ -67,9 +75,11 @@ class Scanner {
         this.#expect(COLON, '":"');
         this.#space();
         const start = this.#at;
+        const keysBefore = this.#keys;
         if (this.#arrays.includes(name) && this.#bytes[start] === OPEN_BRACKET) elements = this.#elements();
-        else this.#value();
+        else this.#value(1);
         members.set(name, { start, end: this.#at });
+        keyCounts.set(name, this.#keys - keysBefore);
         this.#space();
         if (this.#bytes[this.#at] === CLOSE_BRACE) break;
         this.#expect(COMMA, '"," or "}"');
@@ -79,7 +89,7 @@ class Scanner {
     this.#space();
     if (this.#at !== this.#bytes.length)
       throw new Syntax(`Unexpected bytes after the JSON object at offset ${this.#at}.`);
-    return { members, elements };
+    return { members, elements, keyCounts };
   }
 
   #elements(): Range[] {
@@ -93,7 +103,7 @@ class Scanner {
     for (;;) {
       this.#space();
       const start = this.#at;
-      this.#value();
+      this.#value(2);
       found.push({ start, end: this.#at });
       if (found.length > LIMITS.messages.value) throw new Syntax('The request has too many messages.');
       this.#space();
@@ -104,39 +114,82 @@ class Scanner {
     return found;
   }
 
-  /** Skips one value of any kind, checking that brackets match and depth stays bounded. */
-  #value(): void {
-    const stack: number[] = [];
+  /** Skips one value by JSON's grammar; `above` is how many containers it already stands in. */
+  #value(above: number): void {
     const bytes = this.#bytes;
-    do {
+    const stack = this.#stack;
+    let depth = 0;
+    for (;;) {
       this.#space();
       const byte = bytes[this.#at];
-      if (byte === undefined) throw new Syntax('The JSON ends too early.');
       if (byte === QUOTE) this.#string();
       else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-        stack.push(byte);
-        if (stack.length >= LIMITS.depth.value)
+        if (above + depth >= LIMITS.depth.value)
           throw new Syntax(`The JSON is nested deeper than ${LIMITS.depth.value} levels.`);
         this.#at++;
-      } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
-        const open = stack.pop();
-        if (open === undefined || (byte === CLOSE_BRACE) !== (open === OPEN_BRACE)) {
-          throw new Syntax(`Unexpected "${String.fromCharCode(byte)}" at offset ${this.#at}.`);
+        this.#space();
+        // '}' and ']' both stand two places behind their opening bracket.
+        if (bytes[this.#at] === byte + 2) this.#at++;
+        else {
+          stack[depth++] = byte;
+          if (byte === OPEN_BRACE) this.#key();
+          continue;
         }
+      } else this.#scalar();
+      depth = this.#close(depth);
+      if (depth === 0) return;
+    }
+  }
+
+  /** Behind a value: leaves the containers that end here, then passes one comma. Gives the new depth. */
+  #close(from: number): number {
+    let depth = from;
+    while (depth > 0) {
+      this.#space();
+      const open = this.#stack[depth - 1] as number;
+      const byte = this.#bytes[this.#at];
+      if (byte === COMMA) {
         this.#at++;
-      } else if ((byte === COMMA || byte === COLON) && stack.length > 0) this.#at++;
-      else this.#scalar();
-    } while (stack.length > 0);
+        this.#space();
+        if (open === OPEN_BRACE) this.#key();
+        return depth;
+      }
+      if (byte !== open + 2)
+        throw new Syntax(`Expected "," or "${String.fromCharCode(open + 2)}" at offset ${this.#at}.`);
+      this.#at++;
+      depth--;
+    }
+    return 0;
+  }
+
+  #key(): void {
+    if (this.#bytes[this.#at] !== QUOTE) throw new Syntax(`Expected a member name at offset ${this.#at}.`);
+    this.#string();
+    this.#space();
+    this.#expect(COLON, '":"');
+    this.#keys++;
   }
 
   #string(): void {
-    // indexOf runs at memory speed; most strings hold few escapes.
+    const bytes = this.#bytes;
     let at = this.#at + 1;
+    // Most strings are short: a call of indexOf costs more than a few steps here. Long ones run at memory speed.
+    const near = at + 24;
+    while (at < near) {
+      const byte = bytes[at];
+      if (byte === QUOTE) {
+        this.#at = at + 1;
+        return;
+      }
+      at += byte === BACKSLASH ? 2 : 1;
+    }
+    // The last step may have jumped over an escaped byte: `at` is never inside an escape.
+    const from = at;
     for (;;) {
-      at = this.#bytes.indexOf(QUOTE, at);
+      at = bytes.indexOf(QUOTE, at);
       if (at === -1) throw new Syntax(`The string at offset ${this.#at} does not end.`);
       let back = at - 1;
-      while (this.#bytes[back] === BACKSLASH) back--;
+      while (back >= from && bytes[back] === BACKSLASH) back--;
       at++;
       if ((at - back) % 2 === 0) break;
     }

@@ -11,32 +11,52 @@ const LF = 0x0a;
 const CR = 0x0d;
 
 export class SseSplitter {
-  #held: Buffer = Buffer.alloc(0);
-  /** How far `#held` was searched for a blank line, so that no byte is looked at twice. */
-  #searched = 0;
+  /** Pieces of the event that is not whole yet: joined once, when it is, so that long events cost no more per byte. */
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  /** The last bytes held: a blank line is at most CR LF CR LF, and may be cut anywhere. */
+  #edge: Buffer = Buffer.alloc(0);
+  #first = true;
 
   /** Whole events completed by this chunk, in order. */
   push(chunk: Uint8Array): SseEvent[] {
     const view = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    this.#held = this.#held.length === 0 ? view : Buffer.concat([this.#held, view]);
+    const seam = this.#edge.length === 0 ? view : Buffer.concat([this.#edge, view]);
+    let end = blankLineEnd(seam, 0);
+    if (end === -1) {
+      // Kept bytes are copied: the chunk's memory belongs to the socket.
+      this.#keep(Buffer.from(view), seam);
+      return [];
+    }
+    const whole = this.#held.length === 0 ? view : Buffer.concat([...this.#held, view]);
+    end += whole.length - seam.length;
     const events: SseEvent[] = [];
     let start = 0;
-    for (;;) {
-      const end = blankLineEnd(this.#held, Math.max(start, this.#searched));
-      if (end === -1) break;
-      events.push(parseEvent(this.#held.subarray(start, end)));
+    for (; end !== -1; end = blankLineEnd(whole, start)) {
+      events.push(parseEvent(whole.subarray(start, end), this.#first));
+      this.#first = false;
       start = end;
-      this.#searched = end;
     }
-    // What stays is copied: the chunk's memory belongs to the socket.
-    this.#held = Buffer.from(this.#held.subarray(start));
-    this.#searched = Math.max(0, this.#held.length - 3);
+    const rest = Buffer.from(whole.subarray(start));
+    this.#held = [];
+    this.#heldBytes = 0;
+    this.#keep(rest, rest);
     return events;
+  }
+
+  #keep(piece: Buffer, seam: Buffer): void {
+    if (piece.length > 0) this.#held.push(piece);
+    this.#heldBytes += piece.length;
+    this.#edge = Buffer.from(seam.subarray(Math.max(0, seam.length - 3)));
+  }
+
+  get restBytes(): number {
+    return this.#heldBytes;
   }
 
   /** Bytes of the event that is not whole yet. */
   get rest(): Buffer {
-    return this.#held;
+    return Buffer.concat(this.#held);
   }
 }
 
@@ -62,13 +82,12 @@ function lineEnd(bytes: Buffer, at: number): number {
   return bytes[at + 1] === LF ? at + 2 : at + 1;
 }
 
-function parseEvent(bytes: Buffer): SseEvent {
+function parseEvent(bytes: Buffer, first: boolean): SseEvent {
   let name = '';
   const data: string[] = [];
-  for (const line of bytes
-    .toString('utf8')
-    .replace(/^\uFEFF/, '')
-    .split(/\r\n|\r|\n/)) {
+  const whole = bytes.toString('utf8');
+  // Only a mark at the very start of a stream is one.
+  for (const line of (first ? whole.replace(/^\uFEFF/, '') : whole).split(/\r\n|\r|\n/)) {
     const colon = line.indexOf(':');
     if (colon <= 0) continue;
     const value = line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1);

@@ -28,7 +28,7 @@ export class RuledStream implements StreamMachine {
     if (this.#violation !== undefined) return EMPTY;
     const passed: Uint8Array[] = [];
     for (const event of this.#splitter.push(chunk)) this.#take(event, passed);
-    if (this.#splitter.rest.length > LIMITS.eventBytes.value) {
+    if (this.#splitter.restBytes > LIMITS.eventBytes.value) {
       this.#violation ??= `an event is larger than ${LIMITS.eventBytes.value} bytes`;
     }
     return passed.length === 1 ? (passed[0] as Uint8Array) : Buffer.concat(passed);
@@ -36,7 +36,8 @@ export class RuledStream implements StreamMachine {
 
   #take(event: SseEvent, passed: Uint8Array[]): void {
     if (this.#violation !== undefined) return;
-    const verdict = event.data === '' ? 'pass' : this.#rules.event(event);
+    // Behind the upstream's own error nothing is checked: it is the end, whatever follows.
+    const verdict = event.data === '' || this.#state === 'error' ? 'pass' : this.#rules.event(event);
     if (typeof verdict === 'object') {
       this.#violation = verdict.violation;
       return;
@@ -48,7 +49,7 @@ export class RuledStream implements StreamMachine {
 
   finish(): StreamEnd {
     // Some servers close right after the last data line, without its blank line.
-    if (this.#splitter.rest.length > 0 && this.#violation === undefined) {
+    if (this.#splitter.restBytes > 0 && this.#violation === undefined) {
       const rest = this.#splitter.rest;
       const [event] = this.#splitter.push(Buffer.from('\n\n'));
       if (event) this.#take({ ...event, bytes: rest }, this.#tail);

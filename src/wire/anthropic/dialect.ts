@@ -1,5 +1,5 @@
 /** Anthropic Messages (platform.claude.com, API version 2023-06-01), also its count_tokens. */
-import { refusal, type Refusal } from '../../base/errors.ts';
+import type { Refusal } from '../../base/errors.ts';
 import { canonicalJson, isRecord, type Json, type JsonRecord, parseJson } from '../../base/json.ts';
 import type {
   HostedTool,
@@ -16,50 +16,49 @@ import {
   hostedTool,
   member,
   mentions,
+  modelMember,
+  readBody,
   record,
+  requireMember,
   type Scanned,
   sinceLastAnswer,
   text,
-  textMember,
 } from '../read.ts';
-import { scanBody } from '../scan.ts';
 import { encodeEvent } from '../sse.ts';
 import { RuledStream } from '../stream.ts';
 import { AnthropicRules } from './rules.ts';
 import { anthropicUsage } from './usage.ts';
 
 /** Typed tools that the client itself runs; every other typed tool runs at the provider. */
-const CLIENT_TOOLS = /^(custom$|bash_|text_editor_|computer_|memory_|tool_search_tool_)/;
-const READ_ONLY_HOSTED = /^(web_search_|web_fetch_)/;
+const CLIENT_TOOLS = /^(custom|(bash|text_editor|computer|memory)_\d{8})$/;
+const READ_ONLY_HOSTED = /^(web_search|web_fetch|tool_search_tool_[a-z0-9]+)_\d{8}$/;
 const OBJECT_MEMBERS = new Set(['file_id']);
 
 function readRequest(body: Uint8Array): RequestFacts | ReadProblem {
-  const scan = scanBody(body, ['messages']);
-  if ('problem' in scan) return scan;
-  const scanned: Scanned = { ...scan, body };
-  const model = textMember(scanned, 'model');
-  if (model === undefined)
-    return { problem: refusal('bad_request', 'The member "model" is missing or not a string.') };
-  if (!scan.members.has('messages'))
-    return { problem: refusal('bad_request', 'The member "messages" is missing.') };
-  const recent = sinceLastAnswer(scanned, (message) => message.role === 'assistant');
+  return readBody(body, ['messages'], readFacts);
+}
+
+function readFacts(scan: Scanned): RequestFacts {
+  const model = modelMember(scan);
+  requireMember(scan, 'messages');
+  const recent = sinceLastAnswer(scan, (message) => message.role === 'assistant');
   const results = recent.flatMap(toolResults);
-  const maxOutput = countMember(scanned, 'max_tokens');
+  const maxOutput = countMember(scan, 'max_tokens');
   const system = scan.members.get('system');
   const tools = scan.members.get('tools');
-  const hint = text(record(member(scanned, 'metadata')), 'user_id');
+  const hint = text(record(member(scan, 'metadata')), 'user_id');
   return {
     dialect: 'anthropic',
     model,
-    stream: member(scanned, 'stream') === true,
+    stream: member(scan, 'stream') === true,
     ...(maxOutput !== undefined ? { maxOutput } : {}),
     choices: 1,
     messages: scan.elements,
     ...(system ? { system } : {}),
     ...(tools ? { tools } : {}),
-    hostedTools: hostedTools(scanned),
+    hostedTools: hostedTools(scan),
     toolResults: results,
-    objects: upstreamObjects(scanned),
+    objects: upstreamObjects(scan),
     lastIsUser: results.length === 0 && recent.some((message) => message.role === 'user'),
     ...(hint ? { conversationHint: hint } : {}),
   };
@@ -89,6 +88,7 @@ function upstreamObjects(scan: Scanned): string[] {
   const ids = new Set<string>();
   const container = member(scan, 'container');
   if (typeof container === 'string') ids.add(container);
+  else if (text(record(container), 'id') !== '') ids.add(text(record(container), 'id'));
   if (mentions(scan.body, 'file_id')) collectIds(member(scan, 'messages'), OBJECT_MEMBERS, ids);
   return [...ids];
 }
@@ -110,14 +110,17 @@ function readResponse(body: Uint8Array): ResponseFacts | undefined {
         argumentsText: JSON.stringify(block.input ?? {}),
       }),
     );
+  const objects = new Set<string>();
+  collectIds(blocks, OBJECT_MEMBERS, objects);
   const container = text(record(answer.container), 'id');
+  if (container !== '') objects.add(container);
   return {
     usage: anthropicUsage(record(answer.usage)),
     responseId: text(answer, 'id'),
     model: text(answer, 'model'),
     stopReason: text(answer, 'stop_reason'),
     intents,
-    objects: container ? [container] : [],
+    objects: [...objects],
   };
 }
 

@@ -6,7 +6,7 @@ import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
 import type { ResponseFacts, ToolIntent } from '../../base/model.ts';
 import { NO_USAGE, type Usage } from '../../base/usage.ts';
 import { LIMITS } from '../limits.ts';
-import { record, text } from '../read.ts';
+import { appended, collectIds, record, text } from '../read.ts';
 import type { SseEvent } from '../sse.ts';
 import type { StreamRules, Verdict } from '../stream.ts';
 import { anthropicUsage } from './usage.ts';
@@ -17,6 +17,8 @@ interface Block {
   readonly name: string;
   json: string;
 }
+
+const OBJECT_MEMBERS = new Set(['file_id']);
 
 const DELTA_OF: Record<string, readonly string[]> = {
   text_delta: ['text'],
@@ -30,7 +32,9 @@ export class AnthropicRules implements StreamRules {
   #started = false;
   #ended = false;
   readonly #open = new Map<number, Block>();
+  #lastIndex = -1;
   readonly #intents: ToolIntent[] = [];
+  readonly #objects = new Set<string>();
   #usage: Usage | undefined;
   #id = '';
   #model = '';
@@ -78,8 +82,11 @@ export class AnthropicRules implements StreamRules {
 
   #openBlock(data: JsonRecord): Verdict {
     const index = Number(data.index);
-    if (this.#open.has(index)) return { violation: `content block ${index} opened twice` };
+    if (!(index > this.#lastIndex)) return { violation: `content block ${index} opened twice` };
+    if (this.#open.size >= LIMITS.openBlocks.value) return { violation: 'too many open content blocks' };
+    this.#lastIndex = index;
     const block = record(data.content_block);
+    if (this.#objects.size < LIMITS.objects.value) collectIds(block, OBJECT_MEMBERS, this.#objects);
     this.#open.set(index, {
       type: text(block, 'type'),
       id: text(block, 'id'),
@@ -98,8 +105,7 @@ export class AnthropicRules implements StreamRules {
     if (allowed && !allowed.includes(block.type) && block.type in KNOWN_BLOCKS) {
       return { violation: `${text(delta, 'type')} inside a ${block.type} block` };
     }
-    if (delta.type === 'input_json_delta' && block.json.length < LIMITS.intentBytes.value)
-      block.json += text(delta, 'partial_json');
+    if (delta.type === 'input_json_delta') block.json = appended(block.json, text(delta, 'partial_json'));
     return 'pass';
   }
 
@@ -108,7 +114,7 @@ export class AnthropicRules implements StreamRules {
     const block = this.#open.get(index);
     if (!block) return { violation: `content_block_stop for block ${index}, which is not open` };
     this.#open.delete(index);
-    if (block.type === 'tool_use')
+    if (block.type === 'tool_use' && this.#intents.length < LIMITS.intents.value)
       this.#intents.push({ id: block.id, name: block.name, argumentsText: block.json || '{}' });
     return 'pass';
   }
@@ -129,9 +135,12 @@ export class AnthropicRules implements StreamRules {
           ? later.cacheWrite
           : known.cacheWrite,
       output: 'output_tokens' in usage ? later.output : known.output,
-      reasoning: later.reasoning,
+      reasoning: 'output_tokens_details' in usage ? later.reasoning : known.reasoning,
     };
-    this.#stop = text(record(data.delta), 'stop_reason') || this.#stop;
+    const delta = record(data.delta);
+    const container = text(record(delta.container), 'id');
+    if (container !== '') this.#objects.add(container);
+    this.#stop = text(delta, 'stop_reason') || this.#stop;
     return 'pass';
   }
 
@@ -142,7 +151,7 @@ export class AnthropicRules implements StreamRules {
       model: this.#model,
       stopReason: this.#stop,
       intents: this.#intents,
-      objects: [],
+      objects: [...this.#objects],
     };
   }
 }

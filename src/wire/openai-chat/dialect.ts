@@ -1,5 +1,5 @@
 /** OpenAI Chat Completions, also what most local engines speak. */
-import { refusal, type Refusal } from '../../base/errors.ts';
+import type { Refusal } from '../../base/errors.ts';
 import { canonicalJson, isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
 import type { RequestFacts, ResponseFacts, ToolIntent, ToolResultFact } from '../../base/model.ts';
 import type { Dialect, ReadProblem } from '../dialect.ts';
@@ -12,47 +12,47 @@ import {
   hostedTool,
   member,
   mentions,
+  modelMember,
+  readBody,
   record,
+  requireMember,
   type Scanned,
   sinceLastAnswer,
   text,
   textMember,
 } from '../read.ts';
-import { scanBody } from '../scan.ts';
 import { encodeEvent } from '../sse.ts';
 import { RuledStream } from '../stream.ts';
 import { ChatRules } from './rules.ts';
 
 function readRequest(body: Uint8Array): RequestFacts | ReadProblem {
-  const scan = scanBody(body, ['messages']);
-  if ('problem' in scan) return scan;
-  const scanned: Scanned = { ...scan, body };
-  const model = textMember(scanned, 'model');
-  if (model === undefined)
-    return { problem: refusal('bad_request', 'The member "model" is missing or not a string.') };
-  if (!scan.members.has('messages'))
-    return { problem: refusal('bad_request', 'The member "messages" is missing.') };
-  const recent = sinceLastAnswer(scanned, (message) => message.role === 'assistant');
+  return readBody(body, ['messages'], readFacts);
+}
+
+function readFacts(scan: Scanned): RequestFacts {
+  const model = modelMember(scan);
+  requireMember(scan, 'messages');
+  const recent = sinceLastAnswer(scan, (message) => message.role === 'assistant');
   const results = recent
     .filter((message) => message.role === 'tool' || message.role === 'function')
     .map((message): ToolResultFact => ({ id: text(message, 'tool_call_id'), isError: false }));
-  const maxOutput = countMember(scanned, 'max_completion_tokens') ?? countMember(scanned, 'max_tokens');
+  const maxOutput = countMember(scan, 'max_completion_tokens') ?? countMember(scan, 'max_tokens');
   const tools = scan.members.get('tools');
-  const hint = textMember(scanned, 'prompt_cache_key');
+  const hint = textMember(scan, 'prompt_cache_key');
   return {
     dialect: 'openai-chat',
     model,
-    stream: member(scanned, 'stream') === true,
+    stream: member(scan, 'stream') === true,
     ...(maxOutput !== undefined ? { maxOutput } : {}),
-    choices: countMember(scanned, 'n') ?? 1,
+    choices: countMember(scan, 'n') ?? 1,
     messages: scan.elements,
     ...(tools ? { tools } : {}),
     hostedTools: [
-      ...hostedTools(member(scanned, 'tools')),
+      ...hostedTools(member(scan, 'tools')),
       ...(scan.members.has('web_search_options') ? [hostedTool('web_search', false)] : []),
     ],
     toolResults: results,
-    objects: upstreamObjects(scanned),
+    objects: upstreamObjects(scan),
     lastIsUser: results.length === 0 && recent.some((message) => message.role === 'user'),
     ...(hint !== undefined ? { conversationHint: hint } : {}),
   };

@@ -4,7 +4,7 @@ import type { ResponseFacts } from '../../base/model.ts';
 import type { Usage } from '../../base/usage.ts';
 import { LIMITS } from '../limits.ts';
 import { openaiUsage } from '../openai-responses/usage.ts';
-import { record, text } from '../read.ts';
+import { appended, record, text } from '../read.ts';
 import type { SseEvent } from '../sse.ts';
 import type { StreamRules, Verdict } from '../stream.ts';
 
@@ -50,12 +50,11 @@ export class ChatRules implements StreamRules {
       if (!isRecord(part)) continue;
       const key = `${choice.index}/${part.index}`;
       const call = this.#calls.get(key) ?? { id: '', name: '', arguments: '' };
-      this.#calls.set(key, call);
+      if (this.#calls.size < LIMITS.intents.value) this.#calls.set(key, call);
       const made = record(part.function ?? part.custom);
       call.id ||= text(part, 'id');
       call.name ||= text(made, 'name');
-      if (call.arguments.length < LIMITS.intentBytes.value)
-        call.arguments += text(made, 'arguments') || text(made, 'input');
+      call.arguments = appended(call.arguments, text(made, 'arguments') || text(made, 'input'));
     }
   }
 

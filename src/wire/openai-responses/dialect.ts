@@ -1,5 +1,5 @@
 /** OpenAI Responses, as the API, Codex and chatgpt.com's backend speak it. */
-import { refusal, type Refusal } from '../../base/errors.ts';
+import type { Refusal } from '../../base/errors.ts';
 import { canonicalJson, isRecord, type Json, type JsonRecord, parseJson } from '../../base/json.ts';
 import type { RequestFacts, ResponseFacts, ToolResultFact } from '../../base/model.ts';
 import type { Dialect, ReadProblem } from '../dialect.ts';
@@ -7,15 +7,17 @@ import { openaiError, wireError } from '../errors.ts';
 import {
   collectIds,
   countMember,
+  hostedTool,
   member,
   mentions,
+  modelMember,
+  readBody,
   recordAt,
   type Scanned,
   sinceLastAnswer,
   text,
   textMember,
 } from '../read.ts';
-import { scanBody } from '../scan.ts';
 import { encodeEvent } from '../sse.ts';
 import { RuledStream } from '../stream.ts';
 import { factsOf } from './facts.ts';
@@ -25,35 +27,38 @@ import { ResponsesRules } from './rules.ts';
 const OBJECT_MEMBERS = new Set(['file_id']);
 
 function readRequest(body: Uint8Array): RequestFacts | ReadProblem {
-  const scan = scanBody(body, ['input']);
-  if ('problem' in scan) return scan;
-  const scanned: Scanned = { ...scan, body };
+  return readBody(body, ['input'], readFacts);
+}
+
+function readFacts(scan: Scanned): RequestFacts {
   // A stored prompt may carry the model; then the member is absent.
-  const model = textMember(scanned, 'model') ?? '';
-  if (model === '' && !scan.members.has('prompt')) {
-    return { problem: refusal('bad_request', 'The member "model" is missing or not a string.') };
-  }
-  const recent = sinceLastAnswer(scanned, isAnswer);
+  const model = scan.members.has('prompt') ? (textMember(scan, 'model') ?? '') : modelMember(scan);
+  const recent = sinceLastAnswer(scan, isAnswer);
   const results = recent
     .filter(isResult)
     .map((item): ToolResultFact => ({ id: text(item, 'call_id'), isError: false }));
-  const maxOutput = countMember(scanned, 'max_output_tokens');
+  const maxOutput = countMember(scan, 'max_output_tokens');
   const system = scan.members.get('instructions');
   const tools = scan.members.get('tools');
   const input = scan.members.get('input');
-  const hint = textMember(scanned, 'prompt_cache_key');
+  const hint = textMember(scan, 'prompt_cache_key');
   return {
     dialect: 'openai-responses',
     model,
-    stream: member(scanned, 'stream') === true,
+    stream: member(scan, 'stream') === true,
     ...(maxOutput !== undefined ? { maxOutput } : {}),
     choices: 1,
     messages: scan.elements.length === 0 && input ? [input] : scan.elements,
     ...(system ? { system } : {}),
     ...(tools ? { tools } : {}),
-    hostedTools: [...hostedTools(member(scanned, 'tools')), ...addedTools(scanned)],
+    // A prompt stored upstream brings tools that nobody here can see.
+    hostedTools: [
+      ...hostedTools(member(scan, 'tools')),
+      ...addedTools(scan),
+      ...(isRecord(member(scan, 'prompt')) ? [hostedTool('prompt', true)] : []),
+    ],
     toolResults: results,
-    objects: upstreamObjects(scanned),
+    objects: upstreamObjects(scan),
     lastIsUser:
       results.length === 0 && (scan.elements.length === 0 || recent.some((item) => item.role === 'user')),
     ...(hint !== undefined ? { conversationHint: hint } : {}),
@@ -81,7 +86,19 @@ function upstreamObjects(scan: Scanned): string[] {
   if (typeof conversation === 'string') ids.add(conversation);
   else if (isRecord(conversation) && typeof conversation.id === 'string') ids.add(conversation.id);
   if (mentions(scan.body, 'file_id')) collectIds(member(scan, 'input'), OBJECT_MEMBERS, ids);
+  addToolObjects(member(scan, 'tools'), ids);
   return [...ids];
+}
+
+/** Containers and vector stores that tools name. */
+function addToolObjects(tools: Json | undefined, ids: Set<string>): void {
+  for (const tool of Array.isArray(tools) ? tools : []) {
+    if (!isRecord(tool)) continue;
+    if (typeof tool.container === 'string') ids.add(tool.container);
+    collectIds(tool.environment, new Set(['container_id']), ids);
+    for (const store of Array.isArray(tool.vector_store_ids) ? tool.vector_store_ids : [])
+      if (typeof store === 'string') ids.add(store);
+  }
 }
 
 function readResponse(body: Uint8Array): ResponseFacts | undefined {

@@ -11,9 +11,8 @@ const CLIENT_TOOLS = new Set([
   'computer',
   'computer_use_preview',
   'computer-preview',
-  'tool_search',
 ]);
-const READ_ONLY_HOSTED = /^(web_search|file_search)/;
+const READ_ONLY_HOSTED = /^(web_search(_preview)?(_\d{4}_\d{2}_\d{2})?|file_search|tool_search)$/;
 
 /** `tools` of a request, the tools inside `namespace` tools, and those that an input item adds. */
 export function hostedTools(tools: Json | undefined): HostedTool[] {
@@ -26,7 +25,8 @@ export function hostedTools(tools: Json | undefined): HostedTool[] {
       // Without a hosted container the client runs the commands itself.
       const environment = isRecord(tool.environment) ? text(tool.environment, 'type') : '';
       if (environment.startsWith('container')) found.push(hostedTool(type, true));
-    } else if (!CLIENT_TOOLS.has(type) && type !== '')
+    } else if (type === 'tool_search' && tool.execution === 'client') continue;
+    else if (!CLIENT_TOOLS.has(type) && type !== '')
       found.push(hostedTool(type, !READ_ONLY_HOSTED.test(type)));
   }
   return found;

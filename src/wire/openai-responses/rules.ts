@@ -4,6 +4,7 @@
  */
 import { isRecord, parseJson } from '../../base/json.ts';
 import type { ResponseFacts, ToolIntent } from '../../base/model.ts';
+import { LIMITS } from '../limits.ts';
 import { record, text } from '../read.ts';
 import type { SseEvent } from '../sse.ts';
 import type { StreamRules, Verdict } from '../stream.ts';
@@ -42,13 +43,17 @@ export class ResponsesRules implements StreamRules {
     if (type.startsWith('response.') && !this.#started)
       return { violation: `${type} before response.created` };
     if (type === 'response.output_item.done') {
-      for (const intent of intentOf(record(data.item))) this.#intents.set(intent.id, intent);
+      for (const intent of intentOf(record(data.item))) this.#remember(intent);
     }
     if (!TERMINAL.has(type)) return 'pass';
     this.#ended = true;
     this.#facts = factsOf(record(data.response));
-    for (const intent of this.#facts.intents) this.#intents.set(intent.id, intent);
+    for (const intent of this.#facts.intents) this.#remember(intent);
     return 'terminal';
+  }
+
+  #remember(intent: ToolIntent): void {
+    if (this.#intents.size < LIMITS.intents.value) this.#intents.set(intent.id, intent);
   }
 
   facts(): ResponseFacts {
