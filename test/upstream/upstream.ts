@@ -148,11 +148,20 @@ async function answer(
   for (let at = 0, write = 0; at < end; at += size, write++) {
     await reply.pace?.(write);
     if (response.destroyed) return;
-    if (!response.write(made.bytes.subarray(at, Math.min(end, at + size))))
-      await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    if (!response.write(made.bytes.subarray(at, Math.min(end, at + size)))) await drained(response);
   }
   if (reply.cut === 'mid_event') return cutAfterFlush(response);
   response.end();
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.on('drain', done).on('close', done);
+  });
 }
 
 /** What was written must reach the peer first, then the connection ends without its last chunk. */

@@ -31,6 +31,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #overflow = false;
   #bytesOut = 0;
   #firstByteAt = 0;
+  #lastAt = 0;
   #cancelIdle: () => void = () => {};
   readonly #onAbort = () =>
     this.#break('cancelled', 'The client closed its connection or the call was ended.');
@@ -40,8 +41,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#clock = clock;
     this.#idleMs = idleMs;
     this.#resolve = resolve;
+    this.#lastAt = clock.now();
+    if (call.signal.aborted) {
+      this.#onAbort();
+      return;
+    }
     call.signal.addEventListener('abort', this.#onAbort, { once: true });
-    this.#watch();
+    this.#watch(idleMs);
   }
 
   onRequestStart(controller: Controller): void {
@@ -57,9 +63,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     headers: Record<string, string | string[] | undefined>,
   ): void {
     if (status < 200 || this.#settled) return;
-    this.#watch();
+    this.#lastAt = this.#clock.now();
     this.#status = status;
-    this.#firstByteAt = this.#clock.now();
+    this.#firstByteAt = this.#lastAt;
     const raw = controller.rawHeaders;
     this.#headers = Array.isArray(raw)
       ? responseHeaders(raw as Buffer[])
@@ -74,7 +80,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Controller, chunk: Buffer): void {
     if (this.#settled) return;
-    this.#watch();
+    this.#lastAt = this.#clock.now();
     if (this.#stream) {
       this.#write(controller, this.#stream.push(chunk));
       return;
@@ -119,7 +125,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#cancelIdle();
     void this.#call.sink.drained().then(() => {
       if (this.#settled) return;
-      this.#watch();
+      this.#lastAt = this.#clock.now();
+      this.#watch(this.#idleMs);
       controller.resume();
     });
   }
@@ -176,12 +183,15 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#resolve(outcome);
   }
 
-  /** Restarts the watchdog: an upstream that says nothing for `idleMs` counts as dead. */
-  #watch(): void {
+  /** The watchdog: one timer that looks again when it is due, since a new one for every chunk would cost more than the chunk. */
+  #watch(delayMs: number): void {
     this.#cancelIdle();
-    this.#cancelIdle = this.#clock.after(this.#idleMs, () =>
-      this.#break('upstream_timeout', `The upstream was silent for ${Math.round(this.#idleMs / 1000)} s.`),
-    );
+    this.#cancelIdle = this.#clock.after(delayMs, () => {
+      const leftMs = this.#lastAt + this.#idleMs - this.#clock.now();
+      if (leftMs > 0) this.#watch(leftMs);
+      else
+        this.#break('upstream_timeout', `The upstream was silent for ${Math.round(this.#idleMs / 1000)} s.`);
+    });
   }
 }
 

@@ -24,19 +24,25 @@ const LOGINS = new Set([
   'cookie',
 ]);
 
-/** The client's headers as the upstream gets them: with its own login, mezz's key, or none. */
+/**
+ * The client's headers as the upstream gets them: with its own login, mezz's key, or none. A stream is asked for
+ * uncompressed: inside a compressed one mezz could neither watch events nor withhold the last without recompressing.
+ */
 export function requestHeaders(
   headers: readonly string[],
   credential: CredentialKind,
   key: readonly string[],
+  stream: boolean,
 ): string[] {
   const sent: string[] = [];
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const name = (headers[i] as string).toLowerCase();
     if (DROPPED.has(name) || name.startsWith('x-mezz-')) continue;
+    if (stream && name === 'accept-encoding') continue;
     if (credential !== 'client' && LOGINS.has(name)) continue;
     sent.push(headers[i] as string, headers[i + 1] as string);
   }
+  if (stream) sent.push('accept-encoding', 'identity');
   if (credential === 'kernel') sent.push(...key);
   return sent;
 }
@@ -46,7 +52,9 @@ export function responseHeaders(raw: readonly Buffer[] | readonly string[]): str
   const sent: string[] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = String(raw[i]);
-    if (DROPPED.has(name.toLowerCase())) continue;
+    const lower = name.toLowerCase();
+    // Only the kernel itself speaks in x-mezz-*.
+    if (DROPPED.has(lower) || lower.startsWith('x-mezz-')) continue;
     sent.push(name, String(raw[i + 1]));
   }
   return sent;

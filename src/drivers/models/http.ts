@@ -39,7 +39,12 @@ export class HttpModelBackend implements ModelBackend {
 
   perform(ticket: Ticket, call: ModelCall): Promise<ModelOutcome> {
     ticket.use();
-    const headers = requestHeaders(call.headers, ticket.credential ?? 'local', this.#keyHeaders(this.spec));
+    const headers = requestHeaders(
+      call.headers,
+      ticket.credential ?? 'local',
+      this.#keyHeaders(this.spec),
+      call.facts.stream,
+    );
     return new Promise((resolve) => {
       const exchange = new Exchange(call, this.#clock, this.spec.idleTimeoutMs, resolve);
       try {
