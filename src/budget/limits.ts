@@ -5,4 +5,6 @@ export const LIMITS = {
   learned: { value: 1_024, unit: 'pairs', what: 'of model and client whose token counts are remembered' },
   prices: { value: 1_024, unit: 'models', what: 'whose price is remembered' },
   windows: { value: 10_000, unit: 'windows', what: 'of provider plans, the newest reading of each' },
+  accounts: { value: 100_000, unit: 'accounts', what: 'known; later ones are charged without parents' },
+  accountDepth: { value: 8, unit: 'levels', what: 'of accounts above one another' },
 } as const;

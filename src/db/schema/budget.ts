@@ -103,4 +103,19 @@ export const WINDOW = table<WindowRow>(
   ['account', 'name'],
 );
 
-export const BUDGET_TABLES: readonly Table[] = [BALANCE, USAGE, LIMIT, WINDOW];
+/** Whose money or plan. A client's own login becomes one on first sight; its id is a digest, never the credential. */
+export type AccountRow = {
+  id: string;
+  parent: string | null;
+  kind: string;
+  provider: string;
+  name: string;
+};
+
+export const ACCOUNT = table<AccountRow>(
+  'account',
+  { id: 'text', parent: 'text?', kind: 'text', provider: 'text', name: 'text' },
+  ['id'],
+);
+
+export const BUDGET_TABLES: readonly Table[] = [BALANCE, USAGE, LIMIT, WINDOW, ACCOUNT];
