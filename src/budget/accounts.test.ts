@@ -45,6 +45,10 @@ test('no account stands above itself, below nothing known, or too deep', async (
     const set = accounts.set(wrong);
     assert.ok('code' in set && set.code === 'bad_request', wrong.id);
   }
+  accounts.set(account('up'));
+  accounts.set(account('down', 'up'));
+  const circle = accounts.set(account('up', 'down'));
+  assert.ok('code' in circle && /above itself/.test(circle.message));
   accounts.set(account('top'));
   assert.ok('code' in accounts.set(account('a0', 'top')), 'a whole subtree is not lifted past the bound');
 });
