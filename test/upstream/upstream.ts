@@ -164,9 +164,9 @@ function drained(response: ServerResponse): Promise<void> {
   });
 }
 
-/** What was written must reach the peer first, then the connection ends without its last chunk. */
+/** Ends the connection without the answer's last chunk; what was written leaves first, on the next tick. */
 function cutAfterFlush(response: ServerResponse): void {
-  response.socket?.end();
+  setImmediate(() => response.socket?.end());
 }
 
 interface Made {

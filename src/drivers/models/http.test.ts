@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import test, { after, before, describe } from 'node:test';
+import { type Reply, startUpstream, type Upstream } from '../../../test/upstream/upstream.ts';
+import { VirtualClock } from '../../base/clock.ts';
+import type { AccountId, BackendId, CallId, Pid } from '../../base/ids.ts';
+import type { ModelCall, ResponseSink } from '../../base/model.ts';
+import type { CredentialKind } from '../../base/ports.ts';
+import { mintTicket } from '../../base/ticket.ts';
+import { DIALECTS } from '../../wire/registry.ts';
+import { requestHeaders, responseHeaders } from './headers.ts';
+import { HttpModelBackend } from './http.ts';
+
+const IDLE_MS = 30_000;
+const BODY = '{"model":"m","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"hi"}]}';
+
+class MemorySink implements ResponseSink {
+  status = 0;
+  bytes = Buffer.alloc(0);
+  head(status: number): void {
+    this.status = status;
+  }
+  write(bytes: Uint8Array): boolean {
+    this.bytes = Buffer.concat([this.bytes, bytes]);
+    return true;
+  }
+  drained(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+let upstream: Upstream;
+let reply: Reply = {};
+const clock = new VirtualClock();
+const backends: HttpModelBackend[] = [];
+
+before(async () => {
+  upstream = await startUpstream(() => reply);
+});
+after(async () => {
+  await Promise.all(backends.map((backend) => backend.close()));
+  await upstream.close();
+});
+
+function backendAt(url: string): HttpModelBackend {
+  const backend = new HttpModelBackend(
+    {
+      id: 'b' as BackendId,
+      url,
+      dialects: ['anthropic'],
+      credential: 'local',
+      provider: 'x',
+      account: 'a' as AccountId,
+      slots: 4,
+      idleTimeoutMs: IDLE_MS,
+    },
+    clock,
+    () => [],
+  );
+  backends.push(backend);
+  return backend;
+}
+const ticket = (credential: CredentialKind = 'local') =>
+  mintTicket({ call: 'c1' as CallId, agent: 1 as Pid, attempt: 1, credential });
+
+function callWith(signal: AbortSignal = new AbortController().signal): ModelCall & { sink: MemorySink } {
+  const body = Buffer.from(BODY);
+  const facts = DIALECTS.anthropic.readRequest(body);
+  assert.ok(!('problem' in facts));
+  return {
+    dialect: 'anthropic',
+    method: 'POST',
+    path: '/messages',
+    headers: ['content-type', 'application/json'],
+    body,
+    decoded: body,
+    facts,
+    sink: new MemorySink(),
+    signal,
+  };
+}
+const until = async (check: () => boolean) => {
+  while (!check()) await new Promise((resolve) => setImmediate(resolve));
+};
+
+describe('a model backend over HTTP', () => {
+  test('streams all but the end, which comes as the tail', async () => {
+    reply = { text: 'hello' };
+    const call = callWith();
+    const outcome = await backendAt(`${upstream.origin}/v1`).perform(ticket(), call);
+    assert.ok(outcome.kind === 'answered' && outcome.headSent);
+    assert.deepEqual(Buffer.concat([call.sink.bytes, outcome.tail]), upstream.answers.at(-1));
+    assert.match(outcome.tail.toString(), /message_stop/);
+    assert.equal(outcome.bytesOut, upstream.answers.at(-1)?.length);
+  });
+  test('silence for longer than the bound breaks the call; each chunk starts the count anew', async () => {
+    reply = {
+      text: 'hello',
+      chunkBytes: 60,
+      pace: (write) => (write < 2 ? Promise.resolve() : new Promise(() => {})),
+    };
+    const call = callWith();
+    const performed = backendAt(`${upstream.origin}/v1`).perform(ticket(), call);
+    let settled = false;
+    void performed.then(() => {
+      settled = true;
+    });
+    await until(() => call.sink.status === 200);
+    clock.advanceTo(clock.now() + IDLE_MS - 1);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(settled, false);
+    clock.advanceTo(clock.now() + IDLE_MS + 1);
+    const outcome = await performed;
+    assert.ok(outcome.kind === 'broken' && outcome.refusal.code === 'upstream_timeout');
+    await until(() => upstream.requests.at(-1)?.aborted === true);
+  });
+  test('nobody there: unreachable, and nothing was sent', async () => {
+    const gone = await startUpstream(() => ({}));
+    await gone.close();
+    const outcome = await backendAt(gone.origin).perform(ticket(), callWith());
+    assert.ok(outcome.kind === 'broken' && outcome.refusal.code === 'unreachable');
+    assert.equal(outcome.sent, false);
+  });
+  test('a cut before and after the headers: sent, and upstream_cut', async () => {
+    for (const cut of ['before_headers', 'after_headers', 'mid_event'] as const) {
+      reply = { cut };
+      const outcome = await backendAt(`${upstream.origin}/v1`).perform(ticket(), callWith());
+      assert.ok(outcome.kind === 'broken', cut);
+      assert.deepEqual([outcome.refusal.code, outcome.sent], ['upstream_cut', true], cut);
+      assert.equal(outcome.headSent, cut !== 'before_headers');
+    }
+  });
+  test('a call cancelled before it starts is never sent', async () => {
+    const seen = upstream.requests.length;
+    const outcome = await backendAt(`${upstream.origin}/v1`).perform(ticket(), callWith(AbortSignal.abort()));
+    assert.ok(outcome.kind === 'broken' && outcome.refusal.code === 'cancelled');
+    assert.equal(outcome.sent, false);
+    assert.equal(upstream.requests.length, seen);
+  });
+  test('what is known of a partial answer stays known', async () => {
+    reply = { cut: 'mid_event', usage: { input: 21 } };
+    const outcome = await backendAt(`${upstream.origin}/v1`).perform(ticket(), callWith());
+    assert.ok(outcome.bytesOut > 0);
+    assert.equal(outcome.facts.usage?.input, 21);
+  });
+  test('a ticket admits one performance', async () => {
+    reply = {};
+    const once = ticket();
+    const backend = backendAt(`${upstream.origin}/v1`);
+    await backend.perform(once, callWith());
+    assert.throws(() => void backend.perform(once, callWith()), /used twice/);
+  });
+});
+
+describe('headers', () => {
+  const client = [
+    'Host',
+    'h',
+    'Authorization',
+    'Bearer theirs',
+    'x-api-key',
+    'theirs',
+    'X-Mezz-Key',
+    'k',
+    'A',
+    'b',
+  ];
+  test('carry the client login, the kernel key, or none', () => {
+    assert.deepEqual(requestHeaders(client, 'local', ['authorization', 'ours'], false), ['A', 'b']);
+    assert.deepEqual(requestHeaders(client, 'kernel', ['authorization', 'ours'], false), [
+      'A',
+      'b',
+      'authorization',
+      'ours',
+    ]);
+    const own = requestHeaders(client, 'client', ['authorization', 'ours'], false);
+    assert.deepEqual(own, ['Authorization', 'Bearer theirs', 'x-api-key', 'theirs', 'A', 'b']);
+  });
+  test('ask for streams uncompressed, for whole answers as the client does', () => {
+    const asking = ['Accept-Encoding', 'gzip'];
+    assert.deepEqual(requestHeaders(asking, 'local', [], true), ['accept-encoding', 'identity']);
+    assert.deepEqual(requestHeaders(asking, 'local', [], false), asking);
+  });
+  test('of an answer: an upstream cannot speak as mezz', () => {
+    const answer = ['Content-Length', '3', 'x-mezz-call', 'forged', 'X-Request-Id', 'r'];
+    assert.deepEqual(responseHeaders(answer), ['X-Request-Id', 'r']);
+  });
+});
