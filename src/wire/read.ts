@@ -109,15 +109,14 @@ export function collectIds(value: Json | undefined, names: ReadonlySet<string>, 
  * May the body name one of these members? Spares parsing where it does not. A name can hide behind escapes of ASCII
  * letters (`file\u005fid`), which no honest encoder writes: their presence counts as a mention.
  */
-export function mentions(body: Uint8Array, name: string): boolean {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  if (bytes.includes(`"${name}"`)) return true;
-  for (let at = bytes.indexOf('\\u00'); at !== -1; at = bytes.indexOf('\\u00', at + 1)) {
-    const digit = bytes[at + 4];
-    if (digit !== undefined && digit >= 0x32 && digit <= 0x37) return true;
-  }
-  return false;
+export function mentions(scan: Scanned, name: 'file_id' | 'additional_tools'): boolean {
+  return MENTIONS[name].test(scan.latin1);
 }
+
+const MENTIONS = {
+  file_id: /"file_id"|\\u00[2-7]/,
+  additional_tools: /"additional_tools"|\\u00[2-7]/,
+} as const;
 
 /** Appends while a remembered text is within its bound. */
 export function appended(have: string, more: string): string {

@@ -14,6 +14,8 @@ export interface BodyScan {
   readonly elements: readonly Range[];
   /** How many keys each member's value holds at all depths: fewer after parsing means that one came twice. */
   readonly keyCounts: ReadonlyMap<string, number>;
+  /** The body, one character a byte: for searching. */
+  readonly latin1: string;
 }
 
 const QUOTE = 0x22;
@@ -47,6 +49,8 @@ const problem = (message: string) => ({ problem: refusal('bad_request', message)
 
 class Scanner {
   readonly #bytes: Uint8Array;
+  /** The same bytes as a one-byte string: searching it costs half of searching the buffer. */
+  readonly #latin1: string;
   readonly #arrays: readonly string[];
   #at = 0;
   /** Members seen so far in values below the top level. */
@@ -55,6 +59,7 @@ class Scanner {
 
   constructor(bytes: Uint8Array, arrays: readonly string[]) {
     this.#bytes = bytes;
+    this.#latin1 = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
     this.#arrays = arrays;
   }
 
@@ -89,7 +94,7 @@ class Scanner {
     this.#space();
     if (this.#at !== this.#bytes.length)
       throw new Syntax(`Unexpected bytes after the JSON object at offset ${this.#at}.`);
-    return { members, elements, keyCounts };
+    return { members, elements, keyCounts, latin1: this.#latin1 };
   }
 
   #elements(): Range[] {
@@ -186,7 +191,7 @@ class Scanner {
     // The last step may have jumped over an escaped byte: `at` is never inside an escape.
     const from = at;
     for (;;) {
-      at = bytes.indexOf(QUOTE, at);
+      at = this.#latin1.indexOf('"', at);
       if (at === -1) throw new Syntax(`The string at offset ${this.#at} does not end.`);
       let back = at - 1;
       while (back >= from && bytes[back] === BACKSLASH) back--;

@@ -89,7 +89,7 @@ function upstreamObjects(scan: Scanned): string[] {
   const container = member(scan, 'container');
   if (typeof container === 'string') ids.add(container);
   else if (text(record(container), 'id') !== '') ids.add(text(record(container), 'id'));
-  if (mentions(scan.body, 'file_id')) collectIds(member(scan, 'messages'), OBJECT_MEMBERS, ids);
+  if (mentions(scan, 'file_id')) collectIds(member(scan, 'messages'), OBJECT_MEMBERS, ids);
   return [...ids];
 }
 

@@ -60,7 +60,7 @@ function readFacts(scan: Scanned): RequestFacts {
 
 function upstreamObjects(scan: Scanned): string[] {
   const ids = new Set<string>();
-  if (mentions(scan.body, 'file_id')) collectIds(member(scan, 'messages'), new Set(['file_id']), ids);
+  if (mentions(scan, 'file_id')) collectIds(member(scan, 'messages'), new Set(['file_id']), ids);
   return [...ids];
 }
 

@@ -71,7 +71,7 @@ const isAnswer = (item: JsonRecord): boolean =>
 
 /** Codex puts its tools into an `additional_tools` input item. */
 function addedTools(scan: Scanned) {
-  if (!mentions(scan.body, 'additional_tools')) return [];
+  if (!mentions(scan, 'additional_tools')) return [];
   return scan.elements.flatMap((range) => {
     const item = recordAt(scan, range);
     return item?.type === 'additional_tools' ? hostedTools(item.tools) : [];
@@ -85,7 +85,7 @@ function upstreamObjects(scan: Scanned): string[] {
   const conversation = member(scan, 'conversation');
   if (typeof conversation === 'string') ids.add(conversation);
   else if (isRecord(conversation) && typeof conversation.id === 'string') ids.add(conversation.id);
-  if (mentions(scan.body, 'file_id')) collectIds(member(scan, 'input'), OBJECT_MEMBERS, ids);
+  if (mentions(scan, 'file_id')) collectIds(member(scan, 'input'), OBJECT_MEMBERS, ids);
   addToolObjects(member(scan, 'tools'), ids);
   return [...ids];
 }
