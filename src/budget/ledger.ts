@@ -14,7 +14,6 @@ import { Balances } from './balances.ts';
 import { type BillBy, readBill } from './bill.ts';
 import { usedOf } from './counts.ts';
 import { type Bound, type Charge, Holds } from './holds.ts';
-import { LIMITS } from './limits.ts';
 import { readPages } from './pages.ts';
 
 export type { Bound, Charge } from './holds.ts';
@@ -102,7 +101,6 @@ export class Ledger {
     this.#drop(id);
     if (cap === null) return { limit: null, puts: [], deletes: [{ table: LIMIT, key: [id] }] };
     assert(Number.isSafeInteger(cap) && cap >= 0, `a cap is a whole number, not ${cap}`);
-    assert(this.#limits.size < LIMITS.caps.value, 'too many limits');
     const limit: Limit = { id, scope, dimension, period, cap, strict };
     this.#keep(limit);
     const row: LimitRow = { id, scope, dimension, period, cap, strict: strict ? 1 : 0 };

@@ -1,7 +1,6 @@
 /** Bounds of the budget. */
 export const LIMITS = {
   page: { value: 1_000, unit: 'rows', what: 'read from the store at once' },
-  caps: { value: 10_000, unit: 'limits', what: 'that may be set' },
   learned: { value: 1_024, unit: 'pairs', what: 'of model and client whose token counts are remembered' },
   prices: { value: 1_024, unit: 'models', what: 'whose price is remembered' },
   windows: { value: 10_000, unit: 'windows', what: 'of provider plans, the newest reading of each' },
