@@ -210,6 +210,11 @@ describe('malformed streams', () => {
   });
 });
 
+it('the usage filter keeps a chunk that carries an answer beside its usage', () => {
+  const stream = chunks([{ ...usageChunk, choices: [{ index: 0, delta: { content: 'x' } }] }, '[DONE]']);
+  assert.deepEqual(Buffer.from(new UsageChunkFilter().push(stream)), stream);
+});
+
 it('the usage filter removes that one chunk and nothing else, at every cut', () => {
   const stream = chunks(chatEvents);
   const expected = chunks(chatEvents.filter((event) => event !== usageChunk));

@@ -65,10 +65,23 @@ describe('scan', () => {
       assert.ok(problemOf(text) !== undefined, text);
   });
 
+  it('knows which quote ends a long string', () => {
+    const long = 'x'.repeat(40);
+    for (const value of [`${long}" , "b`, `${long}\\`, `${long}\\" ]`, `${long}\\\\`, '\\'.repeat(31)]) {
+      const body = bytes({ a: value, b: 1 });
+      const scan = scanBody(body, []);
+      assert.ok(!('problem' in scan), value);
+      assert.equal(JSON.parse(textOf(body, scan.members.get('a')!)), value);
+    }
+  });
+
   it('bounds depth at 128 with the object itself', () => {
     const nested = (levels: number) => `{"a":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`;
     assert.equal(problemOf(nested(128)), undefined);
     assert.match(problemOf(nested(129))!, /deeper than 128/);
+    const inMessages = (levels: number) => nested(levels).replace('"a"', '"messages"');
+    assert.equal(problemOf(inMessages(128)), undefined);
+    assert.match(problemOf(inMessages(129))!, /deeper than 128/);
   });
 });
 
@@ -249,6 +262,16 @@ describe('sse', () => {
       assert.deepEqual(Buffer.concat(events.map((event) => event.bytes)), stream);
     }
   });
+});
+
+it('sse: one byte at a time gives the same events', () => {
+  const stream = bytes('data: 1\r\n\r\ndata: 2\n\ndata: 3\r\r\n');
+  const splitter = new SseSplitter();
+  const events = Array.from(stream, (byte) => splitter.push(Uint8Array.of(byte))).flat();
+  assert.deepEqual(
+    events.map((event) => event.data),
+    ['1', '2', '3'],
+  );
 });
 
 describe('transforms', () => {
