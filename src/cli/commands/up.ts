@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { reportFailure } from '../failure.ts';
 import { formatCount } from '../format.ts';
 import { UsageFailure } from '../exit.ts';
 import { parseInteger } from '../format.ts';
@@ -21,6 +22,9 @@ async function runForeground(session: Session, options: UpOptions): Promise<void
     stateDir: session.stateDir,
     ...(options.config === undefined ? {} : { configPath: options.config }),
     ...(options.port === undefined ? {} : { port: options.port }),
+  }).catch((error: unknown) => {
+    // What a failed start has opened already would keep this process alive, and the store locked.
+    process.exit(reportFailure(error, session.terminal, false));
   });
   session.terminal.print(`mezz is up: ${kernel.origin} (state: ${session.stateDir})`);
   await new Promise<void>((resolve, reject) => {
