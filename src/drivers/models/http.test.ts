@@ -93,10 +93,12 @@ describe('a model backend over HTTP', () => {
     assert.equal(outcome.bytesOut, upstream.answers.at(-1)?.length);
   });
   test('silence for longer than the bound breaks the call; each chunk starts the count anew', async () => {
+    const second = Promise.withResolvers<void>();
     reply = {
       text: 'hello',
-      chunkBytes: 60,
-      pace: (write) => (write < 2 ? Promise.resolve() : new Promise(() => {})),
+      chunkBytes: 400,
+      pace: (write) =>
+        write === 0 ? Promise.resolve() : write === 1 ? second.promise : new Promise(() => {}),
     };
     const call = callWith();
     const performed = backendAt(`${upstream.origin}/v1`).perform(ticket(), call);
@@ -104,11 +106,15 @@ describe('a model backend over HTTP', () => {
     void performed.then(() => {
       settled = true;
     });
-    await until(() => call.sink.status === 200);
+    await until(() => call.sink.bytes.length > 0);
+    clock.advanceTo(clock.now() + IDLE_MS - 1);
+    const before = call.sink.bytes.length;
+    second.resolve();
+    await until(() => call.sink.bytes.length > before);
     clock.advanceTo(clock.now() + IDLE_MS - 1);
     await new Promise((resolve) => setImmediate(resolve));
     assert.equal(settled, false);
-    clock.advanceTo(clock.now() + IDLE_MS + 1);
+    clock.advanceTo(clock.now() + 1);
     const outcome = await performed;
     assert.ok(outcome.kind === 'broken' && outcome.refusal.code === 'upstream_timeout');
     await until(() => upstream.requests.at(-1)?.aborted === true);
