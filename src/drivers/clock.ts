@@ -1,3 +1,8 @@
+/**
+ * drivers/ owns all outside I/O behind base/ports.ts: model APIs, the machine's clock and randomness. Invariant: a
+ * driver acts on a ticket only, passes bytes unchanged, and never throws for what the world does. It must not know
+ * the gate, policies or budgets.
+ */
 import type { Clock } from '../base/clock.ts';
 
 /** The machine's clock. Timers do not keep the process alive. */

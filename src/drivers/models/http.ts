@@ -1,7 +1,4 @@
-/**
- * drivers/ owns all outside I/O behind base/ports.ts. A driver acts on a ticket only, passes bytes unchanged, and
- * never throws for what the world does. This one speaks HTTP to a model API.
- */
+/** Speaks HTTP to one model API: one pool of connections, one login, one exchange a call. */
 import { Pool } from 'undici';
 import type { Clock } from '../../base/clock.ts';
 import type { ModelCall, ModelOutcome } from '../../base/model.ts';
