@@ -4,8 +4,16 @@
  * more; any other change is a numbered step in sqlite/migrations.ts.
  */
 import type { Table } from '../store.ts';
+import { ACCESS_TABLES } from './access.ts';
 import { AGENTS_TABLES } from './agents.ts';
+import { BUDGET_TABLES } from './budget.ts';
 import { JOURNAL_TABLES } from './journal.ts';
 import { META_TABLES } from './meta.ts';
 
-export const TABLES: readonly Table[] = [...META_TABLES, ...JOURNAL_TABLES, ...AGENTS_TABLES];
+export const TABLES: readonly Table[] = [
+  ...META_TABLES,
+  ...JOURNAL_TABLES,
+  ...ACCESS_TABLES,
+  ...BUDGET_TABLES,
+  ...AGENTS_TABLES,
+];
