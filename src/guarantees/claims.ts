@@ -22,7 +22,7 @@ function checkPromise(
 ) {
   const problems: string[] = [];
   if (!/^[a-z][a-z0-9-]+$/.test(id)) problems.push('the id is not in lower-case-with-hyphens');
-  if (!/^[A-Z].*\.$/.test(text)) problems.push('the text is no sentence');
+  if (!/^(?:[A-Z]|mezz ).*\.$/.test(text)) problems.push('the text is no sentence');
   if (restsOn === '' || bypassedBy === '') problems.push('says not what it rests on or how it is got round');
   if (tests.length === 0) problems.push('no test');
   for (const [file, name] of tests) {
@@ -35,7 +35,10 @@ function checkPromise(
 
 /** Is there a test of this name, and is it one that runs? */
 function hasTest(source: string, name: string): boolean {
-  const quoted = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll("'", "\\\\?'");
+  const quoted = name
+    .replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+    .replaceAll("'", "\\\\?'")
+    .replaceAll('…', '\\$\\{[^}]*\\}');
   return new RegExp(`\\b(?:test|it)\\(\\s*(['"\`])${quoted}\\1`).test(source);
 }
 

@@ -6,12 +6,13 @@ import { PROMISES } from './promises.ts';
 const GROUPS: { readonly [G in Promised['group']]: string } = {
   gate: 'The gate',
   wire: 'What passes',
+  order: 'Order',
   money: 'Money',
   access: 'Access',
+  keys: 'Logins and keys',
   tools: "The agents' own tools",
   journal: 'The journal',
-  people: 'Keys and people',
-  code: 'The code itself',
+  code: 'The code and its settings',
 };
 
 const NEEDS: { readonly [N in Need]: string } = {

@@ -30,10 +30,12 @@ describe('promises', () => {
     none(checkPromises(PROMISES, read));
   });
   test('without a test, with a missing test or malformed they are found', () => {
-    const source = "test('it\\'s here', () => {});\ntest.skip('skipped', () => {});";
+    const source =
+      "test('it\\'s here', () => {});\ntest.skip('skipped', () => {});\ntest(`at $" + '{N} points`, go);';
     const check = (more: Partial<Promised>, text: string | undefined = source) =>
       checkPromises([{ ...SAMPLE, ...more }], () => text);
     none(check({}));
+    none(check({ tests: [['a.test.ts', 'at … points']] }));
     for (const [more, text] of [
       [{ tests: [] }],
       [{ tests: [['a.test.ts', 'it is gone']] }],

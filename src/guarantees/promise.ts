@@ -21,12 +21,12 @@ export interface Facts {
 
 export interface Promised {
   readonly id: string;
-  readonly group: 'gate' | 'wire' | 'money' | 'access' | 'tools' | 'journal' | 'people' | 'code';
+  readonly group: 'gate' | 'wire' | 'order' | 'money' | 'access' | 'keys' | 'tools' | 'journal' | 'code';
   /** One sentence, true as it stands. */
   readonly text: string;
   readonly restsOn: string;
   readonly bypassedBy: string;
   readonly needs?: readonly Need[];
-  /** Tests that fail when the promise is broken: file from the root, full name of the test. */
+  /** Tests that fail when the promise is broken: file from the root, full name of the test (… for a `${}` in it). */
   readonly tests: readonly (readonly [file: string, name: string])[];
 }

@@ -1,0 +1,165 @@
+/** Promises about calls: the gate, what passes, and in what order. */
+import type { Promised } from '../promise.ts';
+import { DISK, NOTHING, SOURCES } from './bypass.ts';
+
+export const CALL_PROMISES: readonly Promised[] = [
+  {
+    id: 'tickets',
+    group: 'gate',
+    text: 'No driver acts without a ticket, only the gate mints tickets, and a ticket admits one performance.',
+    restsOn: 'The types and a rule over the sources.',
+    bypassedBy: SOURCES,
+    tests: [
+      ['test/tidy.test.ts', 'mint tickets in the gate only'],
+      ['src/drivers/models/http.test.ts', 'a ticket admits one performance'],
+    ],
+  },
+  {
+    id: 'end-before-last-byte',
+    group: 'gate',
+    text: 'The end of an answer leaves only when its END is durable.',
+    restsOn: "The dialect's state machine withholds the terminal event.",
+    bypassedBy: DISK,
+    tests: [['src/gateway/gateway.test.ts', 'the end of a stream waits for END']],
+  },
+  {
+    id: 'freeze',
+    group: 'gate',
+    text: 'After a freeze or a revoked key took effect no byte of a new call reaches an upstream, and running calls are cut.',
+    restsOn: 'An epoch that is compared again just before dispatch.',
+    bypassedBy: 'What had left before; a hosted model may finish and bill a call that was cut.',
+    tests: [
+      ['test/gate.test.ts', 'freeze: no byte reaches an upstream after it took effect; kill ends what runs'],
+      ['src/access/rows.test.ts', 'freezes hold the descendants of what is frozen and survive reopening'],
+    ],
+  },
+  {
+    id: 'pause',
+    group: 'gate',
+    text: 'A paused agent stops before its next model call, stays paused across a restart of the kernel, and the upstream then gets the same bytes.',
+    restsOn: 'The stored state of the agent; the call waits with its connection open.',
+    bypassedBy: 'A call that already runs goes on to its end; what the agent does without asking the gate.',
+    tests: [
+      [
+        'test/gate.test.ts',
+        'a paused agent waits with its connection open, across a restart, and the upstream gets the same bytes',
+      ],
+    ],
+  },
+  {
+    id: 'bytes',
+    group: 'wire',
+    text: 'Bodies pass byte for byte in both directions, streamed or not, whatever mezz does not know.',
+    restsOn: 'Bytes are forwarded as they came; what is read is read on a copy.',
+    bypassedBy: 'A named transform (an alias for a model), which is configured and named in the answer.',
+    tests: [
+      [
+        'test/gate.test.ts',
+        'a message passes byte for byte, both ways, streamed and not, and is journaled, billed and rebuilt',
+      ],
+      ['test/gate.test.ts', 'every dialect passes, streamed and not, and its usage is booked'],
+      ['src/gateway/gateway.test.ts', 'compressed requests travel compressed and are read'],
+      ['src/gateway/gateway.test.ts', 'errors of the upstream pass with status, headers and body'],
+    ],
+  },
+  {
+    id: 'no-fake-end',
+    group: 'wire',
+    text: "An upstream that dies gives an error event in the client's dialect, never a fake end.",
+    restsOn: 'A state machine per dialect.',
+    bypassedBy: 'An upstream that itself ends an incomplete answer correctly.',
+    tests: [['test/gate.test.ts', 'a dead upstream becomes an error event in the dialect, never a fake end']],
+  },
+  {
+    id: 'leave-cancels',
+    group: 'wire',
+    text: 'A client that leaves cancels its call upstream at once.',
+    restsOn: 'The connection of the client.',
+    bypassedBy: 'A provider that goes on computing, and billing, after the connection ended.',
+    tests: [['test/gate.test.ts', 'a client that leaves cancels the upstream']],
+  },
+  {
+    id: 'slow-client',
+    group: 'wire',
+    text: 'A client that reads slowly stops the upstream instead of filling memory, and loses no byte.',
+    restsOn: 'Back-pressure from socket to socket.',
+    bypassedBy: 'Buffers of the operating system are outside this count.',
+    tests: [
+      [
+        'src/gateway/gateway.test.ts',
+        'a slow client stops the upstream, memory stays bounded, all bytes come',
+      ],
+    ],
+  },
+  {
+    id: 'door',
+    group: 'wire',
+    text: 'A request without a valid key, with a foreign Host, from a web page or for a route that is not listed reaches no upstream.',
+    restsOn: 'Checks before anything is read of the body.',
+    bypassedBy: 'Whoever has a key.',
+    tests: [
+      [
+        'test/gate.test.ts',
+        'the door: no key, a wrong Host, a web page, an unknown route, bad JSON, duplicate keys',
+      ],
+      ['src/gateway/gateway.test.ts', 'without one: 401 in the dialect, counted, nothing sent'],
+    ],
+  },
+  {
+    id: 'whole-requests',
+    group: 'wire',
+    text: "A body that is malformed, too large, doubly keyed or cut off reaches no upstream and is told so in the caller's dialect.",
+    restsOn: 'One scan of the bytes, strict about JSON.',
+    bypassedBy: NOTHING,
+    tests: [
+      [
+        'test/gate.test.ts',
+        'the door: no key, a wrong Host, a web page, an unknown route, bad JSON, duplicate keys',
+      ],
+      ['src/gateway/gateway.test.ts', 'bodies over the bound, before reading them'],
+      ['src/gateway/gateway.test.ts', 'a body that stops half way reaches nobody'],
+    ],
+  },
+  {
+    id: 'order',
+    group: 'order',
+    text: 'Calls are granted in the order of the policy, and a call that has waited the maximum is passed by none that came later.',
+    restsOn: "One queue whose order a policy decides; the maximum wait is the host's.",
+    bypassedBy: 'The provider: what runs there at the same time is in its hands.',
+    tests: [
+      ['src/scheduler/scheduler.test.ts', 'priority goes by nice value until the maximum wait has passed'],
+      [
+        'src/scheduler/scheduler.test.ts',
+        'a call that has waited the maximum is passed by none that came later',
+      ],
+      ['src/scheduler/conservation.test.ts', 'the same events give the same order'],
+    ],
+  },
+  {
+    id: 'slots',
+    group: 'order',
+    text: 'No slot idles while a call wants it, none is lost or issued twice, and a full queue refuses with a time to come back.',
+    restsOn: 'The scheduler alone takes and gives back slots.',
+    bypassedBy: "A slot count in mezz.yaml that is not the backend's own.",
+    tests: [
+      [
+        'src/scheduler/conservation.test.ts',
+        'no slot idles while a call wants it, none leaks, the queue is bounded',
+      ],
+      ['src/scheduler/scheduler.test.ts', 'a full queue refuses with a time to come back'],
+    ],
+  },
+  {
+    id: 'policy-swap',
+    group: 'order',
+    text: 'A scheduling policy that throws is replaced by first come, first served, and nothing is lost.',
+    restsOn: 'Policies decide order only; the host keeps the calls.',
+    bypassedBy: NOTHING,
+    tests: [
+      [
+        'src/scheduler/conservation.test.ts',
+        'a policy that throws is replaced by first come, first served, and nothing is lost',
+      ],
+    ],
+  },
+];

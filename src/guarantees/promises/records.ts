@@ -1,0 +1,217 @@
+/** Promises about what is kept: money, the journal, settings and the code itself. */
+import type { Promised } from '../promise.ts';
+import { DISK, NOTHING, SOURCES } from './bypass.ts';
+
+export const RECORD_PROMISES: readonly Promised[] = [
+  {
+    id: 'strict-budget',
+    group: 'money',
+    text: 'A strict limit is never overshot: 500 calls at once use what fits and not one unit more.',
+    restsOn: 'A proven bound on each call, reserved before it starts.',
+    bypassedBy:
+      'A provider that bills more than the bound says; that is booked in full and the next call is refused.',
+    needs: ['strict'],
+    tests: [
+      [
+        'src/budget/overshoot.test.ts',
+        '500 concurrent reservations overshoot a strict limit by nothing and use all that fits',
+      ],
+      [
+        'src/budget/overshoot.test.ts',
+        'settled and held together never pass a strict cap, whatever order calls come and go in',
+      ],
+      ['src/budget/overshoot.test.ts', 'a strict limit refuses a call without a bound'],
+    ],
+  },
+  {
+    id: 'exhausted-pauses',
+    group: 'money',
+    text: 'A limit that cannot cover a call pauses the agent; raising the limit lets it go on.',
+    restsOn: 'Every call is checked against the limits of its agent, its owner and its accounts.',
+    bypassedBy:
+      'A limit without strict counts an estimate: it can be overshot by the error of that estimate.',
+    tests: [
+      [
+        'test/gate.test.ts',
+        'a budget that cannot cover a call pauses the agent; raising it resumes; an unknown price is refused',
+      ],
+    ],
+  },
+  {
+    id: 'no-free-unknown',
+    group: 'money',
+    text: 'A model whose price nobody knows never counts as free; only an explicit free does.',
+    restsOn: 'A price list that comes with mezz, and mezz.yaml.',
+    bypassedBy: 'A price list that is out of date.',
+    tests: [
+      ['src/budget/numbers.test.ts', 'what nobody knows has no price; only an explicit `free` is nothing'],
+    ],
+  },
+  {
+    id: 'bill-is-balances',
+    group: 'money',
+    text: 'A bill groups the same balances that limits are checked against, and they survive a restart.',
+    restsOn: "Rows that change in the transaction of the call's END.",
+    bypassedBy: 'Calls that did not pass mezz are in no bill.',
+    tests: [
+      [
+        'src/budget/ledger.test.ts',
+        'a bill groups by everything, from a day on, and its total is the balances',
+      ],
+      ['src/budget/overshoot.test.ts', 'what was settled or recovered is there after a restart'],
+    ],
+  },
+  {
+    id: 'acknowledged-durable',
+    group: 'journal',
+    text: 'What the store acknowledged is there after kill -9, and each acknowledged commit has synced the disk.',
+    restsOn: 'SQLite with WAL and synchronous=FULL (fullfsync on macOS).',
+    bypassedBy: DISK,
+    tests: [
+      ['test/crash/store.test.ts', 'kill -9 at … points of a growing file'],
+      ['test/crash/store.test.ts', 'every acknowledged commit has synced the disk'],
+    ],
+  },
+  {
+    id: 'full-disk',
+    group: 'journal',
+    text: 'A full disk ends the store and loses nothing acknowledged.',
+    restsOn: 'A failed commit is final.',
+    bypassedBy: DISK,
+    tests: [
+      ['test/crash/store.test.ts', 'a full disk ends the store and loses nothing acknowledged'],
+      ['test/crash/store.test.ts', 'a limit on file sizes ends the store and loses nothing acknowledged'],
+    ],
+  },
+  {
+    id: 'commit-whole',
+    group: 'journal',
+    text: 'Entries, the rows they change and the bodies they name are stored together or not at all.',
+    restsOn: 'One SQLite transaction.',
+    bypassedBy: DISK,
+    tests: [
+      ['src/db/conformance.ts', 'a batch is there as a whole, and after reopening'],
+      ['src/db/conformance.ts', 'a failed batch leaves no trace, and every later one fails too'],
+    ],
+  },
+  {
+    id: 'commit-failure-final',
+    group: 'journal',
+    text: 'After a commit failed nothing more is accepted: the kernel must be started again.',
+    restsOn: 'The store and the journal both remember the failure.',
+    bypassedBy: NOTHING,
+    tests: [
+      ['src/db/store.test.ts', 'a failed commit is final and reported once'],
+      [
+        'src/journal/journal.test.ts',
+        'a checkpoint holds size and root before it; a failed commit is final; an oversized body takes no seq',
+      ],
+    ],
+  },
+  {
+    id: 'single-kernel',
+    group: 'journal',
+    text: 'A second kernel on the same directory is refused, and the lock ends with the process that held it.',
+    restsOn: 'A lock of the operating system.',
+    bypassedBy: 'A network file system without working locks.',
+    tests: [
+      [
+        'src/db/store.test.ts',
+        'a second kernel on the same directory is refused; the lock dies with its process',
+      ],
+      [
+        'test/crash/store.test.ts',
+        'a second kernel is refused while the first lives, and not a moment longer',
+      ],
+    ],
+  },
+  {
+    id: 'tamper-evident',
+    group: 'journal',
+    text: 'The audit names a changed, missing or swapped entry, a changed tree and a cut end.',
+    restsOn: 'A Merkle tree (RFC 6962) over the entries, and its last checkpoint.',
+    bypassedBy: 'Rewriting entries, tree and checkpoints together: checkpoints are not signed yet.',
+    tests: [
+      [
+        'src/journal/journal.test.ts',
+        'the audit names a changed, missing or swapped entry, a changed tile and a cut end',
+      ],
+    ],
+  },
+  {
+    id: 'bodies-rebuilt',
+    group: 'journal',
+    text: 'A request can be rebuilt from the journal byte for byte.',
+    restsOn: 'Messages are stored once each, in the chain of their conversation.',
+    bypassedBy: 'Retention: bodies go after their time, and an owner can be forgotten.',
+    needs: ['bodies'],
+    tests: [
+      [
+        'test/gate.test.ts',
+        'a message passes byte for byte, both ways, streamed and not, and is journaled, billed and rebuilt',
+      ],
+    ],
+  },
+  {
+    id: 'backup-whole',
+    group: 'journal',
+    text: 'A backup taken while the kernel runs is whole and private, overwrites nothing and can be put back.',
+    restsOn: "SQLite's backup and its integrity check.",
+    bypassedBy: 'root, and every process of the same user.',
+    tests: [['src/db/store.test.ts', 'a backup is whole, private, never overwrites, and can be put back']],
+  },
+  {
+    id: 'private-files',
+    group: 'journal',
+    text: 'The state directory and the database can be opened by their owner alone.',
+    restsOn: 'File permissions.',
+    bypassedBy: 'root, and every process of the same user.',
+    tests: [['src/db/store.test.ts', 'directory and file are for their owner alone']],
+  },
+  {
+    id: 'newer-refused',
+    group: 'journal',
+    text: 'A database of a newer mezz and a damaged one are refused, with what to do.',
+    restsOn: 'The schema version in the file and the integrity check of SQLite.',
+    bypassedBy: 'Damage inside a value that SQLite cannot see; the audit sees it in entries.',
+    tests: [
+      ['src/db/store.test.ts', 'a newer database and a damaged one are refused with what to do'],
+      ['test/crash/store.test.ts', 'a damaged file is reported, not served'],
+    ],
+  },
+  {
+    id: 'config-whole',
+    group: 'code',
+    text: 'A mistake in mezz.yaml never half-applies: at start it gives no settings at all, later the old ones stay.',
+    restsOn: 'A whole, checked config or none.',
+    bypassedBy: NOTHING,
+    tests: [
+      ['src/config/config.test.ts', 'that was named and is not there is a problem, not the defaults'],
+      ['src/config/config.test.ts', 'is read again when it changes, and a mistake keeps the old settings'],
+    ],
+  },
+  {
+    id: 'same-user-said',
+    group: 'code',
+    text: "Doctor says unasked that an agent of the same user without a sandbox can read mezz's keys and approve itself.",
+    restsOn: 'Who the kernel and its agents run as.',
+    bypassedBy: NOTHING,
+    tests: [
+      [
+        'src/guarantees/guarantees.test.ts',
+        'says unasked that an agent of the same user without a sandbox can go round it',
+      ],
+    ],
+  },
+  {
+    id: 'layers',
+    group: 'code',
+    text: 'The kernel below its edge takes time, randomness, files and network as arguments, and no module knows a higher one.',
+    restsOn: 'Rules over the sources.',
+    bypassedBy: SOURCES,
+    tests: [
+      ['test/tidy.test.ts', 'import their own folder and lower layers, clients the protocol only'],
+      ['test/tidy.test.ts', 'touch the machine at the edge only'],
+    ],
+  },
+];

@@ -1,0 +1,210 @@
+/** Promises about who may do what: access, logins and keys, the agents' own tools. */
+import type { Promised } from '../promise.ts';
+import { NOTHING, SAME_USER } from './bypass.ts';
+
+export const RIGHT_PROMISES: readonly Promised[] = [
+  {
+    id: 'default-deny',
+    group: 'access',
+    text: 'What no access policy permits is refused, with what and what to do next.',
+    restsOn: 'Cedar, which denies by default.',
+    bypassedBy: SAME_USER,
+    needs: ['enforcing'],
+    tests: [['src/access/decide.test.ts', 'without any policy is a refusal that names what and what next']],
+  },
+  {
+    id: 'chain',
+    group: 'access',
+    text: 'A child never may do more than its parent: the whole chain is decided, and the strictest answer counts.',
+    restsOn: 'The stored parents of an agent.',
+    bypassedBy: 'A process that calls with another key.',
+    needs: ['enforcing'],
+    tests: [['src/access/decide.test.ts', 'needs the whole chain: a child never exceeds its parent']],
+  },
+  {
+    id: 'decision-memory',
+    group: 'access',
+    text: 'A decision from memory is the same as computed, and one that reads arguments is never taken from memory.',
+    restsOn: 'The policy epoch and the fields that rules read.',
+    bypassedBy: NOTHING,
+    tests: [
+      ['src/access/decide.test.ts', 'is the same from memory as computed'],
+      ['src/access/decide.test.ts', 'that reads arguments is never answered from memory'],
+    ],
+  },
+  {
+    id: 'broken-rule',
+    group: 'access',
+    text: 'A rule that cannot be evaluated refuses, even beside one that permits.',
+    restsOn: 'Errors of the evaluation count as a refusal.',
+    bypassedBy: NOTHING,
+    needs: ['enforcing'],
+    tests: [
+      ['src/access/decide.test.ts', 'is a refusal when a rule cannot be evaluated, even beside a permit'],
+    ],
+  },
+  {
+    id: 'policy-reload',
+    group: 'access',
+    text: 'Access policies change as a whole or not at all.',
+    restsOn: 'The new text is checked before it replaces the old.',
+    bypassedBy: NOTHING,
+    tests: [
+      [
+        'src/access/decide.test.ts',
+        'stay when the new text is wrong, and change together with the epoch otherwise',
+      ],
+    ],
+  },
+  {
+    id: 'approvals',
+    group: 'access',
+    text: 'An approval admits one call of one agent with exactly these arguments, survives a restart, and unanswered counts as denied.',
+    restsOn: 'A digest of the arguments, in a durable row.',
+    bypassedBy: SAME_USER,
+    tests: [
+      ['src/access/rows.test.ts', 'survive reopening in every state and admit one call'],
+      ['src/access/rows.test.ts', 'expire as denied, answered or not'],
+    ],
+  },
+  {
+    id: 'sub-agents-inside-key',
+    group: 'access',
+    text: 'A header can name a sub-agent below its key and nothing else; sub-agents are capped per key.',
+    restsOn: 'The key that came with the request.',
+    bypassedBy: "Whoever holds the key: within it the names are the client's own word.",
+    tests: [
+      [
+        'src/agents/agents.test.ts',
+        'a bound key is one agent; its sub-agents open on first sight and stay inside the key',
+      ],
+      ['src/agents/agents.test.ts', 'sub-agents are capped per key'],
+      ['src/agents/agents.test.ts', 'header values that could forge a path or flood a row are ignored'],
+    ],
+  },
+  {
+    id: 'logins-go-home',
+    group: 'keys',
+    text: "A client's own login reaches the backend it belongs to untouched and no other; mezz's keys reach no upstream.",
+    restsOn: 'The list of headers that travel, by backend.',
+    bypassedBy: SAME_USER,
+    tests: [
+      [
+        'src/gateway/gateway.test.ts',
+        'a client login reaches a client backend untouched, a kernel backend never',
+      ],
+      ['src/drivers/models/http.test.ts', 'carry the client login, the kernel key, or none'],
+    ],
+  },
+  {
+    id: 'keys-hashed',
+    group: 'keys',
+    text: 'mezz stores no secret of its own keys, and a revoked key is refused, also after a restart.',
+    restsOn: 'Only a hash of the key is kept.',
+    bypassedBy: SAME_USER,
+    tests: [
+      [
+        'src/access/rows.test.ts',
+        'identify by their secret until revoked, also after reopening, and store no secret',
+      ],
+    ],
+  },
+  {
+    id: 'no-surprise-bill',
+    group: 'keys',
+    text: 'A subscription is never turned into billing per token: a key is used only where the client brings no login.',
+    restsOn: "The client's own headers and login file (its presence, never its content).",
+    bypassedBy: 'A client that chooses a key by itself.',
+    tests: [
+      [
+        'src/config/config.test.ts',
+        'a login passes through, and a key of the kernel is used only without one',
+      ],
+      ['src/cli/adapters/adapters.test.ts', 'uses the key of the environment only where there is no login'],
+    ],
+  },
+  {
+    id: 'no-keys-in-config',
+    group: 'keys',
+    text: 'A key written into mezz.yaml is refused, and no message about it repeats it.',
+    restsOn: 'The schema of mezz.yaml.',
+    bypassedBy: 'A key where mezz reads no setting, in a comment for example.',
+    tests: [
+      ['src/config/config.test.ts', 'are never accepted in the file, and never repeated in what is told'],
+    ],
+  },
+  {
+    id: 'log-redacted',
+    group: 'keys',
+    text: 'What looks like a credential is taken out of every line that the log module writes.',
+    restsOn: 'The known forms of keys and tokens.',
+    bypassedBy:
+      'A credential of another form. It is the second line of defence: nothing logs credentials on purpose.',
+    tests: [
+      ['src/telemetry/telemetry.test.ts', 'what looks like a credential is taken out, wherever it stands'],
+    ],
+  },
+  {
+    id: 'hooked-tools',
+    group: 'tools',
+    text: 'A tool call that asks the gate first is decided and recorded before it happens, and its client is told a denial.',
+    restsOn: 'The client asks and obeys: Claude Code and Codex do.',
+    bypassedBy: 'Hooks are cooperative and do not cover processes that a shell command starts.',
+    needs: ['enforcing', 'hooked'],
+    tests: [
+      [
+        'test/gate.test.ts',
+        'hooks: an ordinary tool call goes on, a dangerous one waits for a person, its denial stops it',
+      ],
+    ],
+  },
+  {
+    id: 'hooks-fail-closed',
+    group: 'tools',
+    text: 'A hook that gets no clear answer from the gate stops the call.',
+    restsOn: 'Exit code 2 for Codex, onFailure: block for Claude Code.',
+    bypassedBy: 'A client started without mezz run; a version of the client that ignores the setting.',
+    needs: ['hooked'],
+    tests: [
+      ['src/cli/run.test.ts', 'deny, an answer that is none, and silence stop it and say why'],
+      ['src/cli/adapters/adapters.test.ts', 'gets its address, hooks that block, and no key'],
+    ],
+  },
+  {
+    id: 'user-files',
+    group: 'tools',
+    text: 'mezz run gives a client its settings for this run alone: they are gone afterwards and nobody else can read them.',
+    restsOn: 'Arguments, variables and a temporary directory.',
+    bypassedBy: SAME_USER,
+    tests: [
+      [
+        'src/cli/run.test.ts',
+        "gives claude settings for this run alone, gone afterwards and nobody else's to read",
+      ],
+    ],
+  },
+  {
+    id: 'coverage-counted-once',
+    group: 'tools',
+    text: 'Coverage counts each tool call of an agent once, whichever of answer and hook shows it first.',
+    restsOn: "The client's own id for each use of a tool.",
+    bypassedBy:
+      'A client that invents or repeats ids; processes that a shell command starts are not seen at all.',
+    tests: [
+      [
+        'src/agents/agents.test.ts',
+        'coverage counts each tool call once, whichever of answer and hook comes first',
+      ],
+    ],
+  },
+  {
+    id: 'doctor-proves',
+    group: 'tools',
+    text: 'Doctor calls a hook working only after a call that must be refused was refused.',
+    restsOn: 'A real call through the hook.',
+    bypassedBy: 'A client that treats that one call differently.',
+    tests: [
+      ['src/guarantees/guarantees.test.ts', 'a hook works only when a call that must be refused was refused'],
+    ],
+  },
+];
