@@ -1,10 +1,10 @@
 /** What drivers implement and the gate calls. A driver acts only on a ticket, and only gate/ can mint one. */
 import type { AccountId, BackendId } from './ids.ts';
 import type { DialectName, ModelCall, ModelOutcome } from './model.ts';
-import type { Ticket } from './ticket.ts';
+import type { CredentialKind, Ticket } from './ticket.ts';
 
-/** How a backend is paid and logged in to. `kernel`: mezz holds the key; `client`: the agent's own login; `local`: none. */
-export type CredentialKind = 'kernel' | 'client' | 'local';
+export type { CredentialKind };
+
 /** `auto`: the client's own login where it brings one that fits, else the kernel's key. */
 export type CredentialChoice = CredentialKind | 'auto';
 

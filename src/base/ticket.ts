@@ -4,7 +4,9 @@
  */
 import { assert } from './assert.ts';
 import type { AccountId, BackendId, CallId, Pid } from './ids.ts';
-import type { CredentialKind } from './ports.ts';
+
+/** How a backend is paid and logged in to. `kernel`: mezz holds the key; `client`: the agent's own login; `local`: none. */
+export type CredentialKind = 'kernel' | 'client' | 'local';
 
 const MINT = Symbol('mint');
 

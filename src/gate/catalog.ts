@@ -51,6 +51,11 @@ export class Catalog {
     this.#hasKey = input.hasKey;
   }
 
+  /** Does the kernel hold a key for this backend? */
+  hasKey(backend: BackendId): boolean {
+    return this.#hasKey(backend);
+  }
+
   route(model: string): ModelRoute | undefined {
     return this.#matchers.find(({ regex }) => regex.test(model))?.route;
   }

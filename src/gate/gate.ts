@@ -3,6 +3,7 @@
  * Invariant: no effect without a durable START, no END without a START, nothing acknowledged before END is durable;
  * whatever waits is in the table of waits. It does not know HTTP, dialects' bytes or the command line.
  */
+import type { TraceStep } from '../base/control.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import type { CallId } from '../base/ids.ts';
 import type { Outcomes, SyscallKind } from '../base/syscall.ts';
@@ -27,11 +28,19 @@ export class Gate {
   readonly parts: Parts;
   /** Calls between arrival and END. */
   readonly flights = new Map<CallId, Flight>();
+  /** Agents whose client says that it waits for its user. */
+  readonly waitingForYou = new Set<number>();
+  /** The steps of the latest calls, for `mezz trace`; what is older is told from its entries. */
+  readonly recentSteps = new Map<CallId | string, readonly TraceStep[]>();
   #draining = false;
   #whenIdle: (() => void) | undefined;
 
   constructor(parts: Parts) {
     this.parts = parts;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
   }
 
   /** The one way in. Resolves when END (or the refusal) is queued durably; rejects only for bugs. */
@@ -51,6 +60,7 @@ export class Gate {
     } finally {
       releaseSlot(this.parts, flight as unknown as Flight);
       this.flights.delete(id);
+      this.#keepSteps(id, flight.steps);
       if (this.flights.size === 0) this.#whenIdle?.();
     }
   }
@@ -149,6 +159,32 @@ export class Gate {
     for (const flight of this.flights.values()) {
       if (flight.startedAt !== undefined && agents.has(flight.agent.pid)) flight.killer.abort(new Error(why));
     }
+  }
+
+  /** Ends what runs under a key that was revoked. */
+  interruptKey(keyId: string): void {
+    const agents = [...this.parts.agents.all()].filter((agent) => agent.keyId === keyId);
+    this.interrupt(new Set(agents.map((agent) => agent.pid)), 'key revoked');
+  }
+
+  /** A limit changed: agents that a budget had paused may try again. */
+  wakeBudgetPaused(): void {
+    const paused = [...this.parts.agents.all()].filter(
+      (agent) => agent.hold === 'paused' && agent.holdWhy === 'budget',
+    );
+    for (const agent of paused) {
+      agent.hold = 'none';
+      agent.holdWhy = null;
+    }
+    this.parts.epochs.advance();
+    this.parts.waits.wakeAgents(new Set(paused.map((agent) => agent.pid)));
+  }
+
+  #keepSteps(id: CallId, steps: readonly TraceStep[]): void {
+    this.recentSteps.set(id, steps);
+    if (this.recentSteps.size <= LIMITS.recentTraces.value) return;
+    const oldest = this.recentSteps.keys().next();
+    if (!oldest.done) this.recentSteps.delete(oldest.value);
   }
 
   /** No new calls; resolves when those in flight have ended or `graceMs` has passed (then they are cut). */

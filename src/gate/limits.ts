@@ -16,4 +16,5 @@ export const LIMITS = {
     what: 'how long calls cut at the end of a drain have to book their END',
   },
   traceSteps: { value: 64, unit: 'steps', what: 'steps remembered of one call in flight' },
+  recentTraces: { value: 1000, unit: 'calls', what: 'calls whose steps are remembered after their end' },
 } as const;

@@ -1,0 +1,191 @@
+/** Verbs about agents: opening, listing, signals, nice, freezes. */
+import { type Agent, agentPut } from '../../agents/table.ts';
+import type { Launch } from '../../base/control.ts';
+import { refusal } from '../../base/errors.ts';
+import type { Pid } from '../../base/ids.ts';
+import { CALL } from '../../db/schema/journal.ts';
+import { openEntry } from '../../gate/arrivals.ts';
+import type { Gate } from '../../gate/gate.ts';
+import type { EntryDraft } from '../../journal/journal.ts';
+import { type Handlers, selectAgent } from './context.ts';
+import { agentViews, callView } from './views.ts';
+
+const SHEET = [
+  'Model calls that reach mezz are decided, ordered, budgeted and journaled before a byte leaves.',
+  "Hooks are cooperative: they cover the client's own tool calls, not processes that a shell command starts.",
+  "Without a sandbox an agent runs as your user and can read mezz's state directory.",
+];
+
+/** Stores changed agents with an `agent.set` entry each. */
+async function save(gate: Gate, agents: readonly Agent[], change: EntryDraft['body']): Promise<void> {
+  await gate.parts.journal.append({
+    entries: agents.map((agent) => ({ kind: 'agent.set', agent: agent.pid, body: change })),
+    puts: agents.map(agentPut),
+  });
+}
+
+export const agentVerbs: Handlers<
+  'ps' | 'agent.show' | 'agent.open' | 'agent.started' | 'agent.exited' | 'signal' | 'nice' | 'freeze'
+> = {
+  async ps({ gate }, { all }) {
+    const agents = [...gate.parts.agents.all()].filter((agent) => all || agent.hold !== 'exited');
+    return { agents: agentViews(gate, agents) };
+  },
+
+  async 'agent.show'(context, { agent: selector }) {
+    const agent = selectAgent(context, selector);
+    if ('code' in agent) return agent;
+    const { parts } = context.gate;
+    const recent = await parts.store.range(CALL, {
+      by: ['agent', 'arrivedAt'],
+      prefix: [agent.pid],
+      reverse: true,
+      limit: 10,
+    });
+    const [view] = agentViews(context.gate, [agent]);
+    if (!view) return refusal('not_found', 'The agent is gone.');
+    return {
+      agent: view,
+      limits: parts.ledger.limits(`agent:${agent.pid}`),
+      recent: recent.map(callView),
+      guarantees: SHEET,
+    };
+  },
+
+  async 'agent.open'(context, request) {
+    const { parts } = context.gate;
+    const parent = request.parent === undefined ? undefined : selectAgent(context, request.parent);
+    if (parent && 'code' in parent) return parent;
+    const now = parts.clock.now();
+    const launches: Launch[] = [];
+    const entries: EntryDraft[] = [];
+    const puts = [];
+    for (let i = 0; i < Math.max(1, Math.min(64, request.count ?? 1)); i++) {
+      const agent = parts.agents.add(
+        {
+          name: request.name,
+          parent: parent?.pid ?? null,
+          owner: request.owner ?? 'me',
+          client: request.client,
+          nice: request.nice ?? 0,
+          hosted: request.hosted ?? false,
+          osPid: request.osPid ?? null,
+          cwd: request.cwd,
+          worktree: request.worktree ?? null,
+        },
+        now,
+      );
+      const created = parts.keys.create(
+        { name: agent.name, owner: agent.owner, pid: agent.pid },
+        parts.random,
+        now,
+      );
+      agent.keyId = created.key.id;
+      entries.push(openEntry(agent));
+      puts.push(agentPut(agent), ...created.puts);
+      if (request.budget !== undefined) {
+        puts.push(
+          ...parts.ledger.setLimit({
+            scope: `agent:${agent.pid}`,
+            dimension: 'usd',
+            period: 'total',
+            cap: request.budget,
+            strict: false,
+          }).puts,
+        );
+      }
+      launches.push({
+        pid: agent.pid,
+        name: agent.name,
+        token: created.secret,
+        origin: context.origin,
+        hooks: request.hooks,
+        cwd: request.cwd,
+      });
+    }
+    await parts.journal.append({ entries, puts });
+    return { launches };
+  },
+
+  async 'agent.started'(context, request) {
+    const agent = selectAgent(context, request.agent);
+    if ('code' in agent) return agent;
+    agent.osPid = request.osPid;
+    agent.osStart = request.startTicks ?? null;
+    await save(context.gate, [agent], { osPid: request.osPid });
+    return {};
+  },
+
+  async 'agent.exited'(context, request) {
+    const agent = selectAgent(context, request.agent);
+    if ('code' in agent) return agent;
+    const { parts } = context.gate;
+    const now = parts.clock.now();
+    const tree = parts.agents.tree(agent).filter((member) => member.hold !== 'exited');
+    for (const member of tree)
+      parts.agents.exit(
+        member,
+        member === agent ? request.exitCode : null,
+        member === agent ? request.signal : null,
+      );
+    const revoked = parts.keys.revokeAgent(agent.pid, now);
+    context.gate.interrupt(new Set(tree.map((member) => member.pid)), 'exited');
+    await parts.journal.append({
+      entries: tree.map((member) => ({
+        kind: 'agent.close',
+        agent: member.pid,
+        body: { exitCode: member.exitCode, signal: member.exitSignal },
+      })),
+      puts: [...tree.map(agentPut), ...revoked.puts],
+    });
+    return {};
+  },
+
+  async signal(context, request) {
+    const agent = selectAgent(context, request.agent);
+    if ('code' in agent) return agent;
+    const { gate } = context;
+    const { parts } = gate;
+    const tree = parts.agents.tree(agent).filter((member) => member.hold !== 'exited');
+    const affected = request.signal === 'pause' ? [agent] : tree;
+    for (const member of affected) {
+      member.hold = request.signal === 'pause' ? 'paused' : request.signal === 'resume' ? 'none' : 'stopped';
+      member.holdWhy = request.signal === 'pause' ? 'by operator' : null;
+    }
+    await save(gate, affected, { hold: agent.hold });
+    const pids = new Set<number>(tree.map((member) => member.pid));
+    gate.parts.epochs.advance();
+    parts.waits.wakeAgents(pids);
+    if (request.signal === 'stop' || request.signal === 'kill') gate.interrupt(pids, request.signal);
+    if (request.revoke)
+      await parts.store.commit({ puts: parts.keys.revokeAgent(agent.pid, parts.clock.now()).puts });
+    return { agents: affected.map((member) => member.pid) };
+  },
+
+  async nice(context, request) {
+    const agent = selectAgent(context, request.agent);
+    if ('code' in agent) return agent;
+    if (!Number.isInteger(request.nice) || request.nice < -20 || request.nice > 19) {
+      return refusal('bad_request', `A nice value is a whole number from -20 to 19, not ${request.nice}.`);
+    }
+    agent.nice = request.nice;
+    await save(context.gate, [agent], { nice: request.nice });
+    return {};
+  },
+
+  async freeze(context, request) {
+    const { gate } = context;
+    const { parts } = gate;
+    const agent = request.agent === undefined ? undefined : selectAgent(context, request.agent);
+    if (agent && 'code' in agent) return agent;
+    const scope: 'all' | Pid = agent ? agent.pid : 'all';
+    const now = parts.clock.now();
+    const body = { scope, thaw: request.thaw === true };
+    const entries: EntryDraft[] = [{ kind: 'config', agent: agent?.pid ?? 0, body }];
+    if (request.thaw) await parts.journal.append({ entries, deletes: parts.freezes.thaw(scope).deletes });
+    else await parts.journal.append({ entries, puts: parts.freezes.freeze(scope, now).puts });
+    const tree = agent ? parts.agents.tree(agent) : [...parts.agents.all()];
+    gate.interrupt(new Set(request.thaw ? [] : tree.map((member) => member.pid)), 'frozen');
+    return { frozen: parts.freezes.list().map((freeze) => String(freeze.scope)) };
+  },
+};

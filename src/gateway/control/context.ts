@@ -1,0 +1,36 @@
+/** What the operators' verbs work with. Only boot.ts can make one. */
+import type { ControlVerbs, Finding, VerbName, VerbRequest, VerbResponse } from '../../base/control.ts';
+import { type Refusal, refusal } from '../../base/errors.ts';
+import type { Agent } from '../../agents/table.ts';
+import type { Gate } from '../../gate/gate.ts';
+
+export interface ControlContext {
+  readonly gate: Gate;
+  readonly origin: string;
+  readonly stateDir: string;
+  readonly version: string;
+  readonly startedAt: number;
+  warnings(): string[];
+  doctor(): Promise<Finding[]>;
+  config(): ControlVerbs['config']['response'];
+  configLimits(): ControlVerbs['config.limits']['response'];
+  reload(): Promise<string[]>;
+  /** Ends the kernel after the answer to this request has left. */
+  shutDown(graceMs: number): void;
+}
+
+export type Handler<V extends VerbName> = (
+  context: ControlContext,
+  request: VerbRequest<V>,
+) => Promise<VerbResponse<V> | Refusal>;
+export type Handlers<V extends VerbName> = { readonly [K in V]: Handler<K> };
+
+/** The one agent a selector names, or why it names none or several. */
+export function selectAgent(context: ControlContext, selector: string): Agent | Refusal {
+  const found = context.gate.parts.agents.find(selector);
+  if (found.length === 1) return found[0] as Agent;
+  if (found.length === 0)
+    return refusal('not_found', `There is no agent "${selector}".`, { remedy: 'mezz ps --all lists them' });
+  const names = found.map((agent) => `${agent.name} (${agent.pid})`).join(', ');
+  return refusal('bad_request', `"${selector}" fits several agents: ${names}.`, { remedy: 'use the pid' });
+}

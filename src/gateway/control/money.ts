@@ -1,0 +1,39 @@
+/** Verbs about money and plans. */
+import { refusal } from '../../base/errors.ts';
+import { type Handlers, selectAgent } from './context.ts';
+
+export const moneyVerbs: Handlers<'limits' | 'limit.set' | 'bill'> = {
+  async limits({ gate }, { scope }) {
+    return { limits: gate.parts.ledger.limits(scope), windows: gate.parts.windows.list() };
+  },
+
+  async 'limit.set'(context, request) {
+    const { parts } = context.gate;
+    let scope = request.scope;
+    const named = /^agent:(.+)$/.exec(scope);
+    if (named) {
+      const agent = selectAgent(context, named[1] as string);
+      if ('code' in agent) return agent;
+      scope = `agent:${agent.pid}`;
+    } else if (!/^(account|owner):./.test(scope)) {
+      return refusal('bad_request', `A scope is agent:<name>, owner:<id> or account:<id>, not "${scope}".`);
+    }
+    if (request.cap !== null && (!Number.isSafeInteger(request.cap) || request.cap < 0)) {
+      return refusal('bad_request', `A cap is a whole number, not ${request.cap}.`);
+    }
+    const { dimension, period, cap } = request;
+    const set = parts.ledger.setLimit({ scope, dimension, period, cap, strict: request.strict ?? false });
+    await parts.journal.append({
+      entries: [{ kind: 'config', agent: 0, body: { limit: scope, dimension, period, cap } }],
+      puts: set.puts,
+      deletes: set.deletes,
+    });
+    context.gate.wakeBudgetPaused();
+    return { limit: set.limit };
+  },
+
+  async bill({ gate }, { by, since }) {
+    const bill = await gate.parts.ledger.bill(by, since, gate.parts.store);
+    return { ...bill, estimateError: gate.parts.estimator.error() };
+  },
+};

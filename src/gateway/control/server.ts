@@ -1,0 +1,78 @@
+/** The operators' way in: a unix socket in the state directory, for the directory's owner alone. */
+import { chmodSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { ERRORS, type Refusal, refusal } from '../../base/errors.ts';
+import { isRecord, parseJson } from '../../base/json.ts';
+import { VERBS, type VerbName } from '../../base/control.ts';
+import { StoreError } from '../../db/store.ts';
+import { collectBody } from '../body.ts';
+import { agentVerbs } from './agents.ts';
+import type { ControlContext, Handler, Handlers } from './context.ts';
+import { insightVerbs } from './insight.ts';
+import { moneyVerbs } from './money.ts';
+import { rightsVerbs } from './rights.ts';
+import { upkeepVerbs } from './upkeep.ts';
+
+const HANDLERS: Handlers<VerbName> = {
+  ...agentVerbs,
+  ...moneyVerbs,
+  ...rightsVerbs,
+  ...insightVerbs,
+  ...upkeepVerbs,
+};
+const MAX_REQUEST_BYTES = 8_388_608;
+
+export interface ControlServer {
+  close(): Promise<void>;
+}
+
+export async function openControl(context: ControlContext, socketPath: string): Promise<ControlServer> {
+  // The store's lock is held: a socket left here belongs to a kernel that is gone.
+  rmSync(socketPath, { force: true });
+  const server = createServer((request, response) => void serve(context, request, response));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(socketPath, resolve);
+  });
+  chmodSync(socketPath, 0o600);
+  return {
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function serve(
+  context: ControlContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const verb = /^\/v1\/([\w.]+)$/.exec(request.url ?? '')?.[1];
+  if (verb === undefined || !(verb in VERBS) || request.method !== 'POST') {
+    return fail(response, refusal('not_found', `There is no verb ${request.method} ${request.url}.`));
+  }
+  const body = await collectBody(request, MAX_REQUEST_BYTES);
+  if ('code' in body) return fail(response, body);
+  const message = body.length === 0 ? {} : parseJson(body.toString('utf8'));
+  if (!isRecord(message)) return fail(response, refusal('bad_request', 'The request is not a JSON object.'));
+  try {
+    const handler = HANDLERS[verb as VerbName] as Handler<VerbName>;
+    const answer = await handler(context, message as never);
+    if ('code' in answer) return fail(response, answer as Refusal);
+    send(response, 200, { schema: `mezz.${verb}/1`, ...answer });
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    fail(response, refusal('store_failed', error.message, { remedy: error.remedy }));
+  }
+}
+
+const fail = (response: ServerResponse, error: Refusal): void =>
+  send(response, ERRORS[error.code].status, { error });
+
+function send(response: ServerResponse, status: number, value: object): void {
+  const text = Buffer.from(JSON.stringify(value));
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': text.length });
+  response.end(text);
+}

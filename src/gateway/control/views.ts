@@ -1,0 +1,84 @@
+/** Rows as the control protocol shows them. */
+import type { Agent } from '../../agents/table.ts';
+import type { AgentState, AgentView, CallView, WaitView } from '../../base/control.ts';
+import type { CallRow } from '../../db/schema/journal.ts';
+import type { Gate } from '../../gate/gate.ts';
+import type { Wait } from '../../gate/waits.ts';
+
+/** Running, waiting and waiting-for-you are derived from what the gate holds right now. */
+export function agentViews(gate: Gate, agents: Iterable<Agent>): AgentView[] {
+  const waits = new Map<number, Wait>();
+  for (const wait of gate.parts.waits.all()) waits.set(wait.agent, wait);
+  const running = new Set<number>();
+  for (const flight of gate.flights.values())
+    if (flight.startedAt !== undefined) running.add(flight.agent.pid);
+  return [...agents].map((agent) => agentView(gate, agent, waits.get(agent.pid), running.has(agent.pid)));
+}
+
+function agentView(gate: Gate, agent: Agent, wait: Wait | undefined, running: boolean): AgentView {
+  const forYou = wait?.reason === 'approval' || gate.waitingForYou.has(agent.pid);
+  const live: AgentState = forYou ? 'waiting-for-you' : wait ? 'waiting' : running ? 'running' : 'ready';
+  return {
+    pid: agent.pid,
+    name: agent.name,
+    parent: agent.parent,
+    owner: agent.owner,
+    account: agent.account,
+    client: agent.client,
+    state: agent.hold === 'none' ? live : agent.hold,
+    waitsFor: wait
+      ? `${wait.reason} ${wait.resource}`
+      : agent.hold === 'paused'
+        ? (agent.holdWhy ?? 'resume')
+        : null,
+    nice: agent.nice,
+    hosted: agent.hosted === 1,
+    osPid: agent.osPid,
+    createdAt: agent.createdAt,
+    lastAt: agent.lastAt,
+    exitCode: agent.exitCode,
+    calls: agent.calls,
+    turns: agent.turns,
+    usage: {
+      input: agent.input,
+      cacheRead: agent.cacheRead,
+      cacheWrite: agent.cacheWrite,
+      output: agent.output,
+      reasoning: agent.reasoning,
+    },
+    cost: agent.cost,
+    coverage: { level: agent.level, seen: agent.seen, decided: agent.decided },
+    worktree: agent.worktree,
+  };
+}
+
+export function callView(row: CallRow): CallView {
+  const { input, cacheRead, cacheWrite, output, reasoning } = row;
+  return {
+    id: row.id,
+    agent: row.agent,
+    kind: row.kind,
+    target: row.target,
+    state: row.state as CallView['state'],
+    code: row.code,
+    arrivedAt: row.arrivedAt,
+    endedAt: row.endedAt,
+    usage: row.startedAt === null ? null : { input, cacheRead, cacheWrite, output, reasoning },
+    cost: row.startedAt === null ? null : row.cost,
+    turn: row.turn,
+  };
+}
+
+export function waitView(gate: Gate, wait: Wait): WaitView {
+  const explained = wait.reason === 'slot' ? gate.parts.scheduler.explain(wait.call) : undefined;
+  return {
+    call: wait.call,
+    agent: wait.agent,
+    kind: wait.kind,
+    waitsFor: wait.reason,
+    resource: wait.resource,
+    sinceMs: gate.parts.clock.now() - wait.since,
+    reasons: explained?.reasons ?? [],
+    ahead: explained?.ahead ?? null,
+  };
+}

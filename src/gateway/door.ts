@@ -1,0 +1,78 @@
+/** Connects the door to the gate: keys to callers, hooks to tool calls, requests to walks. */
+import type { CallId } from '../base/ids.ts';
+import type { ModelCall } from '../base/model.ts';
+import type { Arrivals } from '../gate/arrivals.ts';
+import type { Gate } from '../gate/gate.ts';
+import { toolEnded } from '../gate/outcomes.ts';
+import type { Caller, HookAnswer, HookEvent, Kernel, ListedModel, ModelKind, ModelWalk } from './kernel.ts';
+
+export class Door implements Kernel {
+  readonly #gate: Gate;
+  readonly #arrivals: Arrivals;
+  readonly #metrics: () => string;
+  unauthorized = 0;
+
+  constructor(gate: Gate, arrivals: Arrivals, metrics: () => string) {
+    this.#gate = gate;
+    this.#arrivals = arrivals;
+    this.#metrics = metrics;
+  }
+
+  identify(secret: string): Caller | undefined {
+    const key = this.#gate.parts.keys.identify(secret);
+    return key && { keyId: key.id, owner: key.owner, pid: key.pid, name: key.name };
+  }
+
+  model(
+    caller: Caller,
+    kind: ModelKind,
+    call: ModelCall,
+    accepted: (id: CallId) => void,
+  ): Promise<ModelWalk> {
+    return this.#arrivals.model(caller, kind, call, accepted);
+  }
+
+  async hook(caller: Caller, event: HookEvent, signal: AbortSignal): Promise<HookAnswer> {
+    const root = this.#arrivals.agentOf(caller);
+    if (event.event === 'waiting' || event.event === 'going') {
+      if (root && event.event === 'waiting') this.#gate.waitingForYou.add(root.pid);
+      else if (root) this.#gate.waitingForYou.delete(root.pid);
+      return { decision: 'go' };
+    }
+    if (event.event === 'after') {
+      const family = root ? this.#gate.parts.agents.tree(root).map((agent) => agent.pid) : [];
+      await toolEnded(this.#gate.parts, family, event.toolUseId, event.isError);
+      return { decision: 'go' };
+    }
+    if (root) this.#gate.waitingForYou.delete(root.pid);
+    const call = {
+      tool: event.tool,
+      server: event.client,
+      input: event.input,
+      toolUseId: event.toolUseId,
+      how: 'hooked' as const,
+    };
+    const refused = await this.#arrivals.tool(caller, call, event.session, event.sub, signal);
+    return refused ? { decision: 'deny', refusal: refused } : { decision: 'go' };
+  }
+
+  models(): readonly ListedModel[] {
+    const { routes } = this.#gate.parts.catalog;
+    // Patterns are rules, not models: only whole names are listed.
+    return routes
+      .filter((route) => !route.pattern.includes('*'))
+      .map((route) => ({ name: route.pattern, owner: route.backends[0] ?? 'mezz' }));
+  }
+
+  ready(): boolean {
+    return !this.#gate.draining;
+  }
+
+  metrics(): string {
+    return this.#metrics();
+  }
+
+  countUnauthorized(): void {
+    this.unauthorized++;
+  }
+}

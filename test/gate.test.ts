@@ -1,0 +1,278 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { rebuildRequest } from '../src/journal/context.ts';
+import { openSqliteStore } from '../src/db/sqlite/store.ts';
+import { TABLES } from '../src/db/schema/index.ts';
+import { send, startKernel } from './kernel.ts';
+
+const messages = (stream: boolean, text = 'hi') =>
+  `{ "model": "claude-x",  "max_tokens": 100, "stream": ${stream}, "unknown_field": [1, 2], "messages": [ {"role":"user","content":"${text}"} ] }`;
+const auth = (token: string) => ({ 'x-mezz-key': token });
+
+test('a message passes byte for byte, both ways, streamed and not, and is journaled, billed and rebuilt', async () => {
+  const kernel = await startKernel(() => ({ text: 'Hello there, agent.', chunk: 7 }));
+  try {
+    const agent = await kernel.agent();
+    const direct = await send(`${kernel.upstream.origin}/v1/messages`, messages(true));
+    for (const stream of [true, false]) {
+      const reply = await send(`${agent.origin}/v1/messages`, messages(stream), auth(agent.token));
+      assert.equal(reply.status, 200, reply.body.toString());
+      const sent = kernel.upstream.requests.at(-1);
+      assert.equal(sent?.body.toString(), messages(stream), 'the body is not changed by a byte');
+      if (stream) assert.equal(reply.body.toString(), direct.body.toString());
+      assert.equal(sent?.headers['x-mezz-key'], undefined, 'mezz keys do not travel');
+    }
+    const { agents } = await kernel.control.call('ps', {});
+    assert.equal(agents[0]?.calls, 2);
+    assert.deepEqual(agents[0]?.usage, {
+      input: 20,
+      cacheRead: 200,
+      cacheWrite: 14,
+      output: 40,
+      reasoning: 0,
+    });
+    const { calls } = await kernel.control.call('calls', {});
+    assert.deepEqual(
+      calls.map((call) => call.state),
+      ['done', 'done'],
+    );
+    const audit = await kernel.control.call('audit.verify', {});
+    assert.deepEqual(audit.problems, []);
+    assert.deepEqual((await kernel.control.call('fsck', {})).problems, []);
+    const trace = await kernel.control.call('trace', { call: calls[0]?.id ?? '' });
+    assert.deepEqual(
+      trace.entries.map((entry) => entry.kind),
+      ['call.start', 'call.end'],
+    );
+    const id = calls[0]?.id ?? '';
+    await kernel.running.close(0);
+    const store = await openSqliteStore({ directory: kernel.stateDir, tables: TABLES });
+    assert.equal((await rebuildRequest(store, id))?.toString(), messages(false));
+    await store.close();
+    await kernel.restart().catch(() => undefined);
+  } finally {
+    await kernel.close().catch(() => undefined);
+  }
+});
+
+test('every dialect passes, streamed and not, and its usage is booked', async () => {
+  const kernel = await startKernel(() => ({
+    text: 'Fine.',
+    tools: [{ id: 'tu_1', name: 'Bash', input: { command: 'ls' } }],
+  }));
+  try {
+    const agent = await kernel.agent();
+    const bodies = {
+      '/v1/responses': (stream: boolean) => `{"model":"gpt-x","input":"hi","stream":${stream}}`,
+      '/v1/chat/completions': (stream: boolean) =>
+        `{"model":"gpt-x","messages":[{"role":"user","content":"hi"}],"stream":${stream}}`,
+      '/v1/messages': (stream: boolean) => messages(stream),
+    };
+    for (const [path, body] of Object.entries(bodies)) {
+      for (const stream of [false, true]) {
+        const direct = await send(`${kernel.upstream.origin}${path}`, body(stream));
+        const reply = await send(`${agent.origin}/a/${agent.token}${path}`, body(stream));
+        assert.equal(reply.body.toString(), direct.body.toString(), `${path} ${stream}`);
+      }
+    }
+    const embeddings = await send(
+      `${agent.origin}/v1/embeddings`,
+      '{"model":"text-embedding-3-small","input":"x"}',
+      auth(agent.token),
+    );
+    assert.equal(embeddings.status, 200);
+    const count = await send(`${agent.origin}/v1/messages/count_tokens`, messages(false), auth(agent.token));
+    assert.equal(count.body.toString(), '{"input_tokens": 42}');
+    const [view] = (await kernel.control.call('ps', {})).agents;
+    assert.equal(view?.usage.output, 2 * 9 + 2 * 12 + 2 * 20);
+    assert.equal(view?.coverage.level, 'seen');
+    assert.equal(view?.coverage.seen, 1, 'the same tool use in six answers is one');
+  } finally {
+    await kernel.close();
+  }
+});
+
+test('the door: no key, a wrong Host, a web page, an unknown route, bad JSON, duplicate keys', async () => {
+  const kernel = await startKernel();
+  try {
+    const agent = await kernel.agent();
+    const url = `${agent.origin}/v1/messages`;
+    assert.equal((await send(url, messages(false))).status, 401);
+    assert.equal(
+      (await send(url, messages(false), { 'x-api-key': 'mezz_wrongwrongwrongwrongwrong' })).status,
+      401,
+    );
+    assert.equal(
+      (await send(url, messages(false), { ...auth(agent.token), host: 'evil.example' })).status,
+      421,
+    );
+    assert.equal(
+      (await send(url, messages(false), { ...auth(agent.token), origin: 'http://evil.example' })).status,
+      403,
+    );
+    assert.equal((await send(`${agent.origin}/v1/other`, '{}', auth(agent.token))).status, 404);
+    assert.equal((await send(url, '{"model":', auth(agent.token))).status, 400);
+    const twice = await send(url, '{"model":"a","model":"b","messages":[]}', auth(agent.token));
+    assert.equal(twice.status, 400);
+    assert.match(twice.body.toString(), /"model\\" appears twice/);
+    assert.equal((await send(url, '{"model":"nobody","messages":[]}', auth(agent.token))).status, 404);
+    assert.equal(kernel.upstream.requests.length, 0, 'nothing reached the upstream');
+  } finally {
+    await kernel.close();
+  }
+});
+
+test('a dead upstream becomes an error event in the dialect, never a fake end', async () => {
+  const kernel = await startKernel(() => ({
+    text: 'A long answer that will be cut.',
+    cutAfter: 700,
+    chunk: 50,
+  }));
+  try {
+    const agent = await kernel.agent();
+    const reply = await send(`${agent.origin}/v1/messages`, messages(true), auth(agent.token));
+    assert.match(reply.body.toString(), /event: error\ndata: .*api_error/);
+    assert.doesNotMatch(reply.body.toString(), /message_stop/);
+    const [call] = (await kernel.control.call('calls', {})).calls;
+    assert.equal(call?.code, 'upstream_cut');
+    assert.ok((call?.usage?.input ?? 0) > 0, 'partial usage is booked');
+  } finally {
+    await kernel.close();
+  }
+});
+
+test('a client that leaves cancels the upstream', async () => {
+  const kernel = await startKernel(() => ({ text: 'word '.repeat(400), chunk: 40, pauseMs: 5 }));
+  try {
+    const agent = await kernel.agent();
+    const left = new AbortController();
+    const reply = await fetch(`${agent.origin}/v1/messages`, {
+      method: 'POST',
+      body: messages(true),
+      headers: auth(agent.token),
+      signal: left.signal,
+    });
+    await reply.body?.getReader().read();
+    left.abort();
+    for (let i = 0; i < 200 && !kernel.upstream.requests[0]?.aborted; i++)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.ok(kernel.upstream.requests[0]?.aborted);
+    for (let i = 0; i < 200; i++) {
+      const [call] = (await kernel.control.call('calls', {})).calls;
+      if (call?.state === 'failed') return assert.equal(call.code, 'cancelled');
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    assert.fail('the call was never ended');
+  } finally {
+    await kernel.close();
+  }
+});
+
+test('a paused agent waits with its connection open, across a restart, and the upstream gets the same bytes', async () => {
+  const kernel = await startKernel();
+  try {
+    const agent = await kernel.agent();
+    await kernel.control.call('signal', { agent: agent.name, signal: 'pause' });
+    await kernel.restart();
+    const origin = kernel.running.origin;
+    const waiting = send(`${origin}/v1/messages`, messages(false), auth(agent.token));
+    for (let i = 0; i < 200; i++) {
+      const { waits } = await kernel.control.call('why', { subject: agent.name });
+      if (waits[0]?.waitsFor === 'pause') break;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    assert.equal(kernel.upstream.requests.length, 0);
+    await kernel.control.call('signal', { agent: agent.name, signal: 'resume' });
+    assert.equal((await waiting).status, 200);
+    assert.equal(kernel.upstream.requests[0]?.body.toString(), messages(false));
+  } finally {
+    await kernel.close();
+  }
+});
+
+test('freeze: no byte reaches an upstream after it took effect; kill ends what runs', async () => {
+  const kernel = await startKernel(() => ({ hang: true }));
+  try {
+    const agent = await kernel.agent();
+    const running = send(`${agent.origin}/v1/messages`, messages(false), auth(agent.token));
+    for (let i = 0; i < 200 && kernel.upstream.requests.length === 0; i++)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    await kernel.control.call('freeze', { all: true });
+    assert.equal((await running).status, 499);
+    const refused = await send(`${agent.origin}/v1/messages`, messages(false), auth(agent.token));
+    assert.equal(refused.status, 403);
+    assert.match(refused.body.toString(), /mezz thaw/);
+    assert.equal(kernel.upstream.requests.length, 1);
+    await kernel.control.call('freeze', { all: true, thaw: true });
+    await kernel.control.call('signal', { agent: agent.name, signal: 'kill', revoke: true });
+    assert.equal((await send(`${agent.origin}/v1/messages`, messages(false), auth(agent.token))).status, 401);
+  } finally {
+    await kernel.close();
+  }
+});
+
+test('a budget that cannot cover a call pauses the agent; raising it resumes; an unknown price is refused', async () => {
+  const kernel = await startKernel(
+    () => ({ text: 'ok' }),
+    "  'nameless-*': { backends: [scripted] }\n".replace(/^/, ''),
+  );
+  try {
+    const agent = await kernel.agent();
+    await kernel.control.call('limit.set', {
+      scope: `agent:${agent.name}`,
+      dimension: 'requests',
+      period: 'total',
+      cap: 1,
+    });
+    assert.equal((await send(`${agent.origin}/v1/messages`, messages(false), auth(agent.token))).status, 200);
+    const over = await send(`${agent.origin}/v1/messages`, messages(false, 'again'), auth(agent.token));
+    assert.equal(over.status, 402, over.body.toString());
+    assert.equal((await kernel.control.call('ps', {})).agents[0]?.state, 'paused');
+    await kernel.control.call('limit.set', {
+      scope: `agent:${agent.name}`,
+      dimension: 'requests',
+      period: 'total',
+      cap: 5,
+    });
+    assert.equal(
+      (await send(`${agent.origin}/v1/messages`, messages(false, 'again'), auth(agent.token))).status,
+      200,
+    );
+  } finally {
+    await kernel.close();
+  }
+});
+
+test('hooks: an ordinary tool call goes on, a dangerous one waits for a person, its denial stops it', async () => {
+  const kernel = await startKernel(undefined, 'ask: { hold: 2s, expires: 1h }\n');
+  try {
+    const agent = await kernel.agent('coder');
+    const hook = (event: string, command: string, id: string) =>
+      send(
+        `${agent.origin}/a/${agent.token}/hooks/claude`,
+        JSON.stringify({
+          hook_event_name: event,
+          session_id: 's1',
+          tool_name: 'Bash',
+          tool_use_id: id,
+          tool_input: { command },
+        }),
+      );
+    assert.equal((await hook('PreToolUse', 'npm test', 'tu_1')).body.toString(), '{}');
+    await hook('PostToolUse', 'npm test', 'tu_1');
+    const asked = hook('PreToolUse', 'rm -rf /', 'tu_2');
+    let question = '';
+    for (let i = 0; i < 100 && question === ''; i++) {
+      question = (await kernel.control.call('inbox', {})).approvals[0]?.id ?? '';
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await kernel.control.call('deny', { approval: question });
+    assert.match((await asked).body.toString(), /"permissionDecision":"deny"/);
+    const { calls } = await kernel.control.call('calls', {});
+    assert.deepEqual(calls.map((call) => call.state).sort(), ['done', 'refused']);
+    const [view] = (await kernel.control.call('ps', {})).agents;
+    assert.deepEqual(view?.coverage, { level: 'hooked', seen: 2, decided: 2 });
+  } finally {
+    await kernel.close();
+  }
+});
