@@ -135,7 +135,7 @@ test('a dead upstream becomes an error event in the dialect, never a fake end', 
     assert.doesNotMatch(reply.body.toString(), /message_stop/);
     const [call] = (await kernel.control.call('calls', {})).calls;
     assert.equal(call?.code, 'upstream_cut');
-    assert.ok((call?.usage?.input ?? 0) > 0, 'partial usage is booked');
+    assert.deepEqual(call?.usage, { input: 10, cacheRead: 100, cacheWrite: 7, output: 1, reasoning: 0 }, 'partial usage is booked');
   } finally {
     await kernel.close();
   }
@@ -211,11 +211,8 @@ test('freeze: no byte reaches an upstream after it took effect; kill ends what r
   }
 });
 
-test('a budget that cannot cover a call pauses the agent; raising it resumes; an unknown price is refused', async () => {
-  const kernel = await startKernel(
-    () => ({ text: 'ok' }),
-    "  'nameless-*': { backends: [scripted] }\n".replace(/^/, ''),
-  );
+test('a budget that cannot cover a call pauses the agent; raising it resumes', async () => {
+  const kernel = await startKernel(() => ({ text: 'ok' }));
   try {
     const agent = await kernel.agent();
     await kernel.control.call('limit.set', {

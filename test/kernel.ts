@@ -31,7 +31,10 @@ export async function startKernel(script?: Script, more = ''): Promise<TestKerne
     upstream,
     control,
     stateDir,
-    running: await open(),
+    running: await open().catch(async (error: unknown) => {
+      await upstream.close();
+      throw error;
+    }),
     async agent(name = 'tester') {
       const { launches } = await control.call('agent.open', {
         name,
@@ -58,8 +61,8 @@ export const configText = (origin: string, more = ''): string => `
 backends:
   scripted: { url: '${origin}/v1', dialects: [anthropic, openai-responses, openai-chat, openai-embeddings], credential: local, slots: 4 }
 models:
-  'claude-*': { backends: [scripted], price: { input: 3usd, output: 15usd } }
-  'gpt-*': { backends: [scripted], price: { input: 1usd, output: 2usd } }
+  'claude-*': { backends: [scripted], price: { input: 3, output: 15 } }
+  'gpt-*': { backends: [scripted], price: { input: 1, output: 2 } }
   'text-embedding-*': { backends: [scripted], price: free }
 ${more}`;
 

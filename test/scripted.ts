@@ -102,8 +102,11 @@ async function answer(response: ServerResponse, request: Recorded, plan: Answer)
     if (plan.pauseMs !== undefined) await new Promise((resolve) => setTimeout(resolve, plan.pauseMs));
     if (response.destroyed) return;
   }
-  if (plan.cutAfter !== undefined) response.destroy();
-  else response.end();
+  if (plan.cutAfter !== undefined) {
+    // What was written must arrive before the cut.
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    response.destroy();
+  } else response.end();
 }
 
 function bodyFor(path: string, stream: boolean, plan: Answer): string {
@@ -115,7 +118,7 @@ function bodyFor(path: string, stream: boolean, plan: Answer): string {
   return stream ? responsesStream(plan) : JSON.stringify(responseObject(plan, 'completed'));
 }
 
-const event = (data: object & { type: string }): string =>
+const event = (data: { readonly type: string; readonly [field: string]: unknown }): string =>
   `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;
 
 function messagesStream(plan: Answer): string {
@@ -310,17 +313,17 @@ function responseObject(plan: Answer, status: string): object {
 function responsesStream(plan: Answer): string {
   let sequence = 0;
   const parts: string[] = [];
-  const push = (data: object & { type: string }) =>
-    parts.push(event({ ...data, sequence_number: sequence++ } as object & { type: string }));
-  push({ type: 'response.created', response: responseObject(plan, 'in_progress') } as never);
-  push({ type: 'response.in_progress', response: responseObject(plan, 'in_progress') } as never);
+  const push = (data: { readonly type: string; readonly [field: string]: unknown }) =>
+    parts.push(event({ ...data, sequence_number: sequence++ }));
+  push({ type: 'response.created', response: responseObject(plan, 'in_progress') });
+  push({ type: 'response.in_progress', response: responseObject(plan, 'in_progress') });
   const { output } = responseObject(plan, 'completed') as { output: { type: string; id: string }[] };
   output.forEach((item, output_index) => {
     push({
       type: 'response.output_item.added',
       output_index,
       item: { ...item, status: 'in_progress' },
-    } as never);
+    });
     if (item.type === 'message') {
       push({
         type: 'response.content_part.added',
@@ -328,7 +331,7 @@ function responsesStream(plan: Answer): string {
         output_index,
         content_index: 0,
         part: { type: 'output_text', text: '', annotations: [] },
-      } as never);
+      });
       for (const delta of words(plan.text ?? ''))
         push({
           type: 'response.output_text.delta',
@@ -336,25 +339,25 @@ function responsesStream(plan: Answer): string {
           output_index,
           content_index: 0,
           delta,
-        } as never);
+        });
       push({
         type: 'response.output_text.done',
         item_id: item.id,
         output_index,
         content_index: 0,
         text: plan.text,
-      } as never);
+      });
       push({
         type: 'response.content_part.done',
         item_id: item.id,
         output_index,
         content_index: 0,
         part: { type: 'output_text', text: plan.text, annotations: [] },
-      } as never);
+      });
     }
-    push({ type: 'response.output_item.done', output_index, item } as never);
+    push({ type: 'response.output_item.done', output_index, item });
   });
-  push({ type: 'response.completed', response: responseObject(plan, 'completed') } as never);
+  push({ type: 'response.completed', response: responseObject(plan, 'completed') });
   return parts.join('');
 }
 

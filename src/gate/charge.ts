@@ -45,7 +45,11 @@ export function chargeOf(parts: Parts, flight: Flight, candidate: Candidate | un
   );
   return {
     scopes,
-    bound: proven && priced(proven.tokensIn, proven.tokensOut),
+    bound: proven && {
+      ...priced(proven.tokensIn, proven.tokensOut),
+      // Whatever the provider may call these tokens: cache writes cost more than plain input.
+      usd: free ? 0 : (parts.prices.boundOf(candidate.upstreamModel, proven.tokensIn, proven.tokensOut) ?? 0),
+    },
     estimate: priced(guess.tokensIn, guess.tokensOut),
   };
 }

@@ -38,11 +38,10 @@ export async function end<K extends SyscallKind>(
   outcome: Outcomes[K] | Refusal,
 ): Promise<Refusal | undefined> {
   if ('kind' in outcome && outcome.kind === 'released') {
-    parts.ledger.settle(
-      flight.call.id,
-      { usage: NO_USAGE, cost: 0, model: flight.resource.id },
-      parts.clock.now(),
-    );
+    // No END yet: the count is booked with the release, in a batch of its own.
+    const used = { usage: NO_USAGE, cost: 0, model: flight.resource.id };
+    const { puts } = parts.ledger.settle(flight.call.id, used, parts.clock.now());
+    await parts.store.commit({ puts });
     return undefined;
   }
   const result = 'code' in outcome ? notSent(outcome) : resultOf(parts, flight, outcome as ModelOutcome);
@@ -54,13 +53,13 @@ export async function book(parts: Parts, flight: Flight, result: Result): Promis
   const { call, agent } = flight;
   const now = parts.clock.now();
   const { puts, ...body } = result;
-  const entry = endEntry({
+  const entry = endEntry(now, {
     ...body,
     call: call.id,
     agent: agent.pid,
     waitedMs: (flight.startedAt ?? now) - call.arrivedAt,
   });
-  flight.row = applyEntry(flight.row, { ...entry, at: now });
+  flight.row = applyEntry(flight.row, entry);
   const settled = parts.ledger.settle(
     call.id,
     { usage: result.usage, cost: result.cost, model: flight.granted?.upstreamModel ?? '' },

@@ -142,6 +142,16 @@ export class Gate {
     );
     // Woken for another reason than a slot: leave the queue; the time of arrival keeps the place.
     if (flight.granted === undefined) parts.scheduler.cancel(flight.call.id);
+    const answer = stage.reason === 'approval' ? parts.approvals.find(resource) : undefined;
+    if (woken.kind === 'again' && (answer?.state === 'denied' || answer?.state === 'expired')) {
+      return this.#refuse(
+        flight,
+        refusal('denied', `A person was asked and the answer is no (${answer.state}).`, {
+          rule: answer.rule,
+          approval: answer.id,
+        }),
+      );
+    }
     if (woken.kind === 'again') return 'again';
     return this.#refuse(flight, woken.refusal);
   }

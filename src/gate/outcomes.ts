@@ -17,7 +17,7 @@ export async function toolEnded(
     const id = parts.coverage.decidedBy(pid, toolUseId);
     const row = id === undefined ? undefined : await parts.store.get(CALL, [id]);
     if (!agent || row?.state !== 'running') continue;
-    const entry = endEntry({
+    const entry = endEntry(parts.clock.now(), {
       call: row.id,
       agent: pid,
       code: isError ? 'failed' : 'ok',
@@ -31,7 +31,7 @@ export async function toolEnded(
       firstByteMs: null,
       waitedMs: 0,
     });
-    const ended = applyEntry(row, { ...entry, at: parts.clock.now() });
+    const ended = applyEntry(row, entry);
     await parts.journal.append({
       entries: [entry],
       puts: [

@@ -25,7 +25,7 @@ export async function recover(parts: Parts): Promise<number> {
       [{ call: row.id, scopes, usd: row.reservedUsd, tokens: row.reservedTokens, model: row.target }],
       now,
     );
-    const entry = endEntry({
+    const entry = endEntry(now, {
       call: row.id,
       agent: row.agent,
       code: 'in_doubt',
@@ -39,7 +39,7 @@ export async function recover(parts: Parts): Promise<number> {
       firstByteMs: null,
       waitedMs: 0,
     });
-    const ended = applyEntry(row, { ...entry, at: now });
+    const ended = applyEntry(row, entry);
     if (agent) {
       agent.input += usage.input;
       agent.cost += row.reservedUsd;

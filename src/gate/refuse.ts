@@ -10,7 +10,7 @@ export async function recordRefusal(parts: Parts, flight: Flight, why: Refusal):
   const { call, agent } = flight;
   const now = parts.clock.now();
   const toolUseId = 'toolUseId' in call.payload ? call.payload.toolUseId : null;
-  const entry = refuseEntry({
+  const entry = refuseEntry(now, {
     call: call.id,
     agent: agent.pid,
     owner: agent.owner,
@@ -22,7 +22,7 @@ export async function recordRefusal(parts: Parts, flight: Flight, why: Refusal):
     args: parts.salts.commit(agent.owner, flight.digest),
     refusal: why,
   });
-  flight.row = applyEntry(flight.row, { ...entry, at: now });
+  flight.row = applyEntry(flight.row, entry);
   const coverage =
     'toolUseId' in call.payload
       ? parts.coverage.decided(agent, call.payload.toolUseId, call.payload.tool, call.id, true, now)

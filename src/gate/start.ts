@@ -13,7 +13,7 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
   const now = parts.clock.now();
   flight.attempt++;
   const stored = storeBody(parts, flight, now);
-  const entry = startEntry({
+  const entry = startEntry(now, {
     call: call.id,
     agent: agent.pid,
     owner: agent.owner,
@@ -34,7 +34,7 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
     head: flight.links.at(-1)?.exact ?? null,
     labels: [],
   });
-  flight.row = applyEntry(flight.row, { ...entry, at: now });
+  flight.row = applyEntry(flight.row, entry);
   agent.calls++;
   agent.lastAt = now;
   if (granted) agent.account = granted.account;

@@ -60,9 +60,13 @@ export interface CallRefusal {
   readonly refusal: Refusal;
 }
 
-export function startEntry(start: CallStart): EntryDraft {
+/** A draft of one of a call's entries; its row takes the same instant. */
+export type CallDraft = EntryDraft & { readonly at: number };
+
+export function startEntry(at: number, start: CallStart): CallDraft {
   const { call, agent, rules, ...body } = start;
   return {
+    at,
     kind: 'call.start',
     agent,
     call,
@@ -70,12 +74,12 @@ export function startEntry(start: CallStart): EntryDraft {
   };
 }
 
-export function endEntry(end: CallEnd): EntryDraft {
+export function endEntry(at: number, end: CallEnd): CallDraft {
   const { call, agent, usage, ...body } = end;
-  return { kind: 'call.end', agent, call, body: { ...body, ...usage } };
+  return { at, kind: 'call.end', agent, call, body: { ...body, ...usage } };
 }
 
-export function refuseEntry(refuse: CallRefusal): EntryDraft {
+export function refuseEntry(at: number, refuse: CallRefusal): CallDraft {
   const { call, agent, refusal, ...body } = refuse;
   const why = {
     code: refusal.code,
@@ -83,7 +87,7 @@ export function refuseEntry(refuse: CallRefusal): EntryDraft {
     ...(refusal.rule ? { rule: refusal.rule.slice(0, LIMITS.refusalText.value) } : {}),
     ...(refusal.approval ? { approval: refusal.approval } : {}),
   };
-  return { kind: 'call.refuse', agent, call, body: { ...body, ...why } };
+  return { at, kind: 'call.refuse', agent, call, body: { ...body, ...why } };
 }
 
 interface Event {

@@ -25,6 +25,8 @@ export interface EntryDraft {
   /** Pid, or 0 for the kernel itself. */
   readonly agent: number;
   readonly call?: string;
+  /** When it happened, where a state row carries the same instant; the journal's clock otherwise. */
+  readonly at?: number;
   /** Codes, numbers, ids and commitments: never content. */
   readonly body: JsonRecord;
 }
@@ -118,14 +120,14 @@ class Writer implements Journal {
     if (this.#failed !== undefined) throw this.#failed;
     const bodies = what.entries.map((draft) => encodeBody(draft.body));
     const seq = this.#tree.size;
-    const at = this.#clock.now();
+    const now = this.#clock.now();
     const puts = [...(what.puts ?? [])];
     const touched = new Set<number>();
     const entries = what.entries.map((draft, i): EntryRow => {
       const n = (this.#orders.get(draft.agent) ?? -1) + 1;
       this.#orders.set(draft.agent, n);
       touched.add(draft.agent);
-      const { agent, kind, call = null } = draft;
+      const { agent, kind, call = null, at = now } = draft;
       const row = { log: 0, seq: seq + i, agent, n, call, kind, at, body: bodies[i] as string };
       const leaf = leafOf(row);
       for (const { level, index, hashes } of this.#tree.append(leaf)) {

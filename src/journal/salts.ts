@@ -16,7 +16,8 @@ export class Salts {
 
   static async open(store: Store, random: Random): Promise<Salts> {
     const salts = new Salts(random);
-    for (const row of await store.range(SALT, { limit: LIMITS.page.value })) salts.#salts.set(row.owner, row.salt);
+    for (const row of await store.range(SALT, { limit: LIMITS.page.value }))
+      salts.#salts.set(row.owner, row.salt);
     return salts;
   }
 

@@ -27,9 +27,10 @@ export class Channel {
     data: unknown,
     onDeath: (error: StoreError) => void = () => {},
   ): Promise<Channel> {
-    // Sources run as .ts; the packed build has .js beside this file.
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    const worker = new Worker(new URL(`./${name}.${extension}`, import.meta.url), { workerData: data });
+    // Literal names: the build finds them and packs the workers as files of their own.
+    const writer = new URL('./writer.ts', import.meta.url);
+    const reader = new URL('./reader.ts', import.meta.url);
+    const worker = new Worker(name === 'writer' ? writer : reader, { workerData: data });
     const channel = new Channel(worker);
     return new Promise((resolve, reject) => {
       worker.on('message', (answer: Answer) => {
@@ -69,8 +70,10 @@ export class Channel {
     else question?.resolve(answer.value);
   }
 
-  async end(): Promise<void> {
+  /** Ends the worker, after a last question if there is one. */
+  async end(last?: Record<string, unknown>): Promise<void> {
     this.#ending = true;
+    if (last) await this.ask(last).catch(() => undefined);
     await this.#worker.terminate();
   }
 }

@@ -209,7 +209,6 @@ class SqliteStore implements Store {
     this.#dead ??= new StoreError('failed', 'the store is closed', 'open it again');
     await this.#drained;
     await this.#reader.end();
-    await this.#writer.ask({ do: 'close' }).catch(() => undefined);
-    await this.#writer.end();
+    await this.#writer.end({ do: 'close' });
   }
 }

@@ -53,7 +53,7 @@ export const insightVerbs: Handlers<InsightVerb> = {
       entries.map((entry) => ({ atMs: entry.at - row.arrivedAt, stage: entry.kind, detail: '' }));
     const bodies = entries.map((entry) => {
       const body = parseJson(entry.body);
-      return { seq: entry.seq, kind: entry.kind, at: entry.at, ...(isRecord(body) ? body : {}) };
+      return { ...(isRecord(body) ? body : {}), seq: entry.seq, kind: entry.kind, at: entry.at };
     });
     return { call: callView(row), steps: [...steps], entries: bodies };
   },

@@ -4,7 +4,10 @@ import { type Handlers, selectAgent } from './context.ts';
 
 export const moneyVerbs: Handlers<'limits' | 'limit.set' | 'bill'> = {
   async limits({ gate }, { scope }) {
-    return { limits: gate.parts.ledger.limits(scope), windows: gate.parts.windows.list() };
+    return {
+      limits: gate.parts.ledger.limits(scope, gate.parts.clock.now()),
+      windows: gate.parts.windows.list(),
+    };
   },
 
   async 'limit.set'(context, request) {
