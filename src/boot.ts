@@ -78,7 +78,7 @@ const CHECKPOINT_ENTRIES = 1000;
 const RETENTION_MS = 3_600_000;
 
 export async function boot(options: BootOptions): Promise<Running> {
-  const loaded = await loadConfig(options.configPath, { ...process.env, MEZZ_HOME: options.stateDir });
+  const loaded = await load(options);
   if (!loaded.config) {
     throw new StoreError(
       'failed',
@@ -87,15 +87,7 @@ export async function boot(options: BootOptions): Promise<Running> {
     );
   }
   let config: Config = loaded.config;
-  const store = await openSqliteStore({
-    directory: options.stateDir,
-    tables: TABLES,
-    // Nothing may be acknowledged that is not stored: without a store the kernel ends, and the next start recovers.
-    onFatal: (error) => {
-      process.stderr.write(`mezz: the store failed: ${error.message}\n`);
-      process.exit(1);
-    },
-  });
+  const store = await openStore(options.stateDir);
   const parts = await openParts(store, config);
   await recover(parts);
   const gate = new Gate(parts);
@@ -127,7 +119,7 @@ export async function boot(options: BootOptions): Promise<Running> {
     config: () => ({ config: showConfig(config), file: loaded.file, problems }),
     configLimits: () => ({ limits: listLimits() }),
     reload: async () => {
-      const again = await loadConfig(options.configPath, { ...process.env, MEZZ_HOME: options.stateDir });
+      const again = await load(options);
       reload(again.config ?? config, again.problems.map(formatProblem));
       return problems;
     },
@@ -153,6 +145,21 @@ export async function boot(options: BootOptions): Promise<Running> {
       await store.close();
     },
   };
+}
+
+const load = (options: BootOptions) =>
+  loadConfig(options.configPath, { ...process.env, MEZZ_HOME: options.stateDir });
+
+function openStore(directory: string): Promise<Store> {
+  return openSqliteStore({
+    directory,
+    tables: TABLES,
+    // Nothing may be acknowledged that is not stored: without a store the kernel ends, and the next start recovers.
+    onFatal: (error) => {
+      process.stderr.write(`mezz: the store failed: ${error.message}\n`);
+      process.exit(1);
+    },
+  });
 }
 
 async function openParts(store: Store, config: Config): Promise<Parts> {

@@ -28,7 +28,7 @@ export function decide(parts: Parts, flight: Flight): Stage<Decided> {
   }
   const approved = parts.approvals.findApproved(flight.agent.pid, flight.digest, parts.clock.now());
   const decision = parts.access.decide(accessRequest(parts, flight, approved !== undefined));
-  if (decision.effect === 'forbid') return refuse(decision.refusal);
+  if (decision.effect === 'forbid') return refuse(nameHostedTools(flight, decision.refusal));
   const loop =
     decision.effect === 'permit'
       ? parts.loops.check(flight.agent.pid, flight.digest, parts.clock.now())
@@ -101,6 +101,18 @@ export function accessRequest(parts: Parts, flight: Flight, approved: boolean) {
       localHour: new Date(parts.clock.now()).getUTCHours(),
     },
     approved,
+  };
+}
+
+/** A refusal of a request that declares acting hosted tools is about them: its code says so. */
+function nameHostedTools(flight: Flight, why: Refusal): Refusal {
+  const payload = flight.call.payload;
+  const acting = 'facts' in payload ? payload.facts.hostedTools.filter((tool) => tool.acts) : [];
+  if (acting.length === 0 || why.code !== 'denied') return why;
+  return {
+    ...why,
+    code: 'hosted_tool',
+    message: `${why.message} (${acting.map((tool) => tool.type).join(', ')})`,
   };
 }
 

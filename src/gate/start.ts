@@ -3,7 +3,7 @@ import { agentPut } from '../agents/table.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import { mintTicket, type Ticket } from '../base/ticket.ts';
 import type { BlobRow } from '../db/store.ts';
-import { applyEntry, callPut, startEntry } from '../journal/calls.ts';
+import { applyEntry, type CallDraft, callPut, startEntry } from '../journal/calls.ts';
 import type { Decided } from './decide.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
@@ -13,27 +13,7 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
   const now = parts.clock.now();
   flight.attempt++;
   const stored = storeBody(parts, flight, now);
-  const entry = startEntry(now, {
-    call: call.id,
-    agent: agent.pid,
-    owner: agent.owner,
-    kind: call.kind,
-    target: flight.resource.id,
-    key: flight.keyId,
-    turn: call.turn ?? null,
-    arrivedAt: call.arrivedAt,
-    attempt: flight.attempt,
-    backend: granted?.backend.id ?? null,
-    account: granted?.account ?? null,
-    toolUseId: 'toolUseId' in call.payload ? call.payload.toolUseId : null,
-    rules: decided.rules,
-    approval: decided.approval ?? null,
-    reservedUsd: flight.reserved.usd,
-    reservedTokens: flight.reserved.tokens,
-    args: parts.salts.commit(agent.owner, flight.digest),
-    head: flight.links.at(-1)?.exact ?? null,
-    labels: [],
-  });
+  const entry = draft(parts, flight, decided, now);
   flight.row = applyEntry(flight.row, entry);
   agent.calls++;
   agent.lastAt = now;
@@ -79,6 +59,31 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
     backend: granted?.backend.id,
     account: granted?.account,
     credential: granted?.credential,
+  });
+}
+
+function draft(parts: Parts, flight: Flight, decided: Decided, now: number): CallDraft {
+  const { call, agent, granted } = flight;
+  return startEntry(now, {
+    call: call.id,
+    agent: agent.pid,
+    owner: agent.owner,
+    kind: call.kind,
+    target: flight.resource.id,
+    key: flight.keyId,
+    turn: call.turn ?? null,
+    arrivedAt: call.arrivedAt,
+    attempt: flight.attempt,
+    backend: granted?.backend.id ?? null,
+    account: granted?.account ?? null,
+    toolUseId: 'toolUseId' in call.payload ? call.payload.toolUseId : null,
+    rules: decided.rules,
+    approval: decided.approval ?? null,
+    reservedUsd: flight.reserved.usd,
+    reservedTokens: flight.reserved.tokens,
+    args: parts.salts.commit(agent.owner, flight.digest),
+    head: flight.links.at(-1)?.exact ?? null,
+    labels: [],
   });
 }
 

@@ -30,12 +30,7 @@ export const RECORD_PROMISES: readonly Promised[] = [
     restsOn: 'Every call is checked against the limits of its agent, its owner and its accounts.',
     bypassedBy:
       'A limit without strict counts an estimate: it can be overshot by the error of that estimate.',
-    tests: [
-      [
-        'test/gate.test.ts',
-        'a budget that cannot cover a call pauses the agent; raising it resumes; an unknown price is refused',
-      ],
-    ],
+    tests: [['test/gate.test.ts', 'a budget that cannot cover a call pauses the agent; raising it resumes']],
   },
   {
     id: 'no-free-unknown',
