@@ -4,8 +4,8 @@
  * Invariant: no promise without a passing test. It must not know how a promise is kept.
  */
 import type { CoverageLevel } from '../base/control.ts';
-import { PROMISES } from './promises.ts';
 import type { Facts, Need, Promised } from './promise.ts';
+import { PROMISES } from './promises.ts';
 
 const LEVELS: readonly CoverageLevel[] = ['none', 'seen', 'held', 'hooked', 'enclosed'];
 
