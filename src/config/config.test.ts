@@ -272,6 +272,7 @@ describe('keys', () => {
       `backends: { anthropic: { key: { value: ${secret} } } }`,
       `backends: { anthropic: { apiKey: ${secret} } }`,
       `backends: { anthropic: { url: "https://x:${secret}@api.example/v1" } }`,
+      `backends: { anthropic: { url: "https://${secret}@api.example/v1" } }`,
     ]) {
       const problems = problemsOf(text);
       assert.equal(problems.length, 1, text);
