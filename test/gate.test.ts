@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { rebuildRequest } from '../src/journal/context.ts';
-import { openSqliteStore } from '../src/db/sqlite/store.ts';
 import { TABLES } from '../src/db/schema/index.ts';
+import { openSqliteStore } from '../src/db/sqlite/store.ts';
+import { rebuildRequest } from '../src/journal/context.ts';
 import { send, startKernel } from './kernel.ts';
 
 const messages = (stream: boolean, text = 'hi') =>
@@ -135,7 +135,11 @@ test('a dead upstream becomes an error event in the dialect, never a fake end', 
     assert.doesNotMatch(reply.body.toString(), /message_stop/);
     const [call] = (await kernel.control.call('calls', {})).calls;
     assert.equal(call?.code, 'upstream_cut');
-    assert.deepEqual(call?.usage, { input: 10, cacheRead: 100, cacheWrite: 7, output: 1, reasoning: 0 }, 'partial usage is booked');
+    assert.deepEqual(
+      call?.usage,
+      { input: 10, cacheRead: 100, cacheWrite: 7, output: 1, reasoning: 0 },
+      'partial usage is booked',
+    );
   } finally {
     await kernel.close();
   }

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { boot, type Running } from '../src/boot.ts';
 import type { Launch } from '../src/base/control.ts';
+import { boot, type Running } from '../src/boot.ts';
 import { ControlClient } from '../src/sdk/client.ts';
 import { type Script, startUpstream, type Upstream } from './scripted.ts';
 

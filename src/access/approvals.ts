@@ -4,7 +4,7 @@
  */
 import type { ApprovalView } from '../base/control.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
-import { type Json, type JsonRecord, isRecord, parseJson } from '../base/json.ts';
+import { isRecord, type Json, type JsonRecord, parseJson } from '../base/json.ts';
 import { APPROVAL, type ApprovalRow } from '../db/schema/access.ts';
 import type { Batch, Store } from '../db/store.ts';
 import { LIMITS } from './limits.ts';

@@ -1,7 +1,7 @@
 /** Finds or opens the agent that a request belongs to: the key's own agent, or a sub-agent on first sight. */
 import { type Refusal, refusal } from '../base/errors.ts';
 import type { Pid } from '../base/ids.ts';
-import { type Identity, header } from './identity.ts';
+import { header, type Identity } from './identity.ts';
 import { LIMITS } from './limits.ts';
 import type { Agent, AgentTable } from './table.ts';
 

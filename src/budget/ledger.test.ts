@@ -3,8 +3,8 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { seededRandom } from '../base/random.ts';
 import { NO_USAGE } from '../base/usage.ts';
-import { BALANCE, type BalanceRow } from '../db/schema/budget.ts';
 import { MemoryStore } from '../db/memory/store.ts';
+import { BALANCE, type BalanceRow } from '../db/schema/budget.ts';
 import type { Batch } from '../db/store.ts';
 import { type Bound, type Charge, Ledger } from './ledger.ts';
 

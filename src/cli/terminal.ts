@@ -1,5 +1,5 @@
-import { type Column, renderTable } from './table.ts';
 import { LIMITS } from './limits.ts';
+import { type Column, renderTable } from './table.ts';
 
 /** Where text goes. `process.stdout` is one; a test collects. */
 export interface Sink {

@@ -7,11 +7,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
 import {
-  CONFORMANCE_TABLES as TABLES,
   blob,
   conform,
   entry,
   put,
+  CONFORMANCE_TABLES as TABLES,
   THING,
   type ThingRow,
 } from './conformance.ts';

@@ -1,8 +1,9 @@
 /** The kernel as the door sees it: finds the agent, recognises the turn, sends the call through the gate. */
+
+import { readLogin } from '../access/credentials.ts';
 import { readIdentity } from '../agents/identity.ts';
 import { type KeyHolder, resolveAgent } from '../agents/resolve.ts';
 import { type Agent, agentPut } from '../agents/table.ts';
-import { readLogin } from '../access/credentials.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import { type CallId, newCallId, newTurnId, type TurnId } from '../base/ids.ts';
 import type { ModelCall } from '../base/model.ts';

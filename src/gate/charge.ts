@@ -1,8 +1,9 @@
 /** What a call will cost at most, and probably: the proven bound for strict limits, the learned estimate for others. */
-import { proveBound } from '../budget/estimate.ts';
-import type { Bound, Charge } from '../budget/ledger.ts';
+
 import { type Refusal, refusal } from '../base/errors.ts';
 import { NO_USAGE } from '../base/usage.ts';
+import { proveBound } from '../budget/estimate.ts';
+import type { Bound, Charge } from '../budget/ledger.ts';
 import type { Candidate } from './catalog.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';

@@ -2,8 +2,9 @@
  * Stage decide: may this call happen at all? States and freezes of the whole chain, then the access policies, then
  * the loop guard. Synchronous and repeatable: a call enters here again after every wait.
  */
-import type { Agent } from '../agents/table.ts';
+
 import type { Principal } from '../access/decide.ts';
+import type { Agent } from '../agents/table.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import type { SyscallKind } from '../base/syscall.ts';
 import type { Candidate } from './catalog.ts';

@@ -9,7 +9,7 @@ import type { CallId } from '../base/ids.ts';
 import type { Outcomes, SyscallKind } from '../base/syscall.ts';
 import { reserve } from './admit.ts';
 import { ask } from './ask.ts';
-import { awaiting, decide, type Decided } from './decide.ts';
+import { awaiting, type Decided, decide } from './decide.ts';
 import { end } from './end.ts';
 import { fit } from './fit.ts';
 import type { Flight, Stage } from './flight.ts';

@@ -1,6 +1,7 @@
 /** What the stages work with: every subsystem, already open. boot.ts puts it together; simulations do the same. */
-import type { Access } from '../access/decide.ts';
+
 import type { Approvals } from '../access/approvals.ts';
+import type { Access } from '../access/decide.ts';
 import type { Freezes } from '../access/freeze.ts';
 import type { Keys } from '../access/keys.ts';
 import type { Loops } from '../access/loop.ts';

@@ -1,6 +1,7 @@
 /** Reading small parts of a scanned body. */
-import { isRecord, type Json, type JsonRecord, parseJson } from '../base/json.ts';
+
 import { refusal } from '../base/errors.ts';
+import { isRecord, type Json, type JsonRecord, parseJson } from '../base/json.ts';
 import type { HostedTool, Range, RequestFacts } from '../base/model.ts';
 import type { ReadProblem } from './dialect.ts';
 import { LIMITS } from './limits.ts';

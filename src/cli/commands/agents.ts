@@ -5,8 +5,8 @@
  */
 import type { Command } from 'commander';
 import type { AgentView, CoverageView, LimitView } from '../../base/control.ts';
-import { formatAge, formatCount, formatDuration, formatMoney, formatTime, formatUsage } from '../format.ts';
 import { CALL_COLUMNS } from '../columns.ts';
+import { formatAge, formatCount, formatDuration, formatMoney, formatTime, formatUsage } from '../format.ts';
 import type { Session } from '../session.ts';
 import type { Column } from '../table.ts';
 import { asJson, asList, show, type ViewOptions } from '../view.ts';

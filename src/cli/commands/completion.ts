@@ -1,6 +1,6 @@
 import { Command } from 'commander';
-import { UsageFailure } from '../exit.ts';
 import type { CommandEntry } from '../entry.ts';
+import { UsageFailure } from '../exit.ts';
 import type { Session } from '../session.ts';
 
 /** Each script hands the words typed so far to `mezz __complete`, the last of them still open. */

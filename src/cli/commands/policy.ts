@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type JsonRecord, isRecord, parseJson } from '../../base/json.ts';
+import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
 import { UsageFailure } from '../exit.ts';
 import { readTextFile } from '../files.ts';
 import { findingsExit, printFindings } from '../findings.ts';

@@ -4,8 +4,8 @@ import { findAdapter } from '../adapters/index.ts';
 import { formatDuration, parseInteger, parseMoney } from '../format.ts';
 import { LIMITS } from '../limits.ts';
 import { reportDetached, startDetached, withoutMark } from '../run/detached.ts';
-import { runProgram } from '../run/program.ts';
 import { parentOf } from '../run/parent.ts';
+import { runProgram } from '../run/program.ts';
 import type { Session } from '../session.ts';
 import { ensureKernel } from '../start.ts';
 

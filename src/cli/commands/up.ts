@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
-import { reportFailure } from '../failure.ts';
-import { formatCount } from '../format.ts';
 import { UsageFailure } from '../exit.ts';
-import { parseInteger } from '../format.ts';
+import { reportFailure } from '../failure.ts';
+import { formatCount, parseInteger } from '../format.ts';
 import { LIMITS } from '../limits.ts';
 import type { Session } from '../session.ts';
 import { ensureKernel, kernelLogPath } from '../start.ts';

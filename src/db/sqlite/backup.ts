@@ -17,8 +17,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../store.ts';
 import { Channel } from './channel.ts';
 import { storeError } from './failure.ts';
-import { DATABASE, holdLock, syncDirectory } from './open.ts';
 import { SCHEMA_VERSION, schemaVersion } from './migrations.ts';
+import { DATABASE, holdLock, syncDirectory } from './open.ts';
 
 /**
  * Writes a consistent copy to `path` in a worker of its own, so that neither commits nor reads wait for it. The copy

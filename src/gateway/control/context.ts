@@ -1,7 +1,8 @@
 /** What the operators' verbs work with. Only boot.ts can make one. */
+
+import type { Agent } from '../../agents/table.ts';
 import type { ControlVerbs, Finding, VerbName, VerbRequest, VerbResponse } from '../../base/control.ts';
 import { type Refusal, refusal } from '../../base/errors.ts';
-import type { Agent } from '../../agents/table.ts';
 import type { Gate } from '../../gate/gate.ts';
 
 export interface ControlContext {

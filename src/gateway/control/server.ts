@@ -1,9 +1,9 @@
 /** The operators' way in: a unix socket in the state directory, for the directory's owner alone. */
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { VERBS, type VerbName } from '../../base/control.ts';
 import { ERRORS, type Refusal, refusal } from '../../base/errors.ts';
 import { isRecord, parseJson } from '../../base/json.ts';
-import { VERBS, type VerbName } from '../../base/control.ts';
 import { StoreError } from '../../db/store.ts';
 import { collectBody } from '../body.ts';
 import { agentVerbs } from './agents.ts';

@@ -1,9 +1,9 @@
 /** OpenAI embeddings: never streamed, no messages. */
 import { isRecord, parseJson } from '../../base/json.ts';
+import type { Dialect } from '../dialect.ts';
 import { openaiChat } from '../openai-chat/dialect.ts';
 import { openaiUsage } from '../openai-responses/usage.ts';
 import { modelMember, readBody, text } from '../read.ts';
-import type { Dialect } from '../dialect.ts';
 
 export const openaiEmbeddings: Dialect = {
   ...openaiChat,
