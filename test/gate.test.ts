@@ -45,13 +45,12 @@ test('a message passes byte for byte, both ways, streamed and not, and is journa
       ['call.start', 'call.end'],
     );
     const id = calls[0]?.id ?? '';
-    await kernel.running.close(0);
+    await kernel.stop();
     const store = await openSqliteStore({ directory: kernel.stateDir, tables: TABLES });
     assert.equal((await rebuildRequest(store, id))?.toString(), messages(false));
     await store.close();
-    await kernel.restart().catch(() => undefined);
   } finally {
-    await kernel.close().catch(() => undefined);
+    await kernel.close();
   }
 });
 

@@ -15,6 +15,8 @@ export interface TestKernel {
   running: Running;
   /** Opens an agent with a key of its own. */
   agent(name?: string): Promise<Launch>;
+  /** Ends the kernel and leaves its directory, so that a test can look into the store. */
+  stop(): Promise<void>;
   /** Closes this kernel and opens another on the same directory. */
   restart(): Promise<void>;
   close(): Promise<void>;
@@ -27,6 +29,7 @@ export async function startKernel(script?: Script, more = ''): Promise<TestKerne
   writeFileSync(configPath, configText(upstream.origin, more), { mode: 0o600 });
   const open = () => boot({ stateDir, configPath, port: 0 });
   const control = new ControlClient(stateDir);
+  let stopped = false;
   const kernel: TestKernel = {
     upstream,
     control,
@@ -44,12 +47,16 @@ export async function startKernel(script?: Script, more = ''): Promise<TestKerne
       });
       return launches[0] as Launch;
     },
+    async stop() {
+      stopped = true;
+      await kernel.running.close(0);
+    },
     async restart() {
       await kernel.running.close(0);
       kernel.running = await open();
     },
     async close() {
-      await kernel.running.close(0);
+      if (!stopped) await kernel.running.close(0);
       await upstream.close();
       rmSync(stateDir, { recursive: true, force: true });
     },

@@ -26,7 +26,7 @@ async function up(
   });
   for (let i = 0; i < 1000; i++) {
     const status = await control.call('status', {}).catch(() => undefined);
-    if (status?.pid === child.pid) return { child, origin: status.origin };
+    if (status !== undefined && status.pid === child.pid) return { child, origin: status.origin };
     await sleep(10);
   }
   throw new Error('the kernel did not start');
