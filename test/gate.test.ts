@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { TABLES } from '../src/db/schema/index.ts';
 import { openSqliteStore } from '../src/db/sqlite/store.ts';
 import { rebuildRequest } from '../src/journal/context.ts';
@@ -272,6 +273,26 @@ test('hooks: an ordinary tool call goes on, a dangerous one waits for a person, 
     assert.deepEqual(calls.map((call) => call.state).sort(), ['done', 'refused']);
     const [view] = (await kernel.control.call('ps', {})).agents;
     assert.deepEqual(view?.coverage, { level: 'hooked', seen: 2, decided: 2 });
+  } finally {
+    await kernel.close();
+  }
+});
+
+test('an alias changes the one member model, also of a compressed body, and nothing else', async () => {
+  const kernel = await startKernel();
+  try {
+    const agent = await kernel.agent();
+    const body = '{ "model" : "house-model", "messages":[{"role":"user","content":"say house-model"}] }';
+    const url = `${agent.origin}/v1/chat/completions`;
+    assert.equal((await send(url, body, auth(agent.token))).status, 200);
+    assert.equal(
+      (await send(url, gzipSync(body), { ...auth(agent.token), 'content-encoding': 'gzip' })).status,
+      200,
+    );
+    for (const request of kernel.upstream.requests) {
+      assert.equal(request.body.toString(), body.replace('"house-model"', '"gpt-real"'));
+      assert.equal(request.headers['content-encoding'], undefined);
+    }
   } finally {
     await kernel.close();
   }

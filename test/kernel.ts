@@ -70,6 +70,7 @@ backends:
 models:
   'claude-*': { backends: [scripted], price: { input: 3, output: 15 } }
   'gpt-*': { backends: [scripted], price: { input: 1, output: 2 } }
+  'house-model': { backends: [scripted], alias: gpt-real, price: free }
   'text-embedding-*': { backends: [scripted], price: free }
 ${more}`;
 

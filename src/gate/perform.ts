@@ -4,6 +4,7 @@ import { type Refusal, refusal } from '../base/errors.ts';
 import type { ModelCall } from '../base/model.ts';
 import type { Outcomes, SyscallKind } from '../base/syscall.ts';
 import type { Ticket } from '../base/ticket.ts';
+import { aliasModel } from '../wire/transforms/alias.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
 
@@ -22,6 +23,20 @@ export async function perform<K extends SyscallKind>(
   assert(granted, 'a model call is performed on a granted backend');
   const backend = parts.backends.get(granted.backend.id);
   assert(backend, `backend ${granted.backend.id} has a driver`);
-  const call: ModelCall = { ...payload, signal: AbortSignal.any([payload.signal, flight.killer.signal]) };
+  const call: ModelCall = {
+    ...aliased(payload, granted.upstreamModel),
+    signal: AbortSignal.any([payload.signal, flight.killer.signal]),
+  };
   return (await backend.perform(ticket, call)) as Outcomes[K];
+}
+
+/** The named transform `alias`: the one member `model`, where the backend knows the model by another name. */
+function aliased(call: ModelCall, upstreamModel: string): ModelCall {
+  if (call.facts.model === '' || upstreamModel === call.facts.model) return call;
+  const body = aliasModel(call.decoded, upstreamModel);
+  // The new body is not compressed.
+  const headers = call.headers.filter(
+    (_, i) => call.headers[i - (i % 2)]?.toLowerCase() !== 'content-encoding',
+  );
+  return { ...call, body, decoded: body, headers };
 }
