@@ -297,3 +297,24 @@ test('an alias changes the one member model, also of a compressed body, and noth
     await kernel.close();
   }
 });
+
+test('an object that lives upstream is reached by its maker alone, and the refusal is journaled', async () => {
+  const kernel = await startKernel(() => ({ text: 'Stored.' }));
+  try {
+    const maker = await kernel.agent('maker');
+    const other = await kernel.agent('other');
+    await send(`${maker.origin}/v1/responses`, '{"model":"gpt-x","input":"hi"}', auth(maker.token));
+    const object = `${maker.origin}/v1/responses/resp_1`;
+    assert.equal((await send(object, '', auth(maker.token), 'GET')).status, 200);
+    const refused = await send(object, '', auth(other.token), 'GET');
+    assert.equal(refused.status, 404, refused.body.toString());
+    assert.equal(kernel.upstream.requests.length, 2, 'the other never reached the upstream');
+    const { calls } = await kernel.control.call('calls', { agent: 'other' });
+    assert.deepEqual(
+      calls.map((call) => [call.state, call.code]),
+      [['refused', 'foreign_object']],
+    );
+  } finally {
+    await kernel.close();
+  }
+});

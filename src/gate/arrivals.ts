@@ -59,8 +59,7 @@ export class Arrivals {
     });
     flight.links = links;
     this.#announce(flight as unknown as Flight, resolved.opened);
-    const owned = await this.#findObjects(flight as unknown as Flight, call);
-    if (owned) return { kind: 'refused', refusal: owned, call: id };
+    flight.barred = await this.#findObjects(flight as unknown as Flight, call);
     // What the client did with tool calls it was given before: their results came with this request.
     flight.openedPuts = [...flight.openedPuts, ...parts.coverage.closed(agent, call.facts.toolResults)];
     return (await this.#gate.walk(flight)) as Walked<ModelKind>;

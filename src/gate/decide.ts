@@ -20,7 +20,7 @@ export interface Decided {
 }
 
 export function decide(parts: Parts, flight: Flight): Stage<Decided> {
-  const barred = checkStates(parts, flight);
+  const barred = flight.barred ?? checkStates(parts, flight);
   if (barred) return refuse(barred);
   if (SYSCALLS[flight.call.kind].needsBackend) {
     const candidates = candidatesOf(parts, flight);

@@ -39,6 +39,8 @@ export class Flight<K extends SyscallKind = SyscallKind> {
   readonly killer = new AbortController();
 
   candidates: readonly Candidate[] = [];
+  /** Why the call may never pass, found before decide: an upstream object that is not the agent's. */
+  barred: Refusal | undefined;
   /** Where the upstream object lives that this call names, if it names one. */
   objectBackend: string | undefined;
   /** The message chain of a model call. */
