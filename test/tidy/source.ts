@@ -63,7 +63,9 @@ export function readTexts(root: string): Text[] {
   const walk = (directory: string) => {
     for (const entry of readdirSync(directory, { withFileTypes: true })) {
       const path = join(directory, entry.name);
-      if (entry.isDirectory() && !NOT_OURS.has(entry.name)) walk(path);
+      // In a linked worktree `.git` is a file that holds a path of its machine.
+      if (NOT_OURS.has(entry.name)) continue;
+      if (entry.isDirectory()) walk(path);
       if (!entry.isFile() || entry.name.endsWith('.tgz')) continue;
       const bytes = readFileSync(path);
       if (bytes.includes(0)) continue;
