@@ -1,25 +1,14 @@
 /** Puts the kernel together: the only file that knows every module. Opens the store, recovers, then listens. */
 import { readFileSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Approvals } from './access/approvals.ts';
-import { Access } from './access/decide.ts';
-import { Freezes } from './access/freeze.ts';
-import { Keys } from './access/keys.ts';
 import { LIMITS as accessLimits } from './access/limits.ts';
-import { Loops } from './access/loop.ts';
-import { Coverage } from './agents/coverage.ts';
 import { LIMITS as agentLimits } from './agents/limits.ts';
-import { AgentTable } from './agents/table.ts';
-import { Turns } from './agents/turns.ts';
 import type { Finding } from './base/control.ts';
 import type { BackendId } from './base/ids.ts';
 import { isRecord, type JsonRecord } from './base/json.ts';
 import type { BackendSpec, ModelBackend } from './base/ports.ts';
-import { Estimator } from './budget/estimate.ts';
-import { Ledger } from './budget/ledger.ts';
 import { LIMITS as budgetLimits } from './budget/limits.ts';
 import { Prices } from './budget/prices.ts';
-import { Windows } from './budget/windows.ts';
 import { type Config, formatProblem } from './config/config.ts';
 import { readKeys } from './config/keys.ts';
 import { loadConfig, watchConfig } from './config/load.ts';
@@ -33,12 +22,12 @@ import { LIMITS as driverLimits } from './drivers/limits.ts';
 import { HttpModelBackend } from './drivers/models/http.ts';
 import { systemRandom } from './drivers/random.ts';
 import { Arrivals } from './gate/arrivals.ts';
-import { Epochs } from './gate/epochs.ts';
+import { expireQuestions } from './gate/ask.ts';
 import { Gate } from './gate/gate.ts';
 import { LIMITS as gateLimits } from './gate/limits.ts';
+import { applyChange, type Changeable, openParts } from './gate/open.ts';
 import type { Parts } from './gate/parts.ts';
 import { recover } from './gate/recovery.ts';
-import { Waits } from './gate/waits.ts';
 import type { ControlContext } from './gateway/control/context.ts';
 import { openControl } from './gateway/control/server.ts';
 import { agentViews } from './gateway/control/views.ts';
@@ -46,15 +35,10 @@ import { Door } from './gateway/door.ts';
 import { LIMITS as gatewayLimits } from './gateway/limits.ts';
 import { openGateway } from './gateway/server.ts';
 import { diagnose } from './guarantees/doctor.ts';
-import { ContextStore } from './journal/context.ts';
-import { openJournal } from './journal/journal.ts';
 import { LIMITS as journalLimits } from './journal/limits.ts';
-import { Salts } from './journal/salts.ts';
 import { LIMITS as schedulerLimits } from './scheduler/limits.ts';
 import { fifo } from './scheduler/policies/fifo.ts';
 import { priority } from './scheduler/policies/priority.ts';
-import { Slots } from './scheduler/resource.ts';
-import { Scheduler } from './scheduler/scheduler.ts';
 import { newMetrics } from './telemetry/metrics.ts';
 import { LIMITS as wireLimits } from './wire/limits.ts';
 
@@ -88,7 +72,7 @@ export async function boot(options: BootOptions): Promise<Running> {
   }
   let config: Config = loaded.config;
   const store = await openStore(options.stateDir);
-  const parts = await openParts(store, config);
+  const parts = await open(store, config);
   await recover(parts);
   const gate = new Gate(parts);
   const arrivals = new Arrivals(gate, await loginSalt(store));
@@ -105,7 +89,8 @@ export async function boot(options: BootOptions): Promise<Running> {
     problems = [...found];
     if (next === config) return;
     config = next;
-    applyConfig(parts, config);
+    for (const old of parts.backends.values()) void old.close();
+    applyChange(parts, changeableOf(config));
     gate.interrupt(new Set(), 'config');
   };
   const context: ControlContext = {
@@ -129,7 +114,7 @@ export async function boot(options: BootOptions): Promise<Running> {
   const stopWatch = loaded.file
     ? watchConfig(loaded.file, config, (change) => reload(change.config, change.problems.map(formatProblem)))
     : () => {};
-  const stopTimers = startTimers(parts, gate, () => config);
+  const stopTimers = startTimers(parts, () => config);
   return {
     origin: gateway.origin,
     async close(graceMs = 10_000) {
@@ -162,57 +147,35 @@ function openStore(directory: string): Promise<Store> {
   });
 }
 
-async function openParts(store: Store, config: Config): Promise<Parts> {
-  const clock = systemClock;
-  const random = systemRandom;
+async function open(store: Store, config: Config): Promise<Parts> {
   const policies = [
     readShipped('policies/default.cedar'),
     ...config.access.files.map((file) => readFileSync(file, 'utf8')),
   ];
-  const parts: Parts = {
-    clock,
-    random,
+  const parts = await openParts({
     store,
-    journal: await openJournal({ store, clock }),
-    context: new ContextStore(),
-    salts: await Salts.open(store, random),
-    access: new Access({
+    clock: systemClock,
+    random: systemRandom,
+    access: {
       schema: readShipped('policies/schema.cedarschema'),
       policies: policies.join('\n'),
       profile: config.access.profile,
-    }),
-    approvals: await Approvals.open(store),
-    freezes: await Freezes.open(store),
-    keys: await Keys.open(store),
-    loops: new Loops(config.loop),
-    ledger: await Ledger.open(store),
-    estimator: new Estimator(),
-    windows: await Windows.open(store),
-    scheduler: new Scheduler({
-      clock,
-      resources: slotsOf(config),
+    },
+    loop: config.loop,
+    scheduling: {
       policy: config.scheduling.policy === 'fifo' ? fifo : priority,
       maxWaitMs: config.scheduling.maxWaitMs,
       queue: config.scheduling.queue,
-    }),
-    agents: await AgentTable.open(store),
-    turns: new Turns(),
-    coverage: await Coverage.open(store),
-    epochs: new Epochs(),
-    waits: new Waits(clock),
-    prices: new Prices([]),
-    catalog: newCatalog(config, () => false),
-    settings: { askHoldMs: 0, askExpiresMs: 0, bodies: 'keep' },
-    backends: new Map(),
-  };
-  applyConfig(parts, config);
+    },
+    ...changeableOf(config),
+  });
   const limits = config.limits.map((limit) => parts.ledger.setLimit(limit));
   await store.commit({ puts: limits.flatMap((limit) => limit.puts) });
   return parts;
 }
 
-/** What mezz.yaml may change while the kernel runs. Drivers whose backend stayed the same keep their connections. */
-function applyConfig(parts: Parts, config: Config): void {
+/** What mezz.yaml may change while the kernel runs. */
+function changeableOf(config: Config): Changeable {
   const { keys } = readKeys(config, process.env);
   const keyHeaders = (spec: BackendSpec): string[] => {
     const key = keys.get(spec.id);
@@ -221,25 +184,22 @@ function applyConfig(parts: Parts, config: Config): void {
   };
   const backends = new Map<BackendId, ModelBackend>();
   for (const { spec } of config.backends)
-    backends.set(spec.id, new HttpModelBackend(spec, parts.clock, keyHeaders));
-  for (const old of parts.backends.values()) void old.close();
-  parts.backends = backends;
-  parts.catalog = newCatalog(config, (backend) => keys.has(backend));
-  parts.prices = new Prices(
-    config.models.flatMap((model) =>
-      model.price === undefined ? [] : [{ pattern: model.alias ?? model.pattern, price: model.price }],
+    backends.set(spec.id, new HttpModelBackend(spec, systemClock, keyHeaders));
+  return {
+    backends,
+    catalog: newCatalog(config, (backend) => keys.has(backend)),
+    prices: new Prices(
+      config.models.flatMap((model) =>
+        model.price === undefined ? [] : [{ pattern: model.alias ?? model.pattern, price: model.price }],
+      ),
     ),
-  );
-  parts.settings = {
-    askHoldMs: config.ask.holdMs,
-    askExpiresMs: config.ask.expiresMs,
-    bodies: config.journal.bodies,
+    settings: {
+      askHoldMs: config.ask.holdMs,
+      askExpiresMs: config.ask.expiresMs,
+      bodies: config.journal.bodies,
+    },
   };
-  parts.scheduler.setResources(slotsOf(config));
 }
-
-const slotsOf = (config: Config): Slots[] =>
-  config.backends.map(({ spec }) => new Slots(spec.id, spec.slots));
 
 /** Names accounts of clients' own logins without keeping the logins; made once per installation. */
 async function loginSalt(store: Store): Promise<Uint8Array> {
@@ -251,24 +211,13 @@ async function loginSalt(store: Store): Promise<Uint8Array> {
 }
 
 /** Expired questions, checkpoints of the log, retention. */
-function startTimers(parts: Parts, gate: Gate, config: () => Config): () => void {
+function startTimers(parts: Parts, config: () => Config): () => void {
   let stopped = false;
   let checkpointed = parts.journal.size;
   let prunedAt = parts.clock.now();
   const tick = async () => {
     const now = parts.clock.now();
-    const { expired, puts } = parts.approvals.expire(now);
-    if (expired.length > 0) {
-      await parts.journal.append({
-        entries: expired.map((approval) => ({
-          kind: 'approval.close' as const,
-          agent: approval.agent,
-          body: { approval: approval.id, state: 'expired' },
-        })),
-        puts,
-      });
-      for (const approval of expired) gate.parts.waits.wakeAll('approval', approval.id);
-    }
+    await expireQuestions(parts);
     if (parts.journal.size - checkpointed >= CHECKPOINT_ENTRIES) {
       await parts.journal.checkpoint();
       checkpointed = parts.journal.size;

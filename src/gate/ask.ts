@@ -1,7 +1,8 @@
-/** Opens the durable question that a call waits for, or finds the one that is already open for the same arguments. */
+/** Durable questions: opened for a call that must wait for a person, found again by its exact arguments, closed in time. */
 import type { Refusal } from '../base/errors.ts';
 import { refusal } from '../base/errors.ts';
 import { newApprovalId } from '../base/ids.ts';
+import type { EntryDraft } from '../journal/journal.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
 
@@ -49,3 +50,18 @@ export async function ask(
   flight.openedPuts = [];
   return { id: opened.approval.id };
 }
+
+/** Closes the questions that nobody answered in time and sends the calls that wait for them back to decide. */
+export async function expireQuestions(parts: Parts): Promise<void> {
+  const { expired, puts } = parts.approvals.expire(parts.clock.now());
+  if (expired.length === 0) return;
+  const entries = expired.map(({ id, agent }) => closeEntry(id, agent, 'expired'));
+  await parts.journal.append({ entries, puts });
+  for (const { id } of expired) parts.waits.wakeAll('approval', id);
+}
+
+const closeEntry = (approval: string, agent: number, state: string): EntryDraft => ({
+  kind: 'approval.close',
+  agent,
+  body: { approval, state },
+});

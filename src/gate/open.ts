@@ -1,0 +1,82 @@
+/**
+ * Opens the parts of a kernel on a store: the same for boot.ts, which hands in the machine's clock, randomness and
+ * SQLite, and for the simulator, which hands in virtual ones.
+ */
+import { Approvals } from '../access/approvals.ts';
+import { Access, type Profile } from '../access/decide.ts';
+import { Freezes } from '../access/freeze.ts';
+import { Keys } from '../access/keys.ts';
+import { Loops } from '../access/loop.ts';
+import { Coverage } from '../agents/coverage.ts';
+import { AgentTable } from '../agents/table.ts';
+import { Turns } from '../agents/turns.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Random } from '../base/random.ts';
+import { Estimator } from '../budget/estimate.ts';
+import { Ledger } from '../budget/ledger.ts';
+import { Windows } from '../budget/windows.ts';
+import type { Store } from '../db/store.ts';
+import { ContextStore } from '../journal/context.ts';
+import { openJournal } from '../journal/journal.ts';
+import { Salts } from '../journal/salts.ts';
+import type { Policy } from '../scheduler/policy.ts';
+import { Slots } from '../scheduler/resource.ts';
+import { Scheduler } from '../scheduler/scheduler.ts';
+import { Epochs } from './epochs.ts';
+import type { Parts } from './parts.ts';
+import { Waits } from './waits.ts';
+
+/** What may change while the kernel runs: the part of the settings that mezz.yaml's hot reload reaches. */
+export type Changeable = Pick<Parts, 'prices' | 'catalog' | 'settings' | 'backends'>;
+
+export interface Opening extends Changeable {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly access: { readonly schema: string; readonly policies: string; readonly profile: Profile };
+  readonly loop: { readonly repeats: number; readonly windowMs: number };
+  readonly scheduling: {
+    readonly policy: Policy<unknown>;
+    readonly maxWaitMs: number;
+    readonly queue: number;
+  };
+}
+
+export async function openParts(from: Opening): Promise<Parts> {
+  const { store, clock, random, scheduling, prices, catalog, settings, backends } = from;
+  return {
+    clock,
+    random,
+    store,
+    journal: await openJournal({ store, clock }),
+    context: new ContextStore(),
+    salts: await Salts.open(store, random),
+    access: new Access(from.access),
+    approvals: await Approvals.open(store),
+    freezes: await Freezes.open(store),
+    keys: await Keys.open(store),
+    loops: new Loops(from.loop),
+    ledger: await Ledger.open(store),
+    estimator: new Estimator(),
+    windows: await Windows.open(store),
+    scheduler: new Scheduler({ clock, resources: slotsOf(from), ...scheduling }),
+    agents: await AgentTable.open(store),
+    turns: new Turns(),
+    coverage: await Coverage.open(store),
+    epochs: new Epochs(),
+    waits: new Waits(clock),
+    prices,
+    catalog,
+    settings,
+    backends,
+  };
+}
+
+/** Puts new settings in force. Calls that run keep what they have; the caller sends the others back to decide. */
+export function applyChange(parts: Parts, change: Changeable): void {
+  Object.assign(parts, change);
+  parts.scheduler.setResources(slotsOf(change));
+}
+
+const slotsOf = ({ catalog }: Changeable): Slots[] =>
+  [...catalog.backends.values()].map((spec) => new Slots(spec.id, spec.slots));
