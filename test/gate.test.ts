@@ -298,6 +298,51 @@ test('an alias changes the one member model, also of a compressed body, and noth
   }
 });
 
+test('a chat stream that does not ask for usage is charged what it used, and its client sees what it would have seen', async () => {
+  const kernel = await startKernel(() => ({ text: 'Four words of text.', chunk: 9 }));
+  try {
+    const agent = await kernel.agent();
+    const body = (options: string) =>
+      `{"model":"gpt-x", "stream":true,${options}"messages":[{"role":"user","content":"hi"}]}`;
+    for (const options of ['', '"stream_options":{"include_usage":true},']) {
+      const direct = await send(`${kernel.upstream.origin}/v1/chat/completions`, body(options));
+      const reply = await send(`${agent.origin}/v1/chat/completions`, body(options), auth(agent.token));
+      assert.equal(reply.body.toString(), direct.body.toString());
+      assert.equal(reply.headers['x-mezz-transforms'], options === '' ? 'usage' : undefined);
+    }
+    const { calls } = await kernel.control.call('calls', {});
+    for (const call of calls) assert.equal(call.usage?.output, 12);
+    assert.equal(calls[0]?.cost, calls[1]?.cost);
+  } finally {
+    await kernel.close();
+  }
+});
+
+test('transforms are named in the journal, in the header and in the trace, also after a restart', async () => {
+  const kernel = await startKernel();
+  try {
+    const agent = await kernel.agent();
+    const body = '{"model":"house-model","stream":true,"messages":[{"role":"user","content":"hi"}]}';
+    const reply = await send(`${agent.origin}/v1/chat/completions`, body, auth(agent.token));
+    assert.equal(reply.headers['x-mezz-transforms'], 'alias, usage');
+    const plain = await send(`${agent.origin}/v1/messages`, messages(true), auth(agent.token));
+    assert.equal(plain.headers['x-mezz-transforms'], undefined);
+    const { calls } = await kernel.control.call('calls', {});
+    const traceOf = (target: string) => {
+      const call = calls.find((candidate) => candidate.target === target)?.id ?? '';
+      return kernel.control.call('trace', { call });
+    };
+    const trace = await traceOf('house-model');
+    assert.deepEqual(trace.entries[0]?.transforms, ['alias', 'usage']);
+    assert.match(trace.steps.find(({ stage }) => stage === 'start')?.detail ?? '', /transforms alias, usage/);
+    assert.deepEqual((await traceOf('claude-x')).entries[0]?.transforms, []);
+    await kernel.restart();
+    assert.equal((await traceOf('house-model')).steps[0]?.detail, 'transforms alias, usage');
+  } finally {
+    await kernel.close();
+  }
+});
+
 test('an object that lives upstream is reached by its maker alone, and the refusal is journaled', async () => {
   const kernel = await startKernel(() => ({ text: 'Stored.' }));
   try {

@@ -89,7 +89,8 @@ async function answer(response: ServerResponse, request: Recorded, plan: Answer)
     return;
   }
   const path = request.url.split('?', 1)[0] as string;
-  const text = plan.raw ?? bodyFor(path, stream, plan);
+  const asksUsage = /"include_usage"\s*:\s*true/.test(request.body.toString('utf8'));
+  const text = plan.raw ?? bodyFor(path, stream, plan, asksUsage);
   response.writeHead(200, {
     'content-type': stream ? 'text/event-stream; charset=utf-8' : 'application/json',
     ...plan.headers,
@@ -109,10 +110,10 @@ async function answer(response: ServerResponse, request: Recorded, plan: Answer)
   } else response.end();
 }
 
-function bodyFor(path: string, stream: boolean, plan: Answer): string {
+function bodyFor(path: string, stream: boolean, plan: Answer, asksUsage: boolean): string {
   if (path.endsWith('/count_tokens')) return '{"input_tokens": 42}';
   if (path.endsWith('/messages')) return stream ? messagesStream(plan) : messagesBody(plan);
-  if (path.endsWith('/chat/completions')) return stream ? chatStream(plan) : chatBody(plan);
+  if (path.endsWith('/chat/completions')) return stream ? chatStream(plan, asksUsage) : chatBody(plan);
   if (path.endsWith('/embeddings'))
     return '{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.1,0.2]}],"model":"text-embedding-3-small","usage":{"prompt_tokens":5,"total_tokens":5}}';
   return stream ? responsesStream(plan) : JSON.stringify(responseObject(plan, 'completed'));
@@ -193,8 +194,9 @@ function messagesBody(plan: Answer): string {
   });
 }
 
-function chatStream(plan: Answer): string {
-  const chunk = (choices: object[], more: object = {}) =>
+/** Like OpenAI: a usage chunk only where it was asked for, and then `usage: null` in all others. */
+function chatStream(plan: Answer, asksUsage: boolean): string {
+  const chunk = (choices: object[], more: object = asksUsage ? { usage: null } : {}) =>
     `data: ${JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model: 'gpt-test', choices, ...more })}\n\n`;
   const parts = [chunk([{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }])];
   for (const content of words(plan.text ?? ''))
@@ -224,16 +226,13 @@ function chatStream(plan: Answer): string {
     );
   });
   parts.push(chunk([{ index: 0, delta: {}, finish_reason: plan.tools?.length ? 'tool_calls' : 'stop' }]));
-  parts.push(
-    chunk([], {
-      usage: {
-        prompt_tokens: 30,
-        completion_tokens: 12,
-        total_tokens: 42,
-        prompt_tokens_details: { cached_tokens: 10 },
-      },
-    }),
-  );
+  const usage = {
+    prompt_tokens: 30,
+    completion_tokens: 12,
+    total_tokens: 42,
+    prompt_tokens_details: { cached_tokens: 10 },
+  };
+  if (asksUsage) parts.push(chunk([], { usage }));
   return `${parts.join('')}data: [DONE]\n\n`;
 }
 

@@ -63,8 +63,13 @@ export interface ResponseFacts {
   readonly objects: readonly string[];
 }
 
+/** The closed list of changes mezz ever makes to bytes that pass; each is a pure function in wire/transforms/. */
+export type TransformName = 'alias' | 'usage';
+
 /** Where a driver writes the answer. The door implements it; bytes written here may have left already. */
 export interface ResponseSink {
+  /** Names the transforms that were applied to the call, before its head: the answer's header says so. */
+  transformed(names: readonly TransformName[]): void;
   /** Once, first. `headers` is flat: name, value, name, value. */
   head(status: number, headers: readonly string[]): void;
   /** false: the client is slow, wait for `drained()` before the next. */
@@ -85,6 +90,8 @@ export interface ModelCall {
   /** Decompressed; the same object as `body` when it was not compressed. */
   readonly decoded: Uint8Array;
   readonly facts: RequestFacts;
+  /** What was changed in the body, or must be undone in the answer; absent when nothing was. */
+  readonly transforms?: readonly TransformName[];
   readonly sink: ResponseSink;
   /** Aborted when the client leaves or the call is killed. */
   readonly signal: AbortSignal;

@@ -3,6 +3,7 @@ import type { Agent } from '../agents/table.ts';
 import type { TraceStep } from '../base/control.ts';
 import type { Refusal } from '../base/errors.ts';
 import type { JsonRecord } from '../base/json.ts';
+import type { ModelCall } from '../base/model.ts';
 import type { Syscall, SyscallKind } from '../base/syscall.ts';
 import type { CallRow } from '../db/schema/journal.ts';
 import type { Batch } from '../db/store.ts';
@@ -52,6 +53,8 @@ export class Flight<K extends SyscallKind = SyscallKind> {
   opened: readonly EntryDraft[] = [];
   openedPuts: NonNullable<Batch['puts']> = [];
   granted: Candidate | undefined;
+  /** The model call as it leaves, named transforms applied. */
+  outgoing: ModelCall | undefined;
   attempt = 0;
   startedAt: number | undefined;
   readonly steps: TraceStep[] = [];

@@ -19,6 +19,7 @@ import { perform } from './perform.ts';
 import { recordRefusal } from './refuse.ts';
 import { releaseSlot, schedule } from './schedule.ts';
 import { start } from './start.ts';
+import { prepare } from './transform.ts';
 
 export type Walked<K extends SyscallKind> =
   | { readonly kind: 'refused'; readonly refusal: Refusal; readonly call: CallId }
@@ -89,6 +90,7 @@ export class Gate {
   ): Promise<Walked<K>> {
     const { parts } = this;
     const generic = flight as unknown as Flight;
+    prepare(generic);
     const ticket = await start(parts, generic, decided);
     if ('code' in ticket) return { kind: 'refused', refusal: ticket, call: flight.call.id };
     // A freeze or a kill may have come while START was being written: nothing may leave after it took effect.

@@ -1,10 +1,8 @@
-/** Stage perform: hands the ticket and the payload to the driver. Named transforms are applied here and nowhere else. */
+/** Stage perform: hands the ticket and the call, as transform.ts prepared it, to the driver. */
 import { assert } from '../base/assert.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
-import type { ModelCall } from '../base/model.ts';
 import type { Outcomes, SyscallKind } from '../base/syscall.ts';
 import type { Ticket } from '../base/ticket.ts';
-import { aliasModel } from '../wire/transforms/alias.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
 
@@ -23,20 +21,9 @@ export async function perform<K extends SyscallKind>(
   assert(granted, 'a model call is performed on a granted backend');
   const backend = parts.backends.get(granted.backend.id);
   assert(backend, `backend ${granted.backend.id} has a driver`);
-  const call: ModelCall = {
-    ...aliased(payload, granted.upstreamModel),
-    signal: AbortSignal.any([payload.signal, flight.killer.signal]),
-  };
-  return (await backend.perform(ticket, call)) as Outcomes[K];
-}
-
-/** The named transform `alias`: the one member `model`, where the backend knows the model by another name. */
-function aliased(call: ModelCall, upstreamModel: string): ModelCall {
-  if (call.facts.model === '' || upstreamModel === call.facts.model) return call;
-  const body = aliasModel(call.decoded, upstreamModel);
-  // The new body is not compressed.
-  const headers = call.headers.filter(
-    (_, i) => call.headers[i - (i % 2)]?.toLowerCase() !== 'content-encoding',
-  );
-  return { ...call, body, decoded: body, headers };
+  const call = flight.outgoing;
+  assert(call, 'a model call is prepared before START');
+  if (call.transforms) call.sink.transformed(call.transforms);
+  const signal = AbortSignal.any([payload.signal, flight.killer.signal]);
+  return (await backend.perform(ticket, { ...call, signal })) as Outcomes[K];
 }

@@ -24,11 +24,7 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
     'toolUseId' in call.payload
       ? parts.coverage.decided(agent, call.payload.toolUseId, call.payload.tool, call.id, false, now)
       : [];
-  flight.step(
-    now,
-    'start',
-    granted ? `${granted.backend.id}, ${granted.credential} login, account ${granted.account}` : '',
-  );
+  flight.step(now, 'start', startDetail(flight));
   try {
     await parts.journal.append({
       entries: [...flight.opened, entry],
@@ -84,7 +80,14 @@ function draft(parts: Parts, flight: Flight, decided: Decided, now: number): Cal
     args: parts.salts.commit(agent.owner, flight.digest),
     head: flight.links.at(-1)?.exact ?? null,
     labels: [],
+    transforms: flight.outgoing?.transforms ?? [],
   });
+}
+
+function startDetail({ granted, outgoing }: Flight): string {
+  if (!granted) return '';
+  const changed = outgoing?.transforms ? `, transforms ${outgoing.transforms.join(', ')}` : '';
+  return `${granted.backend.id}, ${granted.credential} login, account ${granted.account}${changed}`;
 }
 
 function storeBody(

@@ -1,15 +1,22 @@
 import type { ServerResponse } from 'node:http';
-import type { ResponseSink } from '../base/model.ts';
+import type { ResponseSink, TransformName } from '../base/model.ts';
 
-/** The client's side of one answer: heads once, bytes with back-pressure. Headers of the upstream pass unchanged. */
+/**
+ * The client's side of one answer: heads once, bytes with back-pressure. Headers of the upstream pass unchanged;
+ * `extra` collects mezz's own, which every answer carries, an error too.
+ */
 export class HttpSink implements ResponseSink {
   readonly #response: ServerResponse;
-  readonly #extra: readonly string[];
+  readonly #extra: string[];
   headSent = false;
 
-  constructor(response: ServerResponse, extra: readonly string[]) {
+  constructor(response: ServerResponse, extra: string[]) {
     this.#response = response;
     this.#extra = extra;
+  }
+
+  transformed(names: readonly TransformName[]): void {
+    this.#extra.push('x-mezz-transforms', names.join(', '));
   }
 
   head(status: number, headers: readonly string[]): void {

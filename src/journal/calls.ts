@@ -29,6 +29,8 @@ export interface CallStart {
   readonly head: string | null;
   /** Labels the call may raise. */
   readonly labels: readonly string[];
+  /** The named transforms applied to the bytes that left. */
+  readonly transforms: readonly string[];
 }
 
 export interface CallEnd {
@@ -70,7 +72,7 @@ export function startEntry(at: number, start: CallStart): CallDraft {
     kind: 'call.start',
     agent,
     call,
-    body: { ...body, rules: rules.slice(0, 8), labels: [...start.labels] },
+    body: { ...body, rules: rules.slice(0, 8), labels: [...start.labels], transforms: [...start.transforms] },
   };
 }
 

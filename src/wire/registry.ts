@@ -1,10 +1,11 @@
-/** Every dialect by its name. */
-import type { DialectName } from '../base/model.ts';
+/** Every dialect by its name, and the stream machine of a call. */
+import type { DialectName, ModelCall } from '../base/model.ts';
 import { anthropic } from './anthropic/dialect.ts';
-import type { Dialect } from './dialect.ts';
+import type { Dialect, StreamMachine } from './dialect.ts';
 import { openaiEmbeddings } from './embeddings/dialect.ts';
 import { openaiChat } from './openai-chat/dialect.ts';
 import { openaiResponses } from './openai-responses/dialect.ts';
+import { WithoutUsage } from './transforms/usage.ts';
 
 export const DIALECTS: { readonly [N in DialectName]: Dialect } = {
   anthropic,
@@ -12,3 +13,9 @@ export const DIALECTS: { readonly [N in DialectName]: Dialect } = {
   'openai-responses': openaiResponses,
   'openai-embeddings': openaiEmbeddings,
 };
+
+/** The machine for the answer to a call: it also undoes what a transform of the request adds to the answer. */
+export function newStream(call: Pick<ModelCall, 'dialect' | 'transforms'>): StreamMachine {
+  const machine = DIALECTS[call.dialect].newStream();
+  return call.transforms?.includes('usage') ? new WithoutUsage(machine) : machine;
+}

@@ -224,3 +224,19 @@ it('the usage filter removes that one chunk and nothing else, at every cut', () 
     assert.deepEqual(Buffer.concat(kept), expected);
   }
 });
+
+it('the usage filter takes the null that asking brings out of every chunk, and no other byte', () => {
+  const filtered = (data: string) =>
+    Buffer.from(new UsageChunkFilter().push(Buffer.from(`data: ${data}\r\n\r\n`))).toString();
+  for (const [data, expected] of [
+    ['{"id":"c","choices":[1],"usage":null}', '{"id":"c","choices":[1]}'],
+    ['{"id": "c", "usage": null, "choices": [1]}', '{"id": "c", "choices": [1]}'],
+    ['{"usage" : null , "choices":[1]}', '{ "choices":[1]}'],
+    ['{"usage":null}', '{}'],
+    ['{"choices":[{"usage":null}]}', '{"choices":[{"usage":null}]}'],
+    ['{"choices":["\\"usage\\":null"]}', '{"choices":["\\"usage\\":null"]}'],
+    ['{"usage":{"x":1},"choices":[1]}', '{"usage":{"x":1},"choices":[1]}'],
+    ['"usage":null', '"usage":null'],
+  ] as const)
+    assert.equal(filtered(data), `data: ${expected}\r\n\r\n`);
+});

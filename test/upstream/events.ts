@@ -116,7 +116,11 @@ export function chatBody(answer: Answer): JsonRecord {
 export function chatEvents(answer: Answer, withUsage: boolean): string[] {
   const base = { id: answer.id, object: 'chat.completion.chunk', created: 1, model: answer.model };
   const chunk = (delta: JsonRecord, finish: string | null = null) =>
-    plain({ ...base, choices: [{ index: 0, delta, finish_reason: finish }] });
+    plain({
+      ...base,
+      choices: [{ index: 0, delta, finish_reason: finish }],
+      ...(withUsage ? { usage: null } : {}),
+    });
   const events = [chunk({ role: 'assistant', content: '' })];
   if (answer.text !== '') for (const part of halves(answer.text)) events.push(chunk({ content: part }));
   for (const [index, { id, type, function: called }] of chatCalls(answer).entries()) {

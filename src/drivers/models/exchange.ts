@@ -5,7 +5,7 @@ import { type ErrorCode, refusal } from '../../base/errors.ts';
 import type { ModelCall, ModelOutcome, ResponseFacts } from '../../base/model.ts';
 import type { StreamMachine } from '../../wire/dialect.ts';
 import { decodeBody } from '../../wire/encoding.ts';
-import { DIALECTS } from '../../wire/registry.ts';
+import { DIALECTS, newStream } from '../../wire/registry.ts';
 import { LIMITS } from '../limits.ts';
 import { headerValue, responseHeaders } from './headers.ts';
 
@@ -73,7 +73,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const plain = headerValue(this.#headers, 'content-encoding') === undefined;
     const type = headerValue(this.#headers, 'content-type') ?? '';
     if (status < 300 && plain && type.startsWith('text/event-stream')) {
-      this.#stream = DIALECTS[this.#call.dialect].newStream();
+      this.#stream = newStream(this.#call);
       this.#sendHead();
     }
   }

@@ -16,6 +16,7 @@ const BODY = '{"model":"m","stream":true,"max_tokens":9,"messages":[{"role":"use
 class MemorySink implements ResponseSink {
   status = 0;
   bytes = Buffer.alloc(0);
+  transformed(): void {}
   head(status: number): void {
     this.status = status;
   }

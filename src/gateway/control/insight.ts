@@ -1,7 +1,7 @@
 /** Verbs that explain: calls, traces, waits, backends, models. */
 import type { BackendView, ModelView } from '../../base/control.ts';
 import { refusal } from '../../base/errors.ts';
-import { isRecord, parseJson } from '../../base/json.ts';
+import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
 import { CALL, type CallRow } from '../../db/schema/journal.ts';
 import type { Gate } from '../../gate/gate.ts';
 import { type Handlers, selectAgent } from './context.ts';
@@ -17,6 +17,17 @@ async function findCall(gate: Gate, selector: string): Promise<CallRow | undefin
     limit: 2,
   });
   return second && first?.id !== selector ? undefined : first;
+}
+
+function bodyOf(entry: { readonly body: string }): JsonRecord {
+  const body = parseJson(entry.body);
+  return isRecord(body) ? body : {};
+}
+
+/** What a journal entry still tells about its step when the step itself is forgotten. */
+function detailOf(entry: { readonly body: string }): string {
+  const { transforms } = bodyOf(entry);
+  return Array.isArray(transforms) && transforms.length > 0 ? `transforms ${transforms.join(', ')}` : '';
 }
 
 export const insightVerbs: Handlers<InsightVerb> = {
@@ -50,11 +61,17 @@ export const insightVerbs: Handlers<InsightVerb> = {
     const steps =
       flight?.steps ??
       gate.recentSteps.get(row.id) ??
-      entries.map((entry) => ({ atMs: entry.at - row.arrivedAt, stage: entry.kind, detail: '' }));
-    const bodies = entries.map((entry) => {
-      const body = parseJson(entry.body);
-      return { ...(isRecord(body) ? body : {}), seq: entry.seq, kind: entry.kind, at: entry.at };
-    });
+      entries.map((entry) => ({
+        atMs: entry.at - row.arrivedAt,
+        stage: entry.kind,
+        detail: detailOf(entry),
+      }));
+    const bodies = entries.map((entry) => ({
+      ...bodyOf(entry),
+      seq: entry.seq,
+      kind: entry.kind,
+      at: entry.at,
+    }));
     return { call: callView(row), steps: [...steps], entries: bodies };
   },
 

@@ -51,7 +51,7 @@ export const CALL_PROMISES: readonly Promised[] = [
     group: 'wire',
     text: 'Bodies pass byte for byte in both directions, streamed or not, whatever mezz does not know.',
     restsOn: 'Bytes are forwarded as they came; what is read is read on a copy.',
-    bypassedBy: 'A named transform (an alias for a model), which is configured and named in the answer.',
+    bypassedBy: 'A named transform, which is named in the answer and in the journal.',
     tests: [
       [
         'test/gate.test.ts',
@@ -60,6 +60,28 @@ export const CALL_PROMISES: readonly Promised[] = [
       ['test/gate.test.ts', 'every dialect passes, streamed and not, and its usage is booked'],
       ['src/gateway/gateway.test.ts', 'compressed requests travel compressed and are read'],
       ['src/gateway/gateway.test.ts', 'errors of the upstream pass with status, headers and body'],
+    ],
+  },
+  {
+    id: 'transforms-named',
+    group: 'wire',
+    text: 'Every change of a body comes from a closed list, is named in START, in `x-mezz-transforms` and in the trace, and changes nothing else.',
+    restsOn: 'One file of the gate applies transforms, before START is written.',
+    bypassedBy:
+      'A chat upstream that, asked for usage, puts it into a chunk that also carries an answer: that member reaches the client.',
+    tests: [
+      [
+        'test/gate.test.ts',
+        'transforms are named in the journal, in the header and in the trace, also after a restart',
+      ],
+      [
+        'test/gate.test.ts',
+        'an alias changes the one member model, also of a compressed body, and nothing else',
+      ],
+      [
+        'test/gate.test.ts',
+        'a chat stream that does not ask for usage is charged what it used, and its client sees what it would have seen',
+      ],
     ],
   },
   {

@@ -1,9 +1,11 @@
 /**
  * The named transform `usage`: a chat stream reports usage only when asked, and a budget needs it. The request asks,
- * and the one extra chunk that the client did not ask for is taken out of the answer; no other byte changes.
- * (Upstreams may then write `"usage":null` into the other chunks; those pass as they come.)
+ * and what the upstream then adds is taken out of the answer: the one extra chunk, and the `"usage":null` of the others.
+ * No other byte changes. An upstream that writes its usage into a chunk that carries an answer too is left as it is.
  */
 import { isRecord, parseJson } from '../../base/json.ts';
+import type { Range, ResponseFacts } from '../../base/model.ts';
+import type { StreamEnd, StreamMachine } from '../dialect.ts';
 import { type BodyScan, scanBody, textOf } from '../scan.ts';
 import { SseSplitter } from '../sse.ts';
 
@@ -41,14 +43,42 @@ function splice(body: Uint8Array, start: number, end: number, text: string): Buf
   return Buffer.concat([body.subarray(0, start), Buffer.from(text), body.subarray(end)]);
 }
 
-/** Takes the usage chunk (`choices: []`) out of a chat stream, once. Memory: at most one event. */
+/** A chat stream as it would have been without the question, seen by a machine that still reads the usage. */
+export class WithoutUsage implements StreamMachine {
+  readonly #machine: StreamMachine;
+  readonly #filter = new UsageChunkFilter();
+
+  constructor(machine: StreamMachine) {
+    this.#machine = machine;
+  }
+
+  push(chunk: Uint8Array): Uint8Array {
+    return this.#filter.push(this.#machine.push(chunk));
+  }
+
+  finish(): StreamEnd {
+    const end = this.#machine.finish();
+    if (!('tail' in end)) return end;
+    return { ...end, tail: Buffer.concat([this.#filter.push(end.tail), this.#filter.finish()]) };
+  }
+
+  facts(): ResponseFacts {
+    return this.#machine.facts();
+  }
+}
+
+/** Takes the usage chunk (`choices: []`) out of a chat stream, once, and `"usage":null` out of the others. */
 export class UsageChunkFilter {
   readonly #splitter = new SseSplitter();
   #removed = false;
 
   push(chunk: Uint8Array): Uint8Array {
-    const kept = this.#splitter.push(chunk).filter((event) => !this.#isExtra(event.data));
-    return Buffer.concat(kept.map((event) => event.bytes));
+    const kept: Uint8Array[] = [];
+    for (const event of this.#splitter.push(chunk)) {
+      if (!event.data.includes('"usage"')) kept.push(event.bytes);
+      else if (!this.#isExtra(event.data)) kept.push(withoutNull(event.bytes));
+    }
+    return Buffer.concat(kept);
   }
 
   /** What was no whole event when the stream ended. */
@@ -57,10 +87,25 @@ export class UsageChunkFilter {
   }
 
   #isExtra(data: string): boolean {
-    if (this.#removed || !data.includes('"usage"')) return false;
+    if (this.#removed) return false;
     const chunk = parseJson(data);
     if (!isRecord(chunk) || !isRecord(chunk.usage)) return false;
     this.#removed = Array.isArray(chunk.choices) && chunk.choices.length === 0;
     return this.#removed;
   }
+}
+
+/** An event without its top-level `"usage":null` and the one comma that joined it. */
+function withoutNull(event: Buffer): Buffer {
+  const start = event.indexOf('{');
+  const chunk = event.subarray(start, event.lastIndexOf('}') + 1);
+  const scan = scanBody(chunk, []);
+  if ('problem' in scan || memberText(chunk, scan, 'usage') !== 'null') return event;
+  const value = scan.members.get('usage') as Range;
+  const name = chunk.lastIndexOf('"usage"', value.start);
+  const before = /,\s*$/.exec(scan.latin1.slice(0, name));
+  const after = /^\s*,/.exec(scan.latin1.slice(value.end));
+  const from = before ? before.index : name;
+  const to = before || !after ? value.end : value.end + after[0].length;
+  return splice(event, start + from, start + to, '');
 }
