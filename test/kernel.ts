@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Launch } from '../src/base/control.ts';
 import { boot, type Running } from '../src/boot.ts';
 import { ControlClient } from '../src/sdk/client.ts';
-import { type Script, startUpstream, type Upstream } from './scripted.ts';
+import { type Script, startUpstream, type Upstream } from './upstream/upstream.ts';
 
 export interface TestKernel {
   readonly upstream: Upstream;

@@ -9,7 +9,7 @@ import type { Launch } from '../../src/base/control.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { ControlClient } from '../../src/sdk/client.ts';
 import { configText, send } from '../kernel.ts';
-import { startUpstream } from '../scripted.ts';
+import { startUpstream } from '../upstream/upstream.ts';
 
 const RUNS = Number(process.env.MEZZ_KILLS ?? 200);
 const SEED = Number(process.env.MEZZ_SEED ?? Date.now() % 1_000_000);
@@ -34,7 +34,7 @@ async function up(
 
 test(`${RUNS} kills (seed ${SEED})`, async (t) => {
   const random = seededRandom(SEED);
-  const upstream = await startUpstream(() => ({ text: 'Some words to stream.', chunk: 60 }));
+  const upstream = await startUpstream(() => ({ text: 'Some words to stream.', chunkBytes: 60 }));
   const stateDir = mkdtempSync(join(tmpdir(), 'mezz-kill-'));
   writeFileSync(join(stateDir, 'mezz.yaml'), configText(upstream.origin), { mode: 0o600 });
   const control = new ControlClient(stateDir);

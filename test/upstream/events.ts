@@ -1,5 +1,6 @@
 /** The answers of the scripted upstream, event by event, in the sequences of the real APIs. */
 import { isRecord, type JsonRecord } from '../../src/base/json.ts';
+import type { Usage } from '../../src/base/usage.ts';
 
 export interface ToolUse {
   readonly id: string;
@@ -11,7 +12,7 @@ export interface Answer {
   readonly model: string;
   readonly text: string;
   readonly tools: readonly ToolUse[];
-  readonly usage: { readonly input: number; readonly cached: number; readonly output: number };
+  readonly usage: Usage;
 }
 
 const named = (event: JsonRecord): string => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
@@ -22,8 +23,8 @@ const halves = (text: string): string[] =>
 function messagesUsage(answer: Answer): JsonRecord {
   return {
     input_tokens: answer.usage.input,
-    cache_read_input_tokens: answer.usage.cached,
-    cache_creation_input_tokens: 0,
+    cache_read_input_tokens: answer.usage.cacheRead,
+    cache_creation_input_tokens: answer.usage.cacheWrite,
     output_tokens: answer.usage.output,
   };
 }
@@ -79,13 +80,13 @@ export function messagesEvents(answer: Answer): string[] {
 }
 
 function chatUsage(answer: Answer): JsonRecord {
-  const { input, cached, output } = answer.usage;
+  const { input, cacheRead, output, reasoning } = answer.usage;
   return {
-    prompt_tokens: input + cached,
+    prompt_tokens: input + cacheRead,
     completion_tokens: output,
-    total_tokens: input + cached + output,
-    prompt_tokens_details: { cached_tokens: cached },
-    completion_tokens_details: { reasoning_tokens: 0 },
+    total_tokens: input + cacheRead + output,
+    prompt_tokens_details: { cached_tokens: cacheRead },
+    completion_tokens_details: { reasoning_tokens: reasoning },
   };
 }
 
@@ -155,7 +156,7 @@ function responsesItems(answer: Answer, customTools: ReadonlySet<string>): JsonR
 }
 
 export function responsesBody(answer: Answer, customTools: ReadonlySet<string>): JsonRecord {
-  const { input, cached, output } = answer.usage;
+  const { input, cacheRead, output, reasoning } = answer.usage;
   return {
     id: answer.id,
     object: 'response',
@@ -166,11 +167,11 @@ export function responsesBody(answer: Answer, customTools: ReadonlySet<string>):
     model: answer.model,
     output: responsesItems(answer, customTools),
     usage: {
-      input_tokens: input + cached,
-      input_tokens_details: { cached_tokens: cached },
+      input_tokens: input + cacheRead,
+      input_tokens_details: { cached_tokens: cacheRead },
       output_tokens: output,
-      output_tokens_details: { reasoning_tokens: 0 },
-      total_tokens: input + cached + output,
+      output_tokens_details: { reasoning_tokens: reasoning },
+      total_tokens: input + cacheRead + output,
     },
   };
 }

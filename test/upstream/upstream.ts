@@ -3,11 +3,12 @@
  * keeps every request byte for byte. It can also fail in every way that an upstream fails.
  */
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { zstdDecompressSync } from 'node:zlib';
+import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { sha256Hex } from '../../src/base/hash.ts';
 import { isRecord, type JsonRecord, parseJson } from '../../src/base/json.ts';
+import type { Usage } from '../../src/base/usage.ts';
 import {
   type Answer,
   chatBody,
@@ -22,8 +23,9 @@ import {
 export interface SeenRequest {
   readonly method: string;
   readonly url: string;
+  readonly headers: IncomingHttpHeaders;
   /** Flat, as received. */
-  readonly headers: readonly string[];
+  readonly rawHeaders: readonly string[];
   readonly body: Buffer;
   readonly sha256: string;
   /** The body as JSON, `{}` if it is none. */
@@ -34,23 +36,34 @@ export interface SeenRequest {
   readonly aborted: boolean;
 }
 
+export interface ToolCall {
+  /** A pattern calls the first offered tool that matches, or none; a name is called as it is. */
+  readonly name: RegExp | string;
+  readonly args: JsonRecord;
+  /** Made from the turn when absent. */
+  readonly id?: string;
+}
+
 export interface Reply {
+  /** Of the answer; made from the turn when absent. */
+  readonly id?: string;
   readonly text?: string;
-  /** The first offered tool whose name matches is called; no match, no call. */
-  readonly tools?: readonly { readonly name: RegExp; readonly args: JsonRecord }[];
-  readonly usage?: Partial<Answer['usage']>;
+  readonly tools?: readonly ToolCall[];
+  readonly usage?: Partial<Usage>;
   /** An error status, with the provider's error shape. */
   readonly status?: number;
   /** More response headers: retry-after, plan windows. */
   readonly headers?: Readonly<Record<string, string>>;
   /** A body that is sent as it is instead of an answer; `type` is its content type. */
   readonly raw?: { readonly body: Buffer | string; readonly type: string };
-  /** Ends the connection instead of the answer's rest. */
-  readonly cut?: 'before_headers' | 'after_headers' | 'mid_event';
+  /** Ends the connection instead of the answer's rest; a number is the bytes of the body that still leave. */
+  readonly cut?: 'before_headers' | 'mid_event' | number;
   /** One event that is not JSON in the middle of a stream. */
   readonly malformed?: boolean;
   /** Writes of this many bytes, whatever the events' bounds. */
   readonly chunkBytes?: number;
+  /** Awaited before the head; a promise that never settles is an upstream that never answers. */
+  readonly hold?: Promise<void>;
   /** Awaited before each write, for slow answers whose pace the test decides. */
   readonly pace?: (write: number) => Promise<void>;
 }
@@ -69,7 +82,7 @@ export interface Upstream {
 
 type Mutable = { -readonly [K in keyof SeenRequest]: SeenRequest[K] };
 
-export async function startUpstream(script: Script): Promise<Upstream> {
+export async function startUpstream(script: Script = () => ({})): Promise<Upstream> {
   const requests: Mutable[] = [];
   const answers: Buffer[] = [];
   const waiters: { count: number; resolve: () => void }[] = [];
@@ -112,13 +125,13 @@ async function receive(incoming: IncomingMessage, requests: Mutable[]): Promise<
     return undefined;
   }
   const body = Buffer.concat(chunks);
-  const text = incoming.headers['content-encoding'] === 'zstd' ? zstdDecompressSync(body) : body;
-  const json = parseJson(text.toString());
+  const json = parseJson(decoded(body, incoming.headers['content-encoding']).toString());
   const path = pathOf(incoming.url ?? '/');
   const seen: Mutable = {
     method: incoming.method ?? '',
     url: incoming.url ?? '/',
-    headers: incoming.rawHeaders,
+    headers: incoming.headers,
+    rawHeaders: incoming.rawHeaders,
     body,
     sha256: sha256Hex(body),
     json: isRecord(json) ? json : {},
@@ -129,6 +142,11 @@ async function receive(incoming: IncomingMessage, requests: Mutable[]): Promise<
   return seen;
 }
 
+function decoded(body: Buffer, encoding: string | undefined): Buffer {
+  if (encoding === 'zstd') return zstdDecompressSync(body);
+  return encoding === 'gzip' ? gunzipSync(body) : body;
+}
+
 const pathOf = (url: string): string => url.split('?', 1)[0] as string;
 
 async function answer(
@@ -137,20 +155,21 @@ async function answer(
   response: ServerResponse,
   keep: (bytes: Buffer) => void,
 ): Promise<void> {
+  await reply.hold;
   if (reply.cut === 'before_headers') return void response.destroy();
   const made = make(reply, seen);
   keep(made.bytes);
   response.writeHead(made.status, { 'content-type': made.type, ...reply.headers });
   response.flushHeaders();
-  if (reply.cut === 'after_headers') return cutAfterFlush(response);
-  const end = reply.cut === 'mid_event' ? (made.bytes.length >> 1) + 1 : made.bytes.length;
-  const size = reply.chunkBytes ?? end;
+  const half = (made.bytes.length >> 1) + 1;
+  const end = reply.cut === 'mid_event' ? half : Math.min(reply.cut ?? made.bytes.length, made.bytes.length);
+  const size = reply.chunkBytes ?? made.bytes.length;
   for (let at = 0, write = 0; at < end; at += size, write++) {
     await reply.pace?.(write);
     if (response.destroyed) return;
     if (!response.write(made.bytes.subarray(at, Math.min(end, at + size)))) await drained(response);
   }
-  if (reply.cut === 'mid_event') return cutAfterFlush(response);
+  if (reply.cut !== undefined) return cutAfterFlush(response);
   response.end();
 }
 
@@ -168,6 +187,8 @@ function drained(response: ServerResponse): Promise<void> {
 function cutAfterFlush(response: ServerResponse): void {
   setImmediate(() => response.socket?.end());
 }
+
+const USAGE: Usage = { input: 11, cacheRead: 5, cacheWrite: 0, output: 7, reasoning: 0 };
 
 interface Made {
   readonly status: number;
@@ -213,14 +234,21 @@ function eventsOf(
 ): { whole: JsonRecord; stream: () => string[] } | undefined {
   const offered = offeredTools(seen.json);
   const custom = new Set([...offered].filter(([, type]) => type === 'custom').map(([name]) => name));
-  const tools = (reply.tools ?? []).flatMap(({ name, args }, at) => {
-    const match = [...offered.keys()].find((candidate) => name.test(candidate));
-    return match === undefined ? [] : [{ id: `call_${seen.turn}_${at}`, name: match, args }];
+  const tools = (reply.tools ?? []).flatMap(({ name, args, id }, at) => {
+    const match =
+      typeof name === 'string' ? name : [...offered.keys()].find((candidate) => name.test(candidate));
+    return match === undefined ? [] : [{ id: id ?? `call_${seen.turn}_${at}`, name: match, args }];
   });
   const text = reply.text ?? (tools.length > 0 ? '' : 'Done.');
-  const usage = { input: 11, cached: 5, output: 7, ...reply.usage };
+  const usage = { ...USAGE, ...reply.usage };
   const model = String(seen.json.model ?? 'model-a');
-  const answered = (prefix: string): Answer => ({ id: `${prefix}_${seen.turn}`, model, text, tools, usage });
+  const answered = (prefix: string): Answer => ({
+    id: reply.id ?? `${prefix}_${seen.turn}`,
+    model,
+    text,
+    tools,
+    usage,
+  });
   switch (path) {
     case '/messages': {
       const message = answered('msg');
@@ -241,12 +269,20 @@ function eventsOf(
   }
 }
 
+/** The error shapes and types that the real providers give to a status. */
 function failure(path: string, status: number): Made {
   const message = `scripted ${status}`;
   if (path.startsWith('/messages'))
-    return json(
-      { type: 'error', error: { type: status === 529 ? 'overloaded_error' : 'api_error', message } },
-      status,
-    );
-  return json({ error: { message, type: 'api_error', param: null, code: null } }, status);
+    return json({ type: 'error', error: { type: MESSAGES_ERRORS[status] ?? 'api_error', message } }, status);
+  const type = status === 429 ? 'tokens' : status < 500 ? 'invalid_request_error' : 'server_error';
+  const code = status === 429 ? 'rate_limit_exceeded' : null;
+  return json({ error: { message, type, param: null, code } }, status);
 }
+
+const MESSAGES_ERRORS: Readonly<Record<number, string>> = {
+  400: 'invalid_request_error',
+  401: 'authentication_error',
+  404: 'not_found_error',
+  429: 'rate_limit_error',
+  529: 'overloaded_error',
+};
