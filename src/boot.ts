@@ -9,6 +9,7 @@ import { isRecord, type JsonRecord } from './base/json.ts';
 import type { BackendSpec, ModelBackend } from './base/ports.ts';
 import { LIMITS as budgetLimits } from './budget/limits.ts';
 import { Prices } from './budget/prices.ts';
+import { accountsOf } from './config/accounts.ts';
 import { type Config, formatProblem } from './config/config.ts';
 import { readKeys } from './config/keys.ts';
 import { loadConfig, watchConfig } from './config/load.ts';
@@ -126,7 +127,7 @@ export async function boot(options: BootOptions): Promise<Running> {
       await stopped;
       await control.close();
       await parts.journal.checkpoint();
-      await Promise.all([...parts.backends.values()].map((backend) => backend.close()));
+      await Promise.all([saveUsedKeys(parts), ...[...parts.backends.values()].map((one) => one.close())]);
       await store.close();
     },
   };
@@ -170,7 +171,9 @@ async function open(store: Store, config: Config): Promise<Parts> {
     ...changeableOf(config),
   });
   const limits = config.limits.map((limit) => parts.ledger.setLimit(limit));
-  await store.commit({ puts: limits.flatMap((limit) => limit.puts) });
+  await store.commit({
+    puts: [...limits.flatMap((limit) => limit.puts), ...parts.accounts.declare(accountsOf(config)).puts],
+  });
   return parts;
 }
 
@@ -208,6 +211,12 @@ async function loginSalt(store: Store): Promise<Uint8Array> {
   const salt = Buffer.from(systemRandom.bytes(32));
   await store.commit({ puts: [{ table: META, row: { k: 'loginSalt', v: salt.toString('hex') } }] });
   return salt;
+}
+
+/** When keys were last used is written now and then, never by a request. */
+async function saveUsedKeys({ keys, store }: Parts): Promise<void> {
+  const { puts } = keys.takeUsed();
+  if (puts.length > 0) await store.commit({ puts });
 }
 
 /** Expired questions, checkpoints of the log, retention. */

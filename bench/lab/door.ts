@@ -84,7 +84,7 @@ async function walk(caller: Caller, call: ModelCall, accepted: (id: CallId) => v
 
 const kernel: Kernel = {
   identify(shown) {
-    const key = keys.identify(shown);
+    const key = keys.identify(shown, clock.now());
     return key && { keyId: key.id, owner: key.owner, pid: key.pid, name: key.name };
   },
   model: (caller: Caller, _kind: ModelKind, call, accepted) => walk(caller, call, accepted),

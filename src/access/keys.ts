@@ -23,6 +23,8 @@ export const isSecret = (text: string) => SECRET.test(text);
 export class Keys {
   readonly #byId = new Map<string, KeyRow>();
   readonly #byHash = new Map<string, KeyRow>();
+  /** When keys were last used since `takeUsed`: a use costs no write of its own. */
+  readonly #used = new Map<string, number>();
 
   static async open(store: Store): Promise<Keys> {
     const keys = new Keys();
@@ -57,8 +59,21 @@ export class Keys {
   }
 
   /** Whose secret this is; nobody's when it was revoked. Looking up a hash leaks no secret through time. */
-  identify(secret: string): KeyRow | undefined {
-    return isSecret(secret) ? this.#byHash.get(sha256Hex(secret)) : undefined;
+  identify(secret: string, now: number): KeyRow | undefined {
+    const key = isSecret(secret) ? this.#byHash.get(sha256Hex(secret)) : undefined;
+    if (key) this.#used.set(key.id, now);
+    return key;
+  }
+
+  /** The rows of keys used since this was asked last, for a batch that is written anyway or now and then. */
+  takeUsed(): { puts: Puts } {
+    const puts = [...this.#used].map(([id, lastUsedAt]) => {
+      const row = { ...(this.#byId.get(id) as KeyRow), lastUsedAt };
+      this.#keep(row);
+      return { table: KEY, row };
+    });
+    this.#used.clear();
+    return { puts };
   }
 
   /** By id, by name among the keys in force, or by a prefix of an id that only one has. */
@@ -93,7 +108,7 @@ export class Keys {
       owner,
       agent: pid,
       createdAt,
-      lastUsedAt,
+      lastUsedAt: this.#used.get(id) ?? lastUsedAt,
       revoked: revokedAt !== null,
     }));
   }

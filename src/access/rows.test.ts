@@ -101,19 +101,19 @@ describe('keys', () => {
     assert.ok(isSecret(secret) && secret.length === 48);
     assert.ok(!JSON.stringify(puts).includes(secret.slice(5)));
     keys = await Keys.open(store);
-    assert.equal(keys.identify(secret)?.id, key.id);
-    assert.equal(keys.identify(`${secret.slice(0, -2)}zz`), undefined);
+    assert.equal(keys.identify(secret, 7)?.id, key.id);
+    assert.equal(keys.identify(`${secret.slice(0, -2)}zz`, 8), undefined);
     const revoked = keys.revoke('ci', 9);
     assert.ok('puts' in revoked);
     assert.deepEqual(
       keys.revokeAgent(7, 9).keys.map(({ name }) => name),
       ['agent'],
     );
-    assert.equal(keys.identify(secret), undefined);
+    assert.equal(keys.identify(secret, 8), undefined);
     await store.commit({ puts: revoked.puts });
     keys = await Keys.open(store);
-    assert.equal(keys.identify(secret), undefined);
-    assert.equal(keys.identify(second.secret)?.pid, 7);
+    assert.equal(keys.identify(secret, 8), undefined);
+    assert.equal(keys.identify(second.secret, 8)?.pid, 7);
     assert.deepEqual(
       keys.list().map(({ revoked }) => revoked),
       [true, false],

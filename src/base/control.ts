@@ -103,6 +103,8 @@ export interface LimitView {
 }
 export interface BillRow {
   readonly key: string;
+  /** An agent's name; null where the key says all. */
+  readonly name: string | null;
   readonly requests: number;
   readonly usage: Usage;
   readonly cost: NanoUsd;
@@ -114,6 +116,17 @@ export interface WindowView {
   readonly resetsAt: number | null;
   readonly status: string | null;
   readonly seenAt: number;
+}
+/** Whose money or plan. `used` counts what passed through it and the accounts below it. */
+export interface AccountView {
+  readonly id: string;
+  readonly parent: string | null;
+  readonly kind: 'kernel' | 'client' | 'local' | 'group';
+  readonly provider: string;
+  readonly owner: string | null;
+  readonly used: Omit<BillRow, 'key' | 'name'>;
+  readonly limits: readonly LimitView[];
+  readonly windows: readonly WindowView[];
 }
 export interface KeyView {
   readonly id: string;
@@ -233,6 +246,7 @@ export interface ControlVerbs {
     { by: 'agent' | 'account' | 'model' | 'day' | 'owner'; since?: number; agent?: string },
     { rows: BillRow[]; total: BillRow; estimateError: number | null }
   >;
+  accounts: Verb<Record<string, never>, { accounts: AccountView[] }>;
   keys: Verb<Record<string, never>, { keys: KeyView[] }>;
   'key.create': Verb<{ name: string; owner?: string; agent?: string }, { key: KeyView; secret: string }>;
   'key.revoke': Verb<{ key: string }, { key: KeyView }>;
@@ -306,6 +320,7 @@ export const VERBS: { readonly [V in VerbName]: true } = {
   limits: true,
   'limit.set': true,
   bill: true,
+  accounts: true,
   keys: true,
   'key.create': true,
   'key.revoke': true,

@@ -1,6 +1,6 @@
 /** The tree of accounts: a call is charged to its account and to every account above it. */
-import { type Refusal, refusal } from '../base/errors.ts';
-import type { AccountId } from '../base/ids.ts';
+import { assert } from '../base/assert.ts';
+import type { AccountId, OwnerId } from '../base/ids.ts';
 import type { CredentialKind } from '../base/ports.ts';
 import { ACCOUNT, type AccountRow } from '../db/schema/budget.ts';
 import type { Batch, Store } from '../db/store.ts';
@@ -12,9 +12,11 @@ type Puts = NonNullable<Batch['puts']>;
 export interface Account {
   readonly id: AccountId;
   readonly parent: AccountId | null;
-  readonly kind: CredentialKind;
+  /** Whose login pays; `group` for one that only stands above others. */
+  readonly kind: CredentialKind | 'group';
   readonly provider: string;
-  readonly name: string;
+  /** Who answers for it; null where mezz.yaml names nobody. */
+  readonly owner: OwnerId | null;
 }
 
 export class Accounts {
@@ -22,41 +24,31 @@ export class Accounts {
 
   static async open(store: Store): Promise<Accounts> {
     const accounts = new Accounts();
-    for await (const row of readPages(store, ACCOUNT, [])) {
-      const account = row as unknown as Account;
-      accounts.#accounts.set(account.id, account);
-    }
+    for await (const { name: _, ...row } of readPages(store, ACCOUNT, []))
+      accounts.#accounts.set(row.id as AccountId, row as Account);
     return accounts;
   }
 
-  /** An account met on a call. Known ones stay as they are; a new one (a client's own login) has no parent yet. */
+  /** An account met on a call. Known ones stay as they are; a new one (a client's own login) has no parent. */
   seen(id: AccountId, kind: CredentialKind, provider: string): { puts: Puts } {
     if (this.#accounts.has(id) || this.#accounts.size >= LIMITS.accounts.value) return { puts: [] };
-    return this.#keep({ id, parent: null, kind, provider, name: id });
+    return { puts: [this.#keep({ id, parent: null, kind, provider, owner: null })] };
   }
 
-  /** Adds or changes an account. `bad_request` if its parent is unknown, or if the tree would be too deep or closed. */
-  set(account: Account): { puts: Puts } | Refusal {
-    const { id, parent } = account;
-    if (parent === null) return this.#keep(account);
-    if (!this.#accounts.has(parent)) {
-      return refusal('bad_request', `The account "${id}" has an unknown parent "${parent}".`, {
-        remedy: 'declare the parent before it in mezz.yaml',
-      });
-    }
-    const above = this.chain(parent);
-    if (above.includes(id)) {
-      return refusal('bad_request', `The account "${id}" would stand above itself.`, {
-        remedy: 'give it another parent in mezz.yaml',
-      });
-    }
-    if (above.length + this.#levelsFrom(id) > LIMITS.accountDepth.value) {
-      return refusal('bad_request', `The account "${id}" would make the tree deeper than its bound.`, {
-        rule: 'accountDepth',
-        remedy: 'give it a parent that stands higher',
-      });
-    }
-    return this.#keep(account);
+  /**
+   * The tree from now on, parents before or after their children; what is not in it keeps its history and stands alone.
+   * That it has no circle and is not too deep is checked where it is read. Returns the rows that changed.
+   */
+  declare(tree: readonly Account[]): { puts: Puts } {
+    const declared = new Set(tree.map(({ id }) => id));
+    const orphans = [...this.#accounts.values()]
+      .filter(({ id }) => !declared.has(id))
+      .map((account) => ({ ...account, parent: null, owner: null }));
+    const puts = [...orphans, ...tree]
+      .filter((account) => !isSame(this.#accounts.get(account.id), account))
+      .map((account) => this.#keep(account));
+    for (const { id } of tree) this.chain(id);
+    return { puts };
   }
 
   /** The account and those above it, itself first. An unknown one stands alone. */
@@ -64,6 +56,7 @@ export class Accounts {
     const chain = [id];
     for (let at = this.#accounts.get(id)?.parent ?? null; at !== null; ) {
       chain.push(at);
+      assert(chain.length <= LIMITS.accountDepth.value, `the accounts above ${id} are too many or a circle`);
       at = this.#accounts.get(at)?.parent ?? null;
     }
     return chain;
@@ -73,19 +66,11 @@ export class Accounts {
     return [...this.#accounts.values()];
   }
 
-  /** Levels of the subtree below and with `id`; at least 1. */
-  #levelsFrom(id: AccountId): number {
-    let deepest = 1;
-    for (const account of this.#accounts.values()) {
-      const distance = this.chain(account.id).indexOf(id);
-      deepest = Math.max(deepest, distance + 1);
-    }
-    return deepest;
-  }
-
-  #keep(account: Account): { puts: Puts } {
-    const row: AccountRow = { ...account };
+  #keep(account: Account): { table: typeof ACCOUNT; row: AccountRow } {
     this.#accounts.set(account.id, account);
-    return { puts: [{ table: ACCOUNT, row }] };
+    return { table: ACCOUNT, row: { ...account, name: account.id } };
   }
 }
+
+const isSame = (a: Account | undefined, b: Account): boolean =>
+  a?.parent === b.parent && a.kind === b.kind && a.provider === b.provider && a.owner === b.owner;

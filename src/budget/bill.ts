@@ -8,15 +8,17 @@ import { startOf } from './periods.ts';
 
 export type BillBy = 'agent' | 'account' | 'model' | 'day' | 'owner';
 
-/** Rows in order of cost, days in order of time. `since` (ms) counts from the start of its day. */
+/** Rows in order of cost, days in order of time. `since` (ms) counts from the start of its day; `agents` leaves out all others. */
 export async function readBill(
   by: BillBy,
   since: number | undefined,
   store: Store,
+  agents?: ReadonlySet<number>,
 ): Promise<{ rows: BillRow[]; total: BillRow }> {
   const groups = new Map<string, Counts>();
   const total = noCounts();
   for await (const row of readDays(store, since === undefined ? 0 : startOf('day', since))) {
+    if (agents && !agents.has(row.agent)) continue;
     const key = keyOf(row, by);
     const counts = groups.get(key) ?? noCounts();
     groups.set(key, counts);
@@ -44,5 +46,5 @@ function keyOf(row: UsageRow, by: BillBy): string {
 
 function billRow(key: string, counts: Counts): BillRow {
   const { requests, cost, ...usage } = counts;
-  return { key, requests, usage, cost };
+  return { key, name: null, requests, usage, cost };
 }

@@ -12,7 +12,7 @@ import { type BalanceRow, LIMIT, type LimitRow } from '../db/schema/budget.ts';
 import type { Batch, Store } from '../db/store.ts';
 import { Balances } from './balances.ts';
 import { type BillBy, readBill } from './bill.ts';
-import { usedOf } from './counts.ts';
+import { noCounts, usedOf } from './counts.ts';
 import { type Bound, type Charge, Holds } from './holds.ts';
 import { readPages } from './pages.ts';
 
@@ -114,9 +114,26 @@ export class Ledger {
     return [...limits].map((limit) => this.#view(limit));
   }
 
-  /** What was used since the start of `since`'s day (UTC), grouped. Reads what is durable. */
-  bill(by: BillBy, since: number | undefined, store: Store): Promise<{ rows: BillRow[]; total: BillRow }> {
-    return readBill(by, since, store);
+  /** What a scope has used since it is known. */
+  total(scope: string): Omit<BillRow, 'key' | 'name'> {
+    const { requests, input, cacheRead, cacheWrite, output, reasoning, cost } =
+      this.#balances.counts(scope, 'total') ?? noCounts();
+    return { requests, usage: { input, cacheRead, cacheWrite, output, reasoning }, cost };
+  }
+
+  /** What was used (by these agents) since the start of `since`'s day (UTC), grouped. Reads what is durable. */
+  bill(
+    by: BillBy,
+    since: number | undefined,
+    store: Store,
+    agents?: ReadonlySet<number>,
+  ): Promise<{ rows: BillRow[]; total: BillRow }> {
+    return readBill(by, since, store, agents);
+  }
+
+  /** Begins the periods that `now` is in, if they are new. */
+  turn(now: number): void {
+    this.#balances.turn(now);
   }
 
   /** The balances of the current periods, as they are stored once every put is committed. */

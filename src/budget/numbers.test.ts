@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { NO_USAGE } from '../base/usage.ts';
 import { MemoryStore } from '../db/memory/store.ts';
 import { Estimator, proveBound } from './estimate.ts';
+import { LIMITS } from './limits.ts';
 import { Prices } from './prices.ts';
 import { readWindows, Windows } from './windows.ts';
 
@@ -99,6 +100,23 @@ describe('estimates', () => {
     assert.equal(estimator.estimate('m', 'c', 8_000, 9).tokensOut, 9);
     assert.deepEqual(estimator.estimate('other', 'c', 4_000, undefined), first);
     assert.ok((estimator.error() as number) > 0 && (estimator.error() as number) < 0.2);
+  });
+
+  test('what was learned survives a restart, and each call writes one row whatever was learned before', async () => {
+    const store = new MemoryStore();
+    const estimator = await Estimator.open(store);
+    for (let i = 0; i < LIMITS.learned.value + 5; i++) {
+      const { puts, deletes } = estimator.learn(`m${i}`, 'c', 4_000, { ...NO_USAGE, input: 500 + i });
+      assert.equal(puts.length, 1);
+      assert.equal(deletes.length, i < LIMITS.learned.value ? 0 : 1, 'the one not used for longest goes');
+      await store.commit({ puts, deletes });
+    }
+    const again = await Estimator.open(store);
+    const last = `m${LIMITS.learned.value + 4}`;
+    for (const model of ['m0', 'm4', 'm5', last])
+      assert.deepEqual(again.estimate(model, 'c', 9_000, 7), estimator.estimate(model, 'c', 9_000, 7), model);
+    assert.notDeepEqual(again.estimate(last, 'c', 9_000, 7), again.estimate('m0', 'c', 9_000, 7));
+    assert.ok(Math.abs((again.error() ?? 0) - (estimator.error() ?? 1)) < 1e-9);
   });
 
   test('a call without usage teaches nothing', () => {

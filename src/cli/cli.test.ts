@@ -19,6 +19,17 @@ const LIMIT = {
   strict: false,
 };
 
+const account = (id: string, parent: string | null, cost: number) => ({
+  id,
+  parent,
+  kind: 'group',
+  provider: '',
+  owner: parent === null ? 'alice' : null,
+  used: { requests: 1, usage: { input: 1, cacheRead: 0, cacheWrite: 0, output: 1, reasoning: 0 }, cost },
+  limits: [],
+  windows: parent === null ? [] : [{ account: id, name: '7d', usedShare: 0.4 }],
+});
+
 describe('commands', () => {
   let kernel: FakeKernel;
   before(async () => {
@@ -28,6 +39,7 @@ describe('commands', () => {
         agent === 'fox'
           ? { agent: { pid: 7, name: 'fox' }, limits: [], recent: [], guarantees: [] }
           : new Refused({ code: 'not_found', message: `no agent ${agent}`, remedy: 'mezz ps' }),
+      accounts: () => ({ accounts: [account('team', 'company', 1e9), account('company', null, 1e9)] }),
       'limit.set': ({ cap }) => ({ limit: cap === null ? null : { ...LIMIT, cap } }),
       approve: () => new Refused({ code: 'over_budget', message: 'no money left', rule: 'account:a' }),
       can: ({ action }) => ({ decision: action, rules: ['r1'], message: 'because', remedy: null }),
@@ -97,6 +109,12 @@ describe('commands', () => {
       cap: 2e6,
     });
     assert.equal((await runHere(kernel.stateDir, 'limit', 'set', 'a', '1')).code, 2);
+  });
+  test('accounts are a tree; the schema of mezz.yaml needs no kernel', async () => {
+    const { out } = await runHere(kernel.stateDir, 'account');
+    assert.match(out, /^ACCOUNT.*\ncompany .*alice.*\n└ team .*\$1\.00.*7d 40 %\n/s);
+    const schema = await runHere(join(kernel.stateDir, 'none'), 'config', 'schema');
+    assert.deepEqual([schema.code, JSON.parse(schema.out).type], [0, 'object']);
   });
   test('can, policy check and audit verify answer by exit code too', async () => {
     const exit = async (...argv: string[]) => (await runHere(kernel.stateDir, ...argv)).code;

@@ -11,3 +11,9 @@ export function readTextFile(session: Session, path: string): string {
     throw new UsageFailure(`${path} cannot be read: ${error instanceof Error ? error.message : error}`);
   }
 }
+
+/** A file that comes with mezz. The package begins two folders above a source (src/cli), one above a bundle (dist). */
+export function readPackageFile(name: string): string {
+  const root = import.meta.url.endsWith('.ts') ? '../../' : '../';
+  return readFileSync(new URL(root + name, import.meta.url), 'utf8');
+}

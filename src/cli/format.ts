@@ -50,6 +50,10 @@ export const formatUsage = (usage: Usage | null): string =>
 
 export const formatMoney = (nano: NanoUsd | null): string => (nano === null ? '-' : formatUsd(nano));
 
+/** An amount of what a limit counts. */
+export const formatAmount = (dimension: string, amount: number): string =>
+  dimension === 'usd' ? formatMoney(amount) : formatCount(amount);
+
 /** "5", "5usd", "$5", "0.50 usd" -> nano-dollars. */
 export function parseMoney(text: string): NanoUsd {
   const match = /^\$?\s*(\d+(?:\.\d{1,9})?)\s*(?:usd|\$)?$/i.exec(text.trim());

@@ -17,6 +17,7 @@ const env = () => import('./commands/env.ts');
 const agents = () => import('./commands/agents.ts');
 const signals = () => import('./commands/signals.ts');
 const calls = () => import('./commands/calls.ts');
+const account = () => import('./commands/account.ts');
 const money = () => import('./commands/money.ts');
 const backends = () => import('./commands/backends.ts');
 const approvals = () => import('./commands/approvals.ts');
@@ -42,7 +43,7 @@ export const GROUPS: readonly CommandGroup[] = [
       entry('down', 'let running calls end, then stop the kernel', kernel),
       entry('status', 'is a kernel running, where, and how is it', kernel),
       entry('doctor', 'prove what is enforced here, and say what is not', config),
-      entry('config', 'show and reload the configuration, list every bound', config),
+      entry('config', 'show and reload the configuration, its schema, every bound', config),
     ],
   },
   {
@@ -71,6 +72,7 @@ export const GROUPS: readonly CommandGroup[] = [
     title: 'Money',
     commands: [
       entry('bill', 'what was used and what it cost', money),
+      entry('account', 'accounts as a tree: whose money or plan', account),
       entry('budget', 'give an agent an amount of money', money),
       entry('limit', 'caps on money, tokens and requests', money),
     ],

@@ -2,6 +2,7 @@
 import { join, resolve } from 'node:path';
 import { assert } from '../base/assert.ts';
 import type { AccountId, BackendId, OwnerId } from '../base/ids.ts';
+import { LIMITS as budgetLimits } from '../budget/limits.ts';
 import type { BackendConfig, Config, KeySource, LimitConfig, ModelConfig, Price } from './config.ts';
 import { DEFAULTS } from './defaults.ts';
 import type { RawBackend, RawConfig, RawLimit, RawModel } from './raw.ts';
@@ -20,6 +21,7 @@ export interface Built {
   readonly issues: readonly Issue[];
 }
 
+const { accountDepth } = budgetLimits;
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 export function buildConfig(raw: RawConfig, directory: string, home: string): Built {
@@ -198,11 +200,20 @@ function buildAccounts(raw: RawConfig, issues: Issue[]): Config['accounts'] {
         message: `there is no account ${parent}`,
         remedy: `Add it: accounts: { ${parent}: {} }`,
       });
-    } else if (isOwnAncestor(given, id)) {
+      continue;
+    }
+    const above = ancestors(given, id);
+    if (above.includes(id)) {
       issues.push({
         at,
         message: `${id} would be its own ancestor`,
         remedy: 'Remove one of the parents in the circle',
+      });
+    } else if (above.length >= accountDepth.value) {
+      issues.push({
+        at,
+        message: `${id} would stand deeper than ${accountDepth.value} accounts`,
+        remedy: 'Give it a parent that stands higher',
       });
     }
   }
@@ -213,13 +224,12 @@ function buildAccounts(raw: RawConfig, issues: Issue[]): Config['accounts'] {
   }));
 }
 
-function isOwnAncestor(accounts: NonNullable<RawConfig['accounts']>, id: string): boolean {
+/** The accounts above `id`, nearest first, each once: a circle ends where it closes. */
+function ancestors(accounts: NonNullable<RawConfig['accounts']>, id: string): string[] {
   const seen = new Set<string>();
-  for (let at = accounts[id]?.parent; at !== undefined && !seen.has(at); at = accounts[at]?.parent) {
-    if (at === id) return true;
+  for (let at = accounts[id]?.parent; at !== undefined && !seen.has(at); at = accounts[at]?.parent)
     seen.add(at);
-  }
-  return false;
+  return [...seen];
 }
 
 function buildLimits(raw: RawConfig, accounts: ReadonlySet<string>, issues: Issue[]): LimitConfig[] {

@@ -211,6 +211,12 @@ describe('mistakes are told with line, column and what to type', () => {
       'mezz.yaml:1:26: accounts.a.parent: there is no account b. Add it: accounts: { b: {} }',
     );
     assert.equal(problemsOf('accounts: { a: { parent: b }, b: { parent: a } }').length, 2);
+    const chain = Array.from({ length: 9 }, (_, i) => `a${i}: { ${i === 0 ? '' : `parent: a${i - 1}`} }`);
+    accept(`accounts: { ${chain.slice(0, 8).join(', ')}, "client:anthropic:0123456789ab": { parent: a1 } }`);
+    assert.match(
+      problemsOf(`accounts: { ${chain.join(', ')} }`)[0] ?? '',
+      /accounts\.a8\.parent: a8 would stand deeper than 8 accounts/,
+    );
     assert.match(
       problemsOf('limits: [{ scope: "account:x", dimension: usd, period: day, cap: 1usd }]')[0] ?? '',
       /limits\.0\.scope: there is no account x/,

@@ -5,6 +5,7 @@
 import { DURATION, MONEY, SIZE } from './units.ts';
 
 const ID = '^[a-z][a-z0-9._-]{0,63}$';
+const ACCOUNT = '^([a-z][a-z0-9._-]{0,63}|client:[a-z]{1,32}:[0-9a-f]{12})$';
 
 const text = (title: string, example: string, more: object = {}) => ({
   type: 'string',
@@ -198,9 +199,12 @@ export const SCHEMA = {
         'Accounts by id: whose money or plan.',
         object('An account. Its limits also bind the accounts below it.', {
           parent: text('the id of an account', 'company', { pattern: ID }),
-          owner: text('the name of an owner', 'alice', { pattern: '^\\S{1,64}$' }),
+          owner: text('the name of an owner', 'alice', {
+            pattern: '^\\S{1,64}$',
+            description: 'Who answers for it.',
+          }),
         }),
-        { pattern: ID, title: 'a lower-case name without spaces' },
+        { pattern: ACCOUNT, title: 'a lower-case name without spaces, or client:<provider>:<digest>' },
       ),
       limits: list(
         limit,

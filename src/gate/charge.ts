@@ -5,14 +5,15 @@ import { NO_USAGE } from '../base/usage.ts';
 import { proveBound } from '../budget/estimate.ts';
 import type { Bound, Charge } from '../budget/ledger.ts';
 import type { Candidate } from './catalog.ts';
-import type { Flight } from './flight.ts';
+import { type Flight, scopesOf } from './flight.ts';
 import type { Parts } from './parts.ts';
 import { SYSCALLS } from './syscalls.ts';
 
 const ONE_REQUEST: Bound = { usd: 0, tokens: 0, output: 0, requests: 1 };
 
 export function chargeOf(parts: Parts, flight: Flight, candidate: Candidate | undefined): Charge | Refusal {
-  const scopes = flight.scopes(candidate?.account);
+  flight.accounts = candidate ? parts.accounts.chain(candidate.account) : [];
+  const scopes = scopesOf(flight.chain, flight.agent.owner, flight.accounts);
   const payload = flight.call.payload;
   if (!SYSCALLS[flight.call.kind].charged || !('facts' in payload) || !candidate) {
     return { scopes, bound: ONE_REQUEST, estimate: ONE_REQUEST };

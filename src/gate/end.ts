@@ -15,8 +15,10 @@ import { applyEntry, callPut, endEntry } from '../journal/calls.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
 import { releaseSlot } from './schedule.ts';
+import { SYSCALLS } from './syscalls.ts';
 
 type Puts = NonNullable<Batch['puts']>;
+type Deletes = NonNullable<Batch['deletes']>;
 
 interface Result {
   readonly code: string;
@@ -29,6 +31,7 @@ interface Result {
   readonly intents: number;
   readonly firstByteMs: number | null;
   readonly puts: Puts;
+  readonly deletes: Deletes;
 }
 
 /** undefined when END is durable. A released tool call has no END yet: its client reports the outcome later. */
@@ -37,13 +40,7 @@ export async function end<K extends SyscallKind>(
   flight: Flight,
   outcome: Outcomes[K] | Refusal,
 ): Promise<Refusal | undefined> {
-  if ('kind' in outcome && outcome.kind === 'released') {
-    // No END yet: the count is booked with the release, in a batch of its own.
-    const used = { usage: NO_USAGE, cost: 0, model: flight.resource.id };
-    const { puts } = parts.ledger.settle(flight.call.id, used, parts.clock.now());
-    await parts.store.commit({ puts });
-    return undefined;
-  }
+  if ('kind' in outcome && outcome.kind === 'released') return undefined;
   const result = 'code' in outcome ? notSent(outcome) : resultOf(parts, flight, outcome as ModelOutcome);
   return book(parts, flight, result);
 }
@@ -52,7 +49,7 @@ export async function end<K extends SyscallKind>(
 export async function book(parts: Parts, flight: Flight, result: Result): Promise<Refusal | undefined> {
   const { call, agent } = flight;
   const now = parts.clock.now();
-  const { puts, ...body } = result;
+  const { puts, deletes, ...body } = result;
   const entry = endEntry(now, {
     ...body,
     call: call.id,
@@ -60,11 +57,14 @@ export async function book(parts: Parts, flight: Flight, result: Result): Promis
     waitedMs: (flight.startedAt ?? now) - call.arrivedAt,
   });
   flight.row = applyEntry(flight.row, entry);
-  const settled = parts.ledger.settle(
-    call.id,
-    { usage: result.usage, cost: result.cost, model: flight.granted?.upstreamModel ?? '' },
-    now,
-  );
+  // What ends later was booked with its START.
+  const settled = SYSCALLS[call.kind].endsLater
+    ? []
+    : parts.ledger.settle(
+        call.id,
+        { usage: result.usage, cost: result.cost, model: flight.granted?.upstreamModel ?? '' },
+        now,
+      ).puts;
   for (const kind of ['input', 'cacheRead', 'cacheWrite', 'output', 'reasoning'] as const)
     agent[kind] += result.usage[kind];
   agent.cost += result.cost;
@@ -74,10 +74,11 @@ export async function book(parts: Parts, flight: Flight, result: Result): Promis
     puts: [
       ...(flight.row ? [callPut(flight.row)] : []),
       agentPut(agent),
-      ...settled.puts,
+      ...settled,
       ...puts,
       ...parts.salts.takeFresh(now),
     ],
+    deletes,
   });
   releaseSlot(parts, flight);
   try {
@@ -102,6 +103,7 @@ function notSent(why: Refusal): Result {
     intents: 0,
     firstByteMs: null,
     puts: [],
+    deletes: [],
   };
 }
 
@@ -116,16 +118,25 @@ function resultOf(parts: Parts, flight: Flight, outcome: ModelOutcome): Result {
   };
   const puts = seen(parts, flight, outcome);
   if (outcome.kind === 'broken') {
-    return { ...common, code: outcome.refusal.code, status: 0, answer: null, firstByteMs: null, puts };
+    return {
+      ...common,
+      code: outcome.refusal.code,
+      status: 0,
+      answer: null,
+      firstByteMs: null,
+      puts,
+      deletes: [],
+    };
   }
-  learn(parts, flight, outcome, usage);
+  const learned = learn(parts, flight, outcome, usage);
   return {
     ...common,
     code: outcome.upstreamError ? 'failed' : 'ok',
     status: outcome.status,
     answer: outcome.tail.length > 0 ? parts.salts.commit(flight.agent.owner, sha256Hex(outcome.tail)) : null,
     firstByteMs: outcome.firstByteAtMs - flight.call.arrivedAt,
-    puts,
+    puts: [...puts, ...learned.puts],
+    deletes: learned.deletes,
   };
 }
 
@@ -161,8 +172,18 @@ function seen(parts: Parts, flight: Flight, outcome: ModelOutcome): Puts {
   return puts;
 }
 
-function learn(parts: Parts, flight: Flight, outcome: ModelOutcome, usage: Usage): void {
+function learn(
+  parts: Parts,
+  flight: Flight,
+  outcome: ModelOutcome,
+  usage: Usage,
+): { puts: Puts; deletes: Deletes } {
   const payload = flight.call.payload;
-  if (!outcome.facts.usage || !('facts' in payload) || !flight.granted) return;
-  parts.estimator.learn(flight.granted.upstreamModel, flight.agent.client, payload.decoded.length, usage);
+  if (!outcome.facts.usage || !('facts' in payload) || !flight.granted) return { puts: [], deletes: [] };
+  return parts.estimator.learn(
+    flight.granted.upstreamModel,
+    flight.agent.client,
+    payload.decoded.length,
+    usage,
+  );
 }

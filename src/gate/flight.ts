@@ -23,6 +23,13 @@ export type Stage<T> =
 export const go = <T>(value: T): Stage<T> => ({ kind: 'go', value });
 export const refuse = (refusal: Refusal): Stage<never> => ({ kind: 'refuse', refusal });
 
+/** The scopes that pay: the agent and its parents, their owner, the account and those above it. */
+export const scopesOf = (chain: readonly Agent[], owner: string, accounts: readonly string[]): string[] => [
+  ...chain.map((agent) => `agent:${agent.pid}`),
+  `owner:${owner}`,
+  ...accounts.map((account) => `account:${account}`),
+];
+
 export class Flight<K extends SyscallKind = SyscallKind> {
   readonly call: Syscall<K>;
   readonly agent: Agent;
@@ -46,6 +53,8 @@ export class Flight<K extends SyscallKind = SyscallKind> {
   objectBackend: string | undefined;
   /** The message chain of a model call. */
   links: readonly ChainLink[] = [];
+  /** The accounts that pay: the granted login's, and those above it when the budget was reserved. */
+  accounts: readonly string[] = [];
   reserved: { readonly usd: number; readonly tokens: number } = { usd: 0, tokens: 0 };
   /** The call's state row as far as it is written. */
   row: CallRow | undefined;
@@ -84,13 +93,5 @@ export class Flight<K extends SyscallKind = SyscallKind> {
     if (this.steps.length < LIMITS.traceSteps.value) {
       this.steps.push({ atMs: now - this.call.arrivedAt, stage, detail });
     }
-  }
-
-  /** The scopes that pay: account, owner, the agent and all its parents. */
-  scopes(account: string | undefined): string[] {
-    const scopes = this.chain.map((agent) => `agent:${agent.pid}`);
-    scopes.push(`owner:${this.agent.owner}`);
-    if (account !== undefined) scopes.push(`account:${account}`);
-    return scopes;
   }
 }

@@ -15,6 +15,8 @@ export const LIMITS = {
     unit: 'ms',
     what: 'how long calls cut at the end of a drain have to book their END',
   },
+  page: { value: 1000, unit: 'entries', what: 'entries read at once when balances are proven' },
+  problems: { value: 100, unit: 'lines', what: 'differences told at once when balances are proven' },
   traceSteps: { value: 64, unit: 'steps', what: 'steps remembered of one call in flight' },
   recentTraces: { value: 1000, unit: 'calls', what: 'calls whose steps are remembered after their end' },
 } as const;

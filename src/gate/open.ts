@@ -12,6 +12,7 @@ import { AgentTable } from '../agents/table.ts';
 import { Turns } from '../agents/turns.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
+import { Accounts } from '../budget/accounts.ts';
 import { Estimator } from '../budget/estimate.ts';
 import { Ledger } from '../budget/ledger.ts';
 import { Windows } from '../budget/windows.ts';
@@ -57,7 +58,8 @@ export async function openParts(from: Opening): Promise<Parts> {
     keys: await Keys.open(store),
     loops: new Loops(from.loop),
     ledger: await Ledger.open(store),
-    estimator: new Estimator(),
+    accounts: await Accounts.open(store),
+    estimator: await Estimator.open(store),
     windows: await Windows.open(store),
     scheduler: new Scheduler({ clock, resources: slotsOf(from), ...scheduling }),
     agents: await AgentTable.open(store),

@@ -12,6 +12,7 @@ import type { Clock } from '../base/clock.ts';
 import type { BackendId } from '../base/ids.ts';
 import type { ModelBackend } from '../base/ports.ts';
 import type { Random } from '../base/random.ts';
+import type { Accounts } from '../budget/accounts.ts';
 import type { Estimator } from '../budget/estimate.ts';
 import type { Ledger } from '../budget/ledger.ts';
 import type { Prices } from '../budget/prices.ts';
@@ -43,6 +44,7 @@ export interface Parts {
   readonly freezes: Freezes;
   readonly keys: Keys;
   readonly loops: Loops;
+  readonly accounts: Accounts;
   readonly ledger: Ledger;
   readonly estimator: Estimator;
   readonly windows: Windows;

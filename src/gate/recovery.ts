@@ -3,10 +3,22 @@
  * reservation is booked. A hooked tool call goes on without the kernel; its client still reports how it ended.
  */
 import { agentPut } from '../agents/table.ts';
+import { assert } from '../base/assert.ts';
+import { isRecord, type JsonRecord, parseJson } from '../base/json.ts';
 import { NO_USAGE } from '../base/usage.ts';
 import { CALL } from '../db/schema/journal.ts';
 import { applyEntry, callPut, endEntry } from '../journal/calls.ts';
+import { LIMITS } from './limits.ts';
 import type { Parts } from './parts.ts';
+import { payersOf } from './proof.ts';
+
+/** The body of a call's last START: who paid, whatever the tree of accounts is now. */
+async function startOf(parts: Parts, call: string): Promise<JsonRecord> {
+  const entries = await parts.store.entries({ call, limit: LIMITS.page.value });
+  const body = parseJson(entries.findLast((entry) => entry.kind === 'call.start')?.body ?? '');
+  assert(isRecord(body), `running call ${call} has no START`);
+  return body;
+}
 
 /** Returns how many calls are in doubt. */
 export async function recover(parts: Parts): Promise<number> {
@@ -18,9 +30,7 @@ export async function recover(parts: Parts): Promise<number> {
     doubts++;
     const agent = parts.agents.get(row.agent);
     const usage = { ...NO_USAGE, input: row.reservedTokens };
-    const scopes = agent ? parts.agents.chain(agent).map((member) => `agent:${member.pid}`) : [];
-    if (row.account !== null) scopes.push(`account:${row.account}`);
-    scopes.push(`owner:${row.owner}`);
+    const scopes = payersOf(parts, row.agent, await startOf(parts, row.id));
     const settled = parts.ledger.recover(
       [{ call: row.id, scopes, usd: row.reservedUsd, tokens: row.reservedTokens, model: row.target }],
       now,

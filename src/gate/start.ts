@@ -2,11 +2,13 @@
 import { agentPut } from '../agents/table.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import { mintTicket, type Ticket } from '../base/ticket.ts';
-import type { BlobRow } from '../db/store.ts';
+import { NO_USAGE } from '../base/usage.ts';
+import type { Batch, BlobRow } from '../db/store.ts';
 import { applyEntry, type CallDraft, callPut, startEntry } from '../journal/calls.ts';
 import type { Decided } from './decide.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
+import { SYSCALLS, toolText } from './syscalls.ts';
 
 export async function start(parts: Parts, flight: Flight, decided: Decided): Promise<Ticket | Refusal> {
   const { call, agent, granted } = flight;
@@ -17,7 +19,11 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
   flight.row = applyEntry(flight.row, entry);
   agent.calls++;
   agent.lastAt = now;
+  const met = granted
+    ? parts.accounts.seen(granted.account, granted.credential, granted.backend.provider).puts
+    : [];
   if (granted) agent.account = granted.account;
+  const booked = bookAtStart(parts, flight, now);
   parts.loops.record(agent.pid, flight.digest, now);
   const used = decided.approval === undefined ? [] : parts.approvals.use(decided.approval, now).puts;
   const coverage =
@@ -34,6 +40,8 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
         ...flight.openedPuts,
         ...stored.puts,
         ...used,
+        ...met,
+        ...booked,
         ...coverage,
         ...parts.salts.takeFresh(now),
       ],
@@ -58,6 +66,13 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
   });
 }
 
+/** A call whose END comes from elsewhere, or never, counts as a request from its START on. */
+function bookAtStart(parts: Parts, flight: Flight, now: number): NonNullable<Batch['puts']> {
+  if (!SYSCALLS[flight.call.kind].endsLater) return [];
+  const used = { usage: NO_USAGE, cost: 0, model: flight.resource.id };
+  return parts.ledger.settle(flight.call.id, used, now).puts;
+}
+
 function draft(parts: Parts, flight: Flight, decided: Decided, now: number): CallDraft {
   const { call, agent, granted } = flight;
   return startEntry(now, {
@@ -72,6 +87,7 @@ function draft(parts: Parts, flight: Flight, decided: Decided, now: number): Cal
     attempt: flight.attempt,
     backend: granted?.backend.id ?? null,
     account: granted?.account ?? null,
+    above: flight.accounts.slice(1),
     toolUseId: 'toolUseId' in call.payload ? call.payload.toolUseId : null,
     rules: decided.rules,
     approval: decided.approval ?? null,
@@ -108,6 +124,6 @@ function storeBody(
       now,
     );
   }
-  const bytes = Buffer.from(JSON.stringify(payload.input));
+  const bytes = Buffer.from(toolText(payload));
   return { puts: [], blobs: [{ hash: flight.digest, owner: flight.agent.owner, at: now, bytes }] };
 }

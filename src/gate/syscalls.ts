@@ -50,11 +50,14 @@ function modelArgs(call: ModelCall): JsonRecord {
   };
 }
 
+/** What a tool call's digest is over: equal for equal calls, whatever the order of the members. */
+export const toolText = (call: ToolCall): string =>
+  canonicalJson({ server: call.server, tool: call.tool, input: call.input });
+
 const toolSpec: SyscallSpec<'tool.call'> = {
   resource: (call) => ({ type: 'Tool', id: `${call.server}/${call.tool}`, parents: [call.server] }),
   args: (call) => call.input,
-  digest: (call: ToolCall) =>
-    sha256Hex(canonicalJson({ server: call.server, tool: call.tool, input: call.input })),
+  digest: (call) => sha256Hex(toolText(call)),
   needsBackend: false,
   charged: false,
   endsLater: true,

@@ -19,7 +19,8 @@ export class Door implements Kernel {
   }
 
   identify(secret: string): Caller | undefined {
-    const key = this.#gate.parts.keys.identify(secret);
+    const { keys, clock } = this.#gate.parts;
+    const key = keys.identify(secret, clock.now());
     return key && { keyId: key.id, owner: key.owner, pid: key.pid, name: key.name };
   }
 

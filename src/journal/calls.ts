@@ -18,6 +18,8 @@ export interface CallStart {
   readonly attempt: number;
   readonly backend: string | null;
   readonly account: string | null;
+  /** The accounts above it, nearest first: who paid then, whatever the tree is later. */
+  readonly above: readonly string[];
   readonly toolUseId: string | null;
   readonly rules: readonly string[];
   readonly approval: string | null;
@@ -66,13 +68,19 @@ export interface CallRefusal {
 export type CallDraft = EntryDraft & { readonly at: number };
 
 export function startEntry(at: number, start: CallStart): CallDraft {
-  const { call, agent, rules, ...body } = start;
+  const { call, agent, rules, above, ...body } = start;
   return {
     at,
     kind: 'call.start',
     agent,
     call,
-    body: { ...body, rules: rules.slice(0, 8), labels: [...start.labels], transforms: [...start.transforms] },
+    body: {
+      ...body,
+      ...(above.length > 0 ? { above: [...above] } : {}),
+      rules: rules.slice(0, 8),
+      labels: [...start.labels],
+      transforms: [...start.transforms],
+    },
   };
 }
 

@@ -6,9 +6,18 @@
 import type { Command } from 'commander';
 import type { AgentView, CoverageView, LimitView } from '../../base/control.ts';
 import { CALL_COLUMNS } from '../columns.ts';
-import { formatAge, formatCount, formatDuration, formatMoney, formatTime, formatUsage } from '../format.ts';
+import {
+  formatAge,
+  formatAmount,
+  formatCount,
+  formatDuration,
+  formatMoney,
+  formatTime,
+  formatUsage,
+} from '../format.ts';
 import type { Session } from '../session.ts';
 import type { Column } from '../table.ts';
+import { inTree } from '../tree.ts';
 import { asJson, asList, show, type ViewOptions } from '../view.ts';
 
 interface PsOptions extends ViewOptions {
@@ -22,10 +31,10 @@ export const formatCoverage = (coverage: CoverageView): string =>
 const stateText = (agent: AgentView): string =>
   agent.state === 'exited' && agent.exitCode !== null ? `exited (${agent.exitCode})` : agent.state;
 
-function agentColumns(nowMs: number): Column<AgentView>[] {
+function agentColumns(nowMs: number): Column<AgentView & { readonly shown: string }>[] {
   return [
     { head: 'PID', cell: (agent) => String(agent.pid), right: true },
-    { head: 'NAME', cell: (agent) => agent.name },
+    { head: 'NAME', cell: (agent) => agent.shown },
     { head: 'CLIENT', cell: (agent) => agent.client },
     { head: 'STATE', cell: stateText },
     { head: 'NICE', cell: (agent) => String(agent.nice), right: true },
@@ -38,21 +47,6 @@ function agentColumns(nowMs: number): Column<AgentView>[] {
   ];
 }
 
-/** Children follow their parent, indented, so that a tree can be read. */
-export function inTreeOrder(agents: readonly AgentView[]): AgentView[] {
-  const known = new Set(agents.map((agent) => agent.pid));
-  const below = (parent: number | null, depth: number): AgentView[] =>
-    agents
-      .filter((agent) =>
-        parent === null ? agent.parent === null || !known.has(agent.parent) : agent.parent === parent,
-      )
-      .flatMap((agent) => [
-        { ...agent, name: depth === 0 ? agent.name : `${'  '.repeat(depth - 1)}└ ${agent.name}` },
-        ...below(agent.pid, depth + 1),
-      ]);
-  return below(null, 0);
-}
-
 function ps(session: Session, options: PsOptions): Promise<void> {
   const { terminal } = session;
   return show(session, options, {
@@ -60,7 +54,14 @@ function ps(session: Session, options: PsOptions): Promise<void> {
     request: options.all ? { all: true } : {},
     ids: (answer) => answer.agents.map((agent) => agent.pid),
     render: (answer) => {
-      terminal.printTable(agentColumns(session.now()), inTreeOrder(answer.agents));
+      terminal.printTable(
+        agentColumns(session.now()),
+        inTree(
+          answer.agents,
+          (agent) => agent.pid,
+          (agent) => agent.name,
+        ),
+      );
       if (answer.agents.length === 0 && terminal.interactive)
         terminal.note('No agent yet. Next: mezz run -- claude');
     },
@@ -68,7 +69,7 @@ function ps(session: Session, options: PsOptions): Promise<void> {
 }
 
 const limitText = (limit: LimitView): string => {
-  const value = (amount: number) => (limit.dimension === 'usd' ? formatMoney(amount) : formatCount(amount));
+  const value = (amount: number) => formatAmount(limit.dimension, amount);
   const held = limit.held > 0 ? `, ${value(limit.held)} held` : '';
   return `${limit.dimension} ${limit.period}: ${value(limit.used)} of ${value(limit.cap)}${held}${limit.strict ? ', strict' : ''}`;
 };

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { readPackageFile } from '../files.ts';
 import { findingsExit, printFindings } from '../findings.ts';
 import type { Session } from '../session.ts';
 import { asJson, asList, show, type ViewOptions } from '../view.ts';
@@ -61,6 +62,10 @@ export function define(program: Command, session: Session): void {
           ),
       }),
   );
+  config
+    .command('schema')
+    .description('the JSON Schema of mezz.yaml')
+    .action(() => session.terminal.print(readPackageFile('schema/mezz.schema.json').trimEnd()));
   asJson(config.command('reload').description('read the configuration file again')).action(
     (options: ViewOptions) => reload(session, options),
   );

@@ -3,6 +3,7 @@ import type { BillRow, LimitView, WindowView } from '../../base/control.ts';
 import { UsageFailure } from '../exit.ts';
 import {
   formatAge,
+  formatAmount,
   formatCount,
   formatMoney,
   formatTime,
@@ -39,7 +40,7 @@ const oneOf =
   };
 
 const BILL_COLUMNS = (by: string): Column<BillRow>[] => [
-  { head: by.toUpperCase(), cell: (row) => row.key },
+  { head: by.toUpperCase(), cell: (row) => (row.name === null ? row.key || '-' : `${row.key} ${row.name}`) },
   { head: 'REQUESTS', cell: (row) => formatCount(row.requests), right: true },
   { head: 'IN/OUT', cell: (row) => formatUsage(row.usage), right: true },
   { head: 'CACHED', cell: (row) => formatCount(row.usage.cacheRead), right: true },
@@ -60,14 +61,13 @@ function bill(session: Session, options: BillOptions): Promise<void> {
       terminal.printTable(BILL_COLUMNS(options.by), [...rows, { ...total, key: 'total' }]);
       if (estimateError !== null)
         terminal.note(
-          `Reservations were off by ${(estimateError * 100).toFixed(1)} % of what calls cost, on average.`,
+          `The estimates that limits reserve were off by ${(estimateError * 100).toFixed(1)} % of what calls used, on average.`,
         );
     },
   });
 }
 
-const amount = (limit: LimitView, value: number): string =>
-  limit.dimension === 'usd' ? formatMoney(value) : formatCount(value);
+const amount = (limit: LimitView, value: number): string => formatAmount(limit.dimension, value);
 
 const LIMIT_COLUMNS: Column<LimitView>[] = [
   { head: 'SCOPE', cell: (limit) => limit.scope },
@@ -158,7 +158,7 @@ export function define(program: Command, session: Session): void {
   asList(program.command('bill').description('what was used and what it cost'))
     .option('--by <what>', GROUPS.join(', '), oneOf(GROUPS), 'agent')
     .option('--since <time>', '2h, today, or a date')
-    .option('--agent <agent>', 'of one agent: pid, name, or the beginning of a name')
+    .option('--agent <agent>', 'of one agent and its sub-agents: pid, name, or the beginning of a name')
     .action((options: BillOptions) => bill(session, options));
   asJson(program.command('budget').description('give an agent an amount of money for its whole life'))
     .argument('<agent>', 'pid, name, or the beginning of a name')

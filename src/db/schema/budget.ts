@@ -110,12 +110,29 @@ export type AccountRow = {
   kind: string;
   provider: string;
   name: string;
+  owner: string | null;
 };
 
 export const ACCOUNT = table<AccountRow>(
   'account',
-  { id: 'text', parent: 'text?', kind: 'text', provider: 'text', name: 'text' },
+  { id: 'text', parent: 'text?', kind: 'text', provider: 'text', name: 'text', owner: 'text?' },
   ['id'],
 );
 
-export const BUDGET_TABLES: readonly Table[] = [BALANCE, USAGE, LIMIT, WINDOW, ACCOUNT];
+/** What was learned of a model as one client uses it, and how far the estimates were off. `id` joins the two. */
+export type EstimateRow = {
+  id: string;
+  inPerByte: number;
+  out: number;
+  /** The sum over all calls of |estimate - use| / use, and how many calls that were. */
+  errors: number;
+  count: number;
+};
+
+export const ESTIMATE = table<EstimateRow>(
+  'estimate',
+  { id: 'text', inPerByte: 'real', out: 'real', errors: 'real', count: 'int' },
+  ['id'],
+);
+
+export const BUDGET_TABLES: readonly Table[] = [BALANCE, USAGE, LIMIT, WINDOW, ACCOUNT, ESTIMATE];

@@ -2,7 +2,7 @@
 import { refusal } from '../../base/errors.ts';
 import { type Handlers, selectAgent } from './context.ts';
 
-export const moneyVerbs: Handlers<'limits' | 'limit.set' | 'bill'> = {
+export const moneyVerbs: Handlers<'limits' | 'limit.set' | 'bill' | 'accounts'> = {
   async limits({ gate }, { scope }) {
     return {
       limits: gate.parts.ledger.limits(scope, gate.parts.clock.now()),
@@ -35,8 +35,31 @@ export const moneyVerbs: Handlers<'limits' | 'limit.set' | 'bill'> = {
     return { limit: set.limit };
   },
 
-  async bill({ gate }, { by, since }) {
-    const bill = await gate.parts.ledger.bill(by, since, gate.parts.store);
-    return { ...bill, estimateError: gate.parts.estimator.error() };
+  async bill(context, { by, since, agent: selector }) {
+    const { parts } = context.gate;
+    const agent = selector === undefined ? undefined : selectAgent(context, selector);
+    if (agent && 'code' in agent) return agent;
+    const tree = agent && new Set<number>(parts.agents.tree(agent).map((member) => member.pid));
+    const { rows, total } = await parts.ledger.bill(by, since, parts.store, tree);
+    const name = (pid: string) => parts.agents.get(Number(pid))?.name ?? null;
+    return {
+      rows: by === 'agent' ? rows.map((row) => ({ ...row, name: name(row.key) })) : rows,
+      total,
+      estimateError: parts.estimator.error(),
+    };
+  },
+
+  async accounts({ gate }) {
+    const { accounts, ledger, windows, clock } = gate.parts;
+    const now = clock.now();
+    const plans = windows.list();
+    return {
+      accounts: accounts.list().map((account) => ({
+        ...account,
+        used: ledger.total(`account:${account.id}`),
+        limits: ledger.limits(`account:${account.id}`, now),
+        windows: plans.filter((window) => window.account === account.id),
+      })),
+    };
   },
 };

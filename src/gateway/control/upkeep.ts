@@ -5,6 +5,7 @@ import { refusal } from '../../base/errors.ts';
 import { AGENT, INTENT } from '../../db/schema/agents.ts';
 import { CALL, type CallRow } from '../../db/schema/journal.ts';
 import type { Row, Store, Table, Value } from '../../db/store.ts';
+import { proveBalances } from '../../gate/proof.ts';
 import { verifyAudit } from '../../journal/audit.ts';
 import { applyEntry } from '../../journal/calls.ts';
 import { type ControlContext, type Handlers, selectAgent } from './context.ts';
@@ -87,7 +88,12 @@ export const upkeepVerbs: Handlers<UpkeepVerb> = {
   },
 
   async fsck(context) {
-    return checkRows(context);
+    const calls = await checkRows(context);
+    const balances = await proveBalances(context.gate.parts);
+    return {
+      checked: calls.checked + balances.checked,
+      problems: [...calls.problems, ...balances.problems],
+    };
   },
 
   async gc({ gate }, { beforeMs, keepBytes }) {

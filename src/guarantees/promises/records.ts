@@ -24,6 +24,37 @@ export const RECORD_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'account-tree',
+    group: 'money',
+    text: 'A call is charged to its account and to every account above it: a limit of a parent binds, and the sum of the children never exceeds it.',
+    restsOn: 'The tree of accounts in mezz.yaml; who paid for a call is in its START.',
+    bypassedBy: 'A login that mezz.yaml puts under no parent: it stands alone.',
+    tests: [
+      [
+        'src/budget/tree.test.ts',
+        'the sum of the children never exceeds the parent, at no level, with 500 concurrent calls',
+      ],
+      [
+        'test/ledger.test.ts',
+        'a call is charged to its account and all above it: a limit of a parent binds, and everything agrees',
+      ],
+    ],
+  },
+  {
+    id: 'balances-proven',
+    group: 'money',
+    text: 'Balances are what the journal says: mezz fsck books every entry again and names each difference, also after a crash.',
+    restsOn: "Rows that change in the transaction of the call's END.",
+    bypassedBy: 'Changing rows and entries alike; the audit sees changed entries.',
+    tests: [
+      ['test/ledger.test.ts', 'fsck names a balance that is not what the entries say'],
+      [
+        'test/ledger.test.ts',
+        'after a crash the accounts above an open call are charged with what it had reserved',
+      ],
+    ],
+  },
+  {
     id: 'exhausted-pauses',
     group: 'money',
     text: 'A limit that cannot cover a call pauses the agent; raising the limit lets it go on.',

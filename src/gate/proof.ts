@@ -1,0 +1,90 @@
+/**
+ * The ledger against the journal: balances are rows, entries are the proof. Every START says who pays and every END
+ * what was used; booked again in their order, they must give the balances of the periods that run now.
+ */
+import type { JsonRecord } from '../base/json.ts';
+import { isRecord, parseJson } from '../base/json.ts';
+import { NO_USAGE } from '../base/usage.ts';
+import { Balances } from '../budget/balances.ts';
+import { noCounts } from '../budget/counts.ts';
+import { BALANCE, type BalanceRow } from '../db/schema/budget.ts';
+import type { EntryRow } from '../db/store.ts';
+import { scopesOf } from './flight.ts';
+import { LIMITS } from './limits.ts';
+import type { Parts } from './parts.ts';
+import { SYSCALLS } from './syscalls.ts';
+
+/** What disagrees, one line each; empty when all balances are what the entries say. */
+export async function proveBalances(parts: Parts): Promise<{ checked: number; problems: string[] }> {
+  parts.ledger.turn(parts.clock.now());
+  // Balances and journal move in one step: what is copied here is what the first `size` entries say.
+  const held = new Map([...parts.ledger.balances()].map((row) => [keyOf(row), { ...row }]));
+  const size = parts.journal.size;
+  await parts.store.commit({});
+  const proven = await replay(parts, size);
+  const problems: string[] = [];
+  for (const key of new Set([...held.keys(), ...proven.keys()])) {
+    const wrong = differing(held.get(key), proven.get(key));
+    if (wrong.length > 0) problems.push(`balance ${key}: ${wrong.join(', ')} differ from the entries`);
+  }
+  for (const [key, row] of held) {
+    const stored = await parts.store.get(BALANCE, [row.period, row.start, row.scope]);
+    // A later call may have changed the stored row, and the journal then says so.
+    if (parts.journal.size === size && differing(row, stored).length > 0)
+      problems.push(`balance ${key}: the row is not what the kernel holds`);
+  }
+  return { checked: held.size, problems: problems.slice(0, LIMITS.problems.value) };
+}
+
+async function replay(parts: Parts, size: number): Promise<Map<string, BalanceRow>> {
+  const balances = new Balances();
+  /** Who pays for calls that have a START and no END yet. */
+  const open = new Map<string, readonly string[]>();
+  for (let from = 0; from < size; from += LIMITS.page.value) {
+    const toSeq = Math.min(size, from + LIMITS.page.value) - 1;
+    const page = await parts.store.entries({ log: 0, fromSeq: from, toSeq, limit: LIMITS.page.value });
+    for (const entry of page) book(parts, balances, open, entry);
+  }
+  balances.turn(parts.clock.now());
+  return new Map([...balances.rows()].map((row) => [keyOf(row), row]));
+}
+
+function book(parts: Parts, balances: Balances, open: Map<string, readonly string[]>, entry: EntryRow): void {
+  if (entry.call === null || (entry.kind !== 'call.start' && entry.kind !== 'call.end')) return;
+  const body = parseJson(entry.body);
+  if (!isRecord(body)) return;
+  if (entry.kind === 'call.start') {
+    const scopes = payersOf(parts, entry.agent, body);
+    if (!SYSCALLS[body.kind as keyof typeof SYSCALLS]?.endsLater) open.set(entry.call, scopes);
+    else balances.book(scopes, { usage: NO_USAGE, cost: 0, model: '' }, 1, entry.at);
+    return;
+  }
+  const scopes = open.get(entry.call);
+  open.delete(entry.call);
+  if (!scopes) return;
+  const number = (name: string): number => Number(body[name] ?? 0);
+  const usage = {
+    input: number('input'),
+    cacheRead: number('cacheRead'),
+    cacheWrite: number('cacheWrite'),
+    output: number('output'),
+    reasoning: number('reasoning'),
+  };
+  balances.book(scopes, { usage, cost: number('cost'), model: '' }, 1, entry.at);
+}
+
+/** The scopes that paid for a call, as its START says. */
+export function payersOf(parts: Parts, pid: number, start: JsonRecord): string[] {
+  const agent = parts.agents.get(pid);
+  const above = Array.isArray(start.above) ? start.above.map(String) : [];
+  const accounts = typeof start.account === 'string' ? [start.account, ...above] : [];
+  return scopesOf(agent ? parts.agents.chain(agent) : [], String(start.owner), accounts);
+}
+
+const keyOf = ({ period, scope }: BalanceRow): string => `${period} ${scope}`;
+
+function differing(a: BalanceRow | undefined, b: BalanceRow | undefined): string[] {
+  const none = noCounts();
+  const names = Object.keys(none) as (keyof typeof none)[];
+  return names.filter((name) => (a ?? none)[name] !== (b ?? none)[name]);
+}
