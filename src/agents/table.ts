@@ -31,7 +31,6 @@ export interface NewAgent {
   readonly hosted?: boolean;
   readonly osPid?: number | null;
   readonly cwd?: string;
-  readonly worktree?: string | null;
   readonly level?: CoverageLevel;
 }
 
@@ -77,7 +76,7 @@ export class AgentTable {
       osPid: spec.osPid ?? null,
       osStart: null,
       cwd: spec.cwd ?? '',
-      worktree: spec.worktree ?? null,
+      worktree: null,
       level: spec.level ?? 'none',
       createdAt: now,
       lastAt: null,
@@ -146,11 +145,11 @@ export class AgentTable {
     return this.tree(root).filter((agent) => agent.hold !== 'exited').length - 1;
   }
 
-  /** By pid, name, or the unique prefix of a live agent's name; a list when several match. */
+  /** By pid, name, or the unique prefix of the name of an agent that holds it; a list when several match. */
   find(selector: string): Agent[] {
     const byPid = /^\d+$/.test(selector) ? this.get(Number(selector)) : undefined;
     if (byPid) return [byPid];
-    const live = [...this.#agents.values()].filter((agent) => agent.hold !== 'exited');
+    const live = [...this.#agents.values()].filter(holdsName);
     const exact = live.filter((agent) => agent.name === selector);
     if (exact.length > 0) return exact;
     const prefixed = live.filter((agent) => agent.name.startsWith(selector));
@@ -158,11 +157,11 @@ export class AgentTable {
     return [...this.#agents.values()].filter((agent) => agent.name === selector).slice(-1);
   }
 
-  /** `claude`, then `claude-2`, ...: names are unique among live agents. */
+  /** `claude`, then `claude-2`, ...: names are unique among the agents that hold one. */
   freeName(wanted: string): string {
     const base = wanted.replace(/[^\w.@-]+/g, '-').slice(0, LIMITS.nameLength.value) || 'agent';
     const taken = new Set<string>();
-    for (const agent of this.#agents.values()) if (agent.hold !== 'exited') taken.add(agent.name);
+    for (const agent of this.#agents.values()) if (holdsName(agent)) taken.add(agent.name);
     if (!taken.has(base)) return base;
     for (let i = 2; ; i++) if (!taken.has(`${base}-${i}`)) return `${base}-${i}`;
   }
@@ -175,6 +174,9 @@ export class AgentTable {
     if (agent.subKey !== null) this.#bySubKey.delete(subKeyOf(agent));
   }
 }
+
+/** A name is its agent's until the agent has exited and no worktree of that name is left. */
+const holdsName = (agent: Agent): boolean => agent.hold !== 'exited' || agent.worktree !== null;
 
 const subKeyOf = (agent: Agent): string => `${agent.parent ?? 0}:${agent.subKey}`;
 

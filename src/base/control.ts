@@ -218,13 +218,13 @@ export interface ControlVerbs {
       hosted?: boolean;
       osPid?: number;
       cwd: string;
-      worktree?: string;
       hooks: boolean;
-      detach?: { command: string[]; env: Record<string, string> };
     },
     { launches: Launch[] }
   >;
   'agent.started': Verb<Selector & { osPid: number; startTicks?: number }, Record<string, never>>;
+  /** Records the worktree made for an agent, or (null) that it is gone; its name is free again then. */
+  'agent.worktree': Verb<Selector & { worktree: string | null }, Record<string, never>>;
   'agent.exited': Verb<Selector & { exitCode: number | null; signal: string | null }, Record<string, never>>;
   signal: Verb<Selector & { signal: Signal; revoke?: boolean; tree?: boolean }, { agents: number[] }>;
   nice: Verb<Selector & { nice: number }, Record<string, never>>;
@@ -311,6 +311,7 @@ export const VERBS: { readonly [V in VerbName]: true } = {
   'agent.show': true,
   'agent.open': true,
   'agent.started': true,
+  'agent.worktree': true,
   'agent.exited': true,
   signal: true,
   nice: true,

@@ -127,11 +127,16 @@ export async function runHere(stateDir: string, ...argv: string[]) {
 }
 
 /** Starts the real command in a process of its own. */
-export function startMezz(stateDir: string, argv: readonly string[], env: Record<string, string> = {}) {
+export function startMezz(
+  stateDir: string,
+  argv: readonly string[],
+  env: Record<string, string> = {},
+  cwd = stateDir,
+) {
   const [node = '', ...mezz] = MEZZ;
   const { MEZZ_AGENT: _agent, MEZZ_HOOK_URL: _url, ...own } = process.env;
   const child = spawn(node, [...mezz, ...argv], {
-    cwd: stateDir,
+    cwd,
     env: { ...own, ...env, MEZZ_HOME: stateDir },
     stdio: ['pipe', 'pipe', 'pipe'],
   });

@@ -14,6 +14,7 @@ const kernel = () => import('./commands/kernel.ts');
 const up = () => import('./commands/up.ts');
 const run = () => import('./commands/run.ts');
 const env = () => import('./commands/env.ts');
+const work = () => import('./commands/work.ts');
 const agents = () => import('./commands/agents.ts');
 const signals = () => import('./commands/signals.ts');
 const calls = () => import('./commands/calls.ts');
@@ -58,6 +59,14 @@ export const GROUPS: readonly CommandGroup[] = [
       entry('nice', 'change what yields to what: -20 first, 19 last', signals),
       entry('freeze', 'let nothing of an agent, or of all, pass the gate', signals),
       entry('thaw', 'end a freeze', signals),
+    ],
+  },
+  {
+    title: 'Worktrees (mezz run --worktree)',
+    commands: [
+      entry('diff', 'what an agent changed in its worktree', work),
+      entry('merge', "bring an agent's work into the branch you are on", work),
+      entry('discard', "remove an agent's worktree and branch", work),
     ],
   },
   {

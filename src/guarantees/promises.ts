@@ -1,7 +1,13 @@
 /** Every promise. One is added with the test that proves it and leaves when the test does. */
 import type { Promised } from './promise.ts';
 import { CALL_PROMISES } from './promises/calls.ts';
+import { PROGRAM_PROMISES } from './promises/programs.ts';
 import { RECORD_PROMISES } from './promises/records.ts';
 import { RIGHT_PROMISES } from './promises/rights.ts';
 
-export const PROMISES: readonly Promised[] = [...CALL_PROMISES, ...RIGHT_PROMISES, ...RECORD_PROMISES];
+export const PROMISES: readonly Promised[] = [
+  ...CALL_PROMISES,
+  ...RIGHT_PROMISES,
+  ...RECORD_PROMISES,
+  ...PROGRAM_PROMISES,
+];

@@ -1,11 +1,14 @@
 import type { Command } from 'commander';
+import type { Launch } from '../../base/control.ts';
 import type { NanoUsd } from '../../base/usage.ts';
+import type { ClientAdapter } from '../adapters/adapter.ts';
 import { findAdapter } from '../adapters/index.ts';
 import { formatDuration, parseInteger, parseMoney } from '../format.ts';
 import { LIMITS } from '../limits.ts';
 import { reportDetached, startDetached, withoutMark } from '../run/detached.ts';
 import { parentOf } from '../run/parent.ts';
 import { runProgram } from '../run/program.ts';
+import { finishWorktree, giveWorktrees, inWorktree, type Place, prepareWorktrees } from '../run/worktree.ts';
 import type { Session } from '../session.ts';
 import { ensureKernel } from '../start.ts';
 
@@ -16,19 +19,21 @@ interface RunOptions {
   readonly count: number;
   readonly client?: string;
   readonly hooks: boolean;
+  readonly worktree?: boolean;
   readonly detach?: boolean;
   readonly json?: boolean;
 }
 
 /** The options as words again, without --detach, for the copy that stays. */
 function optionWords(options: RunOptions): string[] {
-  const { name, nice, budget, count, client, hooks } = options;
+  const { name, nice, budget, count, client, hooks, worktree } = options;
   return [
     ...(name === undefined ? [] : [`--name=${name}`]),
     ...(nice === undefined ? [] : [`--nice=${nice}`]),
     ...(budget === undefined ? [] : [`--budget=${(budget / 1e9).toFixed(9)}`]),
     ...(client === undefined ? [] : [`--client=${client}`]),
     ...(hooks ? [] : ['--no-hooks']),
+    ...(worktree ? ['--worktree'] : []),
     `--count=${count}`,
   ];
 }
@@ -41,11 +46,8 @@ async function detach(session: Session, command: readonly string[], options: Run
   terminal.note(`log: ${log}`, `Next: mezz logs ${agents[0]?.name ?? ''} --follow`);
 }
 
-async function run(session: Session, command: readonly string[], options: RunOptions): Promise<void> {
-  const adapter = findAdapter(command[0] ?? '', options.client);
-  const { started } = await ensureKernel(session);
-  if (started) session.terminal.note(`mezz: the kernel is up (mezz down ends it)`);
-  if (options.detach) return detach(session, command, options);
+/** Opens the agents at the kernel; one that asks from inside an agent is its child. */
+async function openAgents(session: Session, adapter: ClientAdapter, options: RunOptions): Promise<Launch[]> {
   const parent = parentOf(session.env.MEZZ_AGENT);
   const { launches } = await session.control.call('agent.open', {
     client: adapter.client,
@@ -58,21 +60,48 @@ async function run(session: Session, command: readonly string[], options: RunOpt
     ...(options.budget === undefined ? {} : { budget: options.budget }),
     ...(parent === undefined ? {} : { parent }),
   });
+  return launches;
+}
+
+async function run(session: Session, command: readonly string[], options: RunOptions): Promise<void> {
+  const adapter = findAdapter(command[0] ?? '', options.client);
+  const checkout = options.worktree
+    ? await prepareWorktrees(session, options.count === 1 ? options.name : undefined)
+    : undefined;
+  const { started } = await ensureKernel(session);
+  if (started) session.terminal.note(`mezz: the kernel is up (mezz down ends it)`);
+  if (options.detach) return detach(session, command, options);
+  const launches = await openAgents(session, adapter, options);
+  const own = withoutMark(session);
+  const places: Place[] = checkout
+    ? await giveWorktrees(session, checkout, launches)
+    : launches.map((launch) => ({ launch }));
   reportDetached(
     session,
     launches.map(({ pid, name }) => ({ pid, name })),
   );
   const began = session.now();
-  const own = withoutMark(session);
   const exits = await Promise.all(
-    launches.map((launch) => runProgram(own, adapter, launch, command, launches.length === 1)),
+    places.map(({ launch, worktree }) =>
+      runProgram(worktree ? inWorktree(own) : own, adapter, launch, command, launches.length === 1),
+    ),
   );
+  for (const { launch, worktree } of places) if (worktree) await finishWorktree(session, launch, worktree);
   session.exit = exits.find((code) => code !== 0) ?? 0;
   if (launches.length > 1)
     session.terminal.note(
       `mezz: ${launches.length} agents ended after ${formatDuration(session.now() - began)}, ${exits.filter((code) => code !== 0).length} of them failed`,
     );
 }
+
+const EXAMPLES = `
+Examples:
+  mezz run -- claude
+  mezz run --name fix --budget 5usd --worktree -- codex exec 'mend the login'
+  mezz run --count 3 --worktree -- claude -p 'try it your own way'
+
+A worktree lies in mezz's state directory; your checkout stays as it is. When the program has ended, a worktree
+without changes is removed; otherwise: mezz diff, mezz merge, mezz discard. Files that git ignores are not in it.`;
 
 export function define(program: Command, session: Session): void {
   program
@@ -86,8 +115,10 @@ export function define(program: Command, session: Session): void {
     .option('--count <n>', 'how many of it, side by side', parseInteger(1, LIMITS.agentCount.value), 1)
     .option('--client <client>', 'claude, codex, gemini, opencode or generic; by default after the program')
     .option('--no-hooks', "leave the client's own tools unasked: mezz then only sees them")
+    .option('--worktree', 'each in a git worktree and on a branch of its own, from the last commit')
     .option('-d, --detach', 'go on without this terminal')
     .option('--json', 'with --detach: print the answer as JSON')
+    .addHelpText('after', EXAMPLES)
     .passThroughOptions()
     .action((command: string[], options: RunOptions) => run(session, command, options));
 }

@@ -25,7 +25,15 @@ async function save(gate: Gate, agents: readonly Agent[], change: EntryDraft['bo
 }
 
 export const agentVerbs: Handlers<
-  'ps' | 'agent.show' | 'agent.open' | 'agent.started' | 'agent.exited' | 'signal' | 'nice' | 'freeze'
+  | 'ps'
+  | 'agent.show'
+  | 'agent.open'
+  | 'agent.started'
+  | 'agent.worktree'
+  | 'agent.exited'
+  | 'signal'
+  | 'nice'
+  | 'freeze'
 > = {
   async ps({ gate }, { all }) {
     const agents = [...gate.parts.agents.all()].filter((agent) => all || agent.hold !== 'exited');
@@ -71,7 +79,6 @@ export const agentVerbs: Handlers<
           hosted: request.hosted ?? false,
           osPid: request.osPid ?? null,
           cwd: request.cwd,
-          worktree: request.worktree ?? null,
         },
         now,
       );
@@ -113,6 +120,14 @@ export const agentVerbs: Handlers<
     agent.osPid = request.osPid;
     agent.osStart = request.startTicks ?? null;
     await save(context.gate, [agent], { osPid: request.osPid });
+    return {};
+  },
+
+  async 'agent.worktree'(context, request) {
+    const agent = selectAgent(context, request.agent);
+    if ('code' in agent) return agent;
+    agent.worktree = request.worktree;
+    await save(context.gate, [agent], { worktree: request.worktree !== null });
     return {};
   },
 
