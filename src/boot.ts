@@ -1,11 +1,12 @@
 /** Puts the kernel together: the only file that knows every module. Opens the store, recovers, then listens. */
-import { readFileSync, statfsSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LIMITS as accessLimits } from './access/limits.ts';
 import { LIMITS as agentLimits } from './agents/limits.ts';
 import type { Finding } from './base/control.ts';
 import type { BackendId } from './base/ids.ts';
 import { isRecord, type JsonRecord } from './base/json.ts';
+import { type Observer, observeAll } from './base/observer.ts';
 import type { BackendSpec, ModelBackend } from './base/ports.ts';
 import { LIMITS as budgetLimits } from './budget/limits.ts';
 import { Prices } from './budget/prices.ts';
@@ -20,6 +21,7 @@ import { openSqliteStore } from './db/sqlite/store.ts';
 import { type Store, StoreError } from './db/store.ts';
 import { systemClock } from './drivers/clock.ts';
 import { LIMITS as driverLimits } from './drivers/limits.ts';
+import { LogFile } from './drivers/logfile.ts';
 import { HttpModelBackend } from './drivers/models/http.ts';
 import { systemRandom } from './drivers/random.ts';
 import { Arrivals } from './gate/arrivals.ts';
@@ -31,16 +33,19 @@ import type { Parts } from './gate/parts.ts';
 import { recover } from './gate/recovery.ts';
 import type { ControlContext } from './gateway/control/context.ts';
 import { openControl } from './gateway/control/server.ts';
-import { agentViews } from './gateway/control/views.ts';
 import { Door } from './gateway/door.ts';
 import { LIMITS as gatewayLimits } from './gateway/limits.ts';
-import { openGateway } from './gateway/server.ts';
+import { type Gateway, openGateway } from './gateway/server.ts';
 import { diagnose } from './guarantees/doctor.ts';
 import { LIMITS as journalLimits } from './journal/limits.ts';
 import { LIMITS as schedulerLimits } from './scheduler/limits.ts';
 import { fifo } from './scheduler/policies/fifo.ts';
 import { priority } from './scheduler/policies/priority.ts';
-import { newMetrics } from './telemetry/metrics.ts';
+import { LIMITS as telemetryLimits } from './telemetry/limits.ts';
+import { type Level, type Log, newLog } from './telemetry/log.ts';
+import { type Metrics, newMetrics } from './telemetry/metrics.ts';
+import { diskFree, kernelSources } from './telemetry/sources.ts';
+import { watchTrouble } from './telemetry/trouble.ts';
 import { LIMITS as wireLimits } from './wire/limits.ts';
 
 export interface BootOptions {
@@ -48,10 +53,14 @@ export interface BootOptions {
   readonly configPath?: string;
   /** 0 takes a free one; mezz.yaml decides by default. */
   readonly port?: number;
+  /** Where the log goes (the error stream by default), and from which level on (info by default). */
+  readonly logFile?: string;
+  readonly logLevel?: Level;
 }
 
 export interface Running {
   readonly origin: string;
+  readonly log: Log;
   /** Drains for at most `graceMs`, cuts what is left, and closes the store. */
   close(graceMs?: number): Promise<void>;
 }
@@ -62,7 +71,26 @@ const UPKEEP_MS = 30_000;
 const CHECKPOINT_ENTRIES = 1000;
 const RETENTION_MS = 3_600_000;
 
+/** Opens everything or nothing: what keeps a kernel from starting is logged and thrown, and no lock is left behind. */
 export async function boot(options: BootOptions): Promise<Running> {
+  const log = openLog(options);
+  try {
+    return await start(options, log);
+  } catch (error) {
+    const { remedy } = error as Partial<StoreError>;
+    // In a terminal the caller says it to the user; a log file is all that a kernel in the background leaves.
+    if (options.logFile !== undefined)
+      log.error('kernel.not_started', { message: error instanceof Error ? error.message : error, remedy });
+    throw error;
+  }
+}
+
+function openLog(options: BootOptions): Log {
+  const out = options.logFile === undefined ? process.stderr : new LogFile(options.logFile);
+  return newLog(out, systemClock, options.logLevel ?? 'info');
+}
+
+async function start(options: BootOptions, log: Log): Promise<Running> {
   const loaded = await load(options);
   if (!loaded.config) {
     throw new StoreError(
@@ -71,29 +99,56 @@ export async function boot(options: BootOptions): Promise<Running> {
       'mend mezz.yaml, then mezz up',
     );
   }
-  let config: Config = loaded.config;
-  const store = await openStore(options.stateDir);
-  const parts = await open(store, config);
-  await recover(parts);
+  const watcher = watchTrouble(log, systemClock);
+  const metrics = newMetrics(readVersion());
+  const commits = (tookMs: number, batches: number) => {
+    metrics.committed(tookMs, batches);
+    watcher.committed(tookMs, batches);
+  };
+  const store = await openStore(options.stateDir, log, commits);
+  try {
+    const parts = await open(store, loaded.config, observeAll([metrics, watcher]));
+    return await serve({ options, log, metrics, parts, file: loaded.file, config: loaded.config });
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+interface Opened {
+  readonly options: BootOptions;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly parts: Parts;
+  readonly file: string | null;
+  readonly config: Config;
+}
+
+/** Recovers, then listens. */
+async function serve(opened: Opened): Promise<Running> {
+  const { options, log, metrics, parts, file } = opened;
+  let { config } = opened;
+  const recovered = await recover(parts);
   const gate = new Gate(parts);
-  const arrivals = new Arrivals(gate, await loginSalt(store));
-  const metrics = meter(gate);
-  const gateway = await openGateway(
-    new Door(gate, arrivals, () => metrics.render()),
-    options.port ?? config.port,
-  );
+  metrics.read(kernelSources(gate, options.stateDir));
+  const arrivals = new Arrivals(gate, await loginSalt(parts.store));
+  const door = new Door(gate, arrivals, () => metrics.render());
+  const gateway = await listen(door, options.port ?? config.port);
   await parts.journal.append({
     entries: [{ kind: 'config', agent: 0, body: { started: readVersion(), log: config.journal.bodies } }],
   });
   let problems: string[] = [];
   const reload = (next: Config, found: readonly string[]) => {
     problems = [...found];
+    for (const problem of problems) log.warn('config.problem', { problem });
     if (next === config) return;
     config = next;
     for (const old of parts.backends.values()) void old.close();
     applyChange(parts, changeableOf(config));
     gate.interrupt(new Set(), 'config');
+    log.info('config.applied', { file });
   };
+  let graceMs = 10_000;
   const context: ControlContext = {
     gate,
     origin: gateway.origin,
@@ -102,53 +157,94 @@ export async function boot(options: BootOptions): Promise<Running> {
     startedAt: parts.clock.now(),
     warnings: () => warnings(parts, problems),
     doctor: () => doctor(parts, options.stateDir),
-    config: () => ({ config: showConfig(config), file: loaded.file, problems }),
+    config: () => ({ config: showConfig(config), file, problems }),
     configLimits: () => ({ limits: listLimits() }),
     reload: async () => {
       const again = await load(options);
       reload(again.config ?? config, again.problems.map(formatProblem));
       return problems;
     },
-    shutDown: () => setImmediate(() => process.kill(process.pid, 'SIGTERM')),
+    shutDown: (askedMs) => {
+      graceMs = askedMs;
+      setImmediate(() => process.kill(process.pid, 'SIGTERM'));
+    },
   };
   const control = await openControl(context, join(options.stateDir, 'control.sock'));
-  const stopWatch = loaded.file
-    ? watchConfig(loaded.file, config, (change) => reload(change.config, change.problems.map(formatProblem)))
+  const stopWatch = file
+    ? watchConfig(file, config, (change) => reload(change.config, change.problems.map(formatProblem)))
     : () => {};
   const stopTimers = startTimers(parts, () => config);
+  logStart(opened, gateway.origin, recovered);
   return {
     origin: gateway.origin,
-    async close(graceMs = 10_000) {
+    log,
+    async close(askedMs = graceMs) {
+      log.info('kernel.draining', { calls: gate.flights.size, graceMs: askedMs });
       stopWatch();
       stopTimers();
       const stopped = gateway.stop();
-      await gate.drain(graceMs);
+      await gate.drain(askedMs);
       gateway.cut();
       await stopped;
       await control.close();
       await parts.journal.checkpoint();
       await Promise.all([saveUsedKeys(parts), ...[...parts.backends.values()].map((one) => one.close())]);
-      await store.close();
+      await parts.store.close();
+      log.info('kernel.stopped', { entries: parts.journal.size });
     },
   };
+}
+
+function logStart({ log, options, parts, file }: Opened, origin: string, recovered: number): void {
+  log.info('kernel.started', {
+    version: readVersion(),
+    node: process.versions.node,
+    sqlite: process.versions.sqlite,
+    pid: process.pid,
+    origin,
+    stateDir: options.stateDir,
+    config: file,
+    profile: parts.access.profile,
+    entries: parts.journal.size,
+    inDoubt: recovered,
+  });
+}
+
+function listen(door: Door, port: number): Promise<Gateway> {
+  return openGateway(door, port).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES') throw error;
+    const why =
+      error.code === 'EACCES' ? 'needs more rights than this user has' : 'is taken by another program';
+    throw new StoreError(
+      'failed',
+      `port ${port} on 127.0.0.1 ${why}`,
+      'mezz up --port 0 takes a free one; port: in mezz.yaml sets it for good',
+    );
+  });
 }
 
 const load = (options: BootOptions) =>
   loadConfig(options.configPath, { ...process.env, MEZZ_HOME: options.stateDir });
 
-function openStore(directory: string): Promise<Store> {
+function openStore(
+  directory: string,
+  log: Log,
+  onCommit: (tookMs: number, batches: number) => void,
+): Promise<Store> {
   return openSqliteStore({
     directory,
     tables: TABLES,
+    onCommit,
     // Nothing may be acknowledged that is not stored: without a store the kernel ends, and the next start recovers.
     onFatal: (error) => {
-      process.stderr.write(`mezz: the store failed: ${error.message}\n`);
+      const { code, message, remedy } = error;
+      log.error('store.failed', { code, message, remedy });
       process.exit(1);
     },
   });
 }
 
-async function open(store: Store, config: Config): Promise<Parts> {
+async function open(store: Store, config: Config, observer: Observer): Promise<Parts> {
   const policies = [
     readShipped('policies/default.cedar'),
     ...config.access.files.map((file) => readFileSync(file, 'utf8')),
@@ -157,6 +253,7 @@ async function open(store: Store, config: Config): Promise<Parts> {
     store,
     clock: systemClock,
     random: systemRandom,
+    observer,
     access: {
       schema: readShipped('policies/schema.cedarschema'),
       policies: policies.join('\n'),
@@ -252,35 +349,6 @@ function startTimers(parts: Parts, config: () => Config): () => void {
   };
 }
 
-function meter(gate: Gate) {
-  const { parts } = gate;
-  return newMetrics({
-    agents: () => {
-      const states = new Map<string, number>();
-      for (const view of agentViews(gate, parts.agents.all()))
-        states.set(view.state, (states.get(view.state) ?? 0) + 1);
-      return [...states].map(([state, count]) => [count, state] as const);
-    },
-    running: () => [...parts.catalog.backends.keys()].map((id) => [parts.scheduler.busy(id), id] as const),
-    waiting: () => {
-      const counts = new Map<string, number>();
-      for (const wait of parts.waits.all())
-        counts.set(
-          `${wait.reason} ${wait.resource}`,
-          (counts.get(`${wait.reason} ${wait.resource}`) ?? 0) + 1,
-        );
-      return [...counts].map(([name, count]) => [count, ...(name.split(' ') as [string, string])] as const);
-    },
-    approvalsOpen: () => parts.approvals.list(false).length,
-    budgets: () =>
-      parts.ledger
-        .limits()
-        .filter((limit) => limit.dimension === 'usd')
-        .map((limit) => [(limit.cap - limit.used - limit.held) / 1e9, limit.scope] as const),
-    commits: () => parts.journal.size,
-  });
-}
-
 const SAME_USER =
   "without a sandbox an agent runs as your user: it can read mezz's keys and approve its own questions";
 
@@ -291,7 +359,6 @@ function warnings(parts: Parts, problems: readonly string[]): string[] {
 
 async function doctor(parts: Parts, stateDir: string): Promise<Finding[]> {
   const directory = statSync(stateDir);
-  const disk = statfsSync(stateDir);
   const uid = process.getuid?.() ?? 0;
   return diagnose({
     nodeVersion: process.versions.node,
@@ -301,7 +368,7 @@ async function doctor(parts: Parts, stateDir: string): Promise<Finding[]> {
     uid,
     agentUid: uid,
     sandboxed: false,
-    freeBytes: disk.bavail * disk.bsize,
+    freeBytes: diskFree(stateDir),
     profile: parts.access.profile,
     backends: [...parts.catalog.backends.values()].map((spec) => ({
       id: spec.id,
@@ -327,6 +394,7 @@ const FOLDER_LIMITS = {
   gateway: gatewayLimits,
   journal: journalLimits,
   scheduler: schedulerLimits,
+  telemetry: telemetryLimits,
   wire: wireLimits,
 };
 

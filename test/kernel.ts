@@ -27,7 +27,7 @@ export async function startKernel(script?: Script, more = ''): Promise<TestKerne
   const stateDir = mkdtempSync(join(tmpdir(), 'mezz-kernel-'));
   const configPath = join(stateDir, 'mezz.yaml');
   writeFileSync(configPath, configText(upstream.origin, more), { mode: 0o600 });
-  const open = () => boot({ stateDir, configPath, port: 0 });
+  const open = () => boot({ stateDir, configPath, port: 0, logFile: join(stateDir, 'kernel.log') });
   const control = new ControlClient(stateDir);
   let stopped = false;
   const kernel: TestKernel = {

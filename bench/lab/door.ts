@@ -92,7 +92,7 @@ const kernel: Kernel = {
   models: () => [],
   ready: () => true,
   metrics: () => '',
-  countUnauthorized() {},
+  refusedAtDoor() {},
 };
 const gateway = await openGateway(kernel, 0);
 process.send?.({ origin: gateway.origin, keys: secret });

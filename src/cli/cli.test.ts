@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after, before, describe } from 'node:test';
 import { Command } from 'commander';
@@ -80,6 +80,28 @@ describe('commands', () => {
     const { code, err } = await runHere(join(kernel.stateDir, 'none'), 'status');
     assert.equal(code, 7);
     assert.match(err, /Next: mezz up/);
+  });
+  test('logs --kernel reads the log file, the rotated one first, and needs no kernel', async () => {
+    const stateDir = mkdtempSync(join(kernel.stateDir, 'log-'));
+    const at = '2026-11-25T10:00:00.000Z';
+    const line = (level: string, event: string, more = {}) =>
+      `${JSON.stringify({ at, level, event, ...more })}\n`;
+    assert.equal((await runHere(stateDir, 'logs', '--kernel')).code, 3);
+    writeFileSync(join(stateDir, 'kernel.log.1'), line('info', 'kernel.started', { origin: 'http://x' }));
+    writeFileSync(
+      join(stateDir, 'kernel.log'),
+      `${line('warn', 'backend.limited', { backend: 'a\u001b[31m' })}Error: boom\n`,
+    );
+    const { code, out } = await runHere(stateDir, 'logs', '--kernel');
+    assert.equal(code, 0);
+    const lines = out.trim().split('\n');
+    assert.match(lines[0] ?? '', /info {3}kernel\.started origin=http:\/\/x$/);
+    assert.match(lines[1] ?? '', /warn {3}backend\.limited backend=a\[31m$/);
+    assert.equal(lines[2], 'Error: boom');
+    const json = await runHere(stateDir, 'logs', '--kernel', '--json', '-n', '2');
+    assert.equal(JSON.parse(json.out.split('\n')[0] ?? '').event, 'backend.limited');
+    const since = await runHere(stateDir, 'logs', '--kernel', '--since', '2026-11-25T10:00:01Z');
+    assert.equal(since.out, '');
   });
   test('an unknown command or option is exit 2 and says what was meant', async () => {
     const command = await runHere(kernel.stateDir, 'ls', '-q');

@@ -26,7 +26,15 @@ export function reportFailure(error: unknown, terminal: Terminal, json: boolean)
     if (error.remedy) terminal.note(`Next: ${error.remedy}`);
     return error.exit;
   }
+  if (isExplained(error)) {
+    terminal.note(`${terminal.style('red', 'mezz:')} ${error.message}`, `Next: ${error.remedy}`);
+    return 1;
+  }
   // Neither the kernel's refusal nor the user's mistake: a bug here, shown whole.
   terminal.note(error instanceof Error ? (error.stack ?? error.message) : String(error));
   return 1;
 }
+
+/** What keeps a kernel from starting comes with the next step, whatever its class: cli/ knows none of them. */
+const isExplained = (error: unknown): error is Error & { readonly remedy: string } =>
+  error instanceof Error && 'remedy' in error && typeof error.remedy === 'string';

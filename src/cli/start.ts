@@ -1,23 +1,11 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer } from '../sdk/client.ts';
 import { kernelUnreachable } from '../sdk/failure.ts';
+import { kernelLogPath, readFailure } from './kernel-log.ts';
 import { LIMITS } from './limits.ts';
 import type { Session } from './session.ts';
-
-export const kernelLogPath = (stateDir: string): string => join(stateDir, 'kernel.log');
-
-/** What the log says since `from`, at most its last lines: the reason why a kernel did not come up. */
-function logSince(path: string, from: number): string {
-  try {
-    const text = readFileSync(path).subarray(from).toString('utf8').trim();
-    return text.split('\n').slice(-12).join('\n');
-  } catch {
-    return '';
-  }
-}
 
 /**
  * Makes sure a kernel runs: answers its status, and whether this call started it. The kernel gets a session of its
@@ -35,7 +23,7 @@ export async function ensureKernel(
   const logFrom = statSync(logPath).size;
   const { MEZZ_AGENT: _agent, MEZZ_KEY: _key, MEZZ_HOOK_URL: _hook, ...env } = session.env;
   const [node = process.execPath, ...mezz] = session.mezz;
-  const child = spawn(node, [...mezz, 'up', '--foreground', ...options], {
+  const child = spawn(node, [...mezz, 'up', '--foreground', '--log-file', logPath, ...options], {
     cwd: session.cwd,
     detached: true,
     stdio: ['ignore', log, log],
@@ -60,9 +48,9 @@ export async function ensureKernel(
     await sleep(LIMITS.kernelPollMs.value);
   }
   child.unref();
-  const why = logSince(logPath, logFrom);
+  const why = readFailure(logPath, logFrom);
   throw kernelUnreachable(
-    `The kernel did not start: ${ended ?? `no answer in ${LIMITS.kernelStartMs.value / 1000} s`}.${why ? `\n${why}` : ''}`,
-    `read ${logPath}, or start it in this terminal: mezz up --foreground`,
+    `The kernel did not start: ${why.message || (ended ?? `no answer in ${LIMITS.kernelStartMs.value / 1000} s`)}`,
+    why.remedy ?? `mezz logs --kernel, or start it in this terminal: mezz up --foreground`,
   );
 }

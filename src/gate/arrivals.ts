@@ -41,7 +41,10 @@ export class Arrivals {
     const now = parts.clock.now();
     const identity = readIdentity(call.headers);
     const resolved = resolveAgent(parts.agents, caller, identity, call.headers, now);
-    if ('code' in resolved) return { kind: 'refused', refusal: resolved, call: undefined };
+    if ('code' in resolved) {
+      parts.observer.refusedAtDoor(resolved.code);
+      return { kind: 'refused', refusal: resolved, call: undefined };
+    }
     const { agent } = resolved;
     const id = newCallId(now, parts.random);
     accepted(id);
@@ -141,7 +144,10 @@ export class Arrivals {
       ...(sub !== undefined ? { sub } : {}),
     };
     const resolved = resolveAgent(parts.agents, caller, identity, [], now);
-    if ('code' in resolved) return resolved;
+    if ('code' in resolved) {
+      parts.observer.refusedAtDoor(resolved.code);
+      return resolved;
+    }
     const { agent } = resolved;
     agent.level = 'hooked';
     const flight = this.#flight(newCallId(now, parts.random), 'tool.call', agent, call, caller, { signal });

@@ -29,6 +29,7 @@ export function decide(parts: Parts, flight: Flight): Stage<Decided> {
   }
   const approved = parts.approvals.findApproved(flight.agent.pid, flight.digest, parts.clock.now());
   const decision = parts.access.decide(accessRequest(parts, flight, approved !== undefined));
+  parts.observer.decided(decision.effect, decision.rules[0] ?? 'default-deny');
   if (decision.effect === 'forbid') return refuse(nameHostedTools(flight, decision.refusal));
   const loop =
     decision.effect === 'permit'

@@ -6,6 +6,7 @@ import { agentPut } from '../agents/table.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import { sha256Hex } from '../base/hash.ts';
 import type { ModelOutcome } from '../base/model.ts';
+import type { CallReport } from '../base/observer.ts';
 import type { Outcomes, SyscallKind } from '../base/syscall.ts';
 import { NO_USAGE, type Usage } from '../base/usage.ts';
 import { readWindows } from '../budget/windows.ts';
@@ -21,7 +22,7 @@ type Puts = NonNullable<Batch['puts']>;
 type Deletes = NonNullable<Batch['deletes']>;
 
 interface Result {
-  readonly code: string;
+  readonly code: CallReport['outcome'];
   readonly status: number;
   readonly usage: Usage;
   readonly cost: number;
@@ -69,6 +70,7 @@ export async function book(parts: Parts, flight: Flight, result: Result): Promis
     agent[kind] += result.usage[kind];
   agent.cost += result.cost;
   flight.step(now, 'end', result.code);
+  report(parts, flight, result, now);
   const durable = parts.journal.append({
     entries: [entry],
     puts: [
@@ -89,6 +91,21 @@ export async function book(parts: Parts, flight: Flight, result: Result): Promis
       remedy: 'mezz doctor',
     });
   }
+}
+
+function report(parts: Parts, flight: Flight, result: Result, now: number): void {
+  const { kind, arrivedAt } = flight.call;
+  parts.observer.ended({
+    kind,
+    outcome: result.code,
+    backend: flight.granted?.backend.id ?? null,
+    status: result.status,
+    waitedMs: flight.startedAt === undefined ? null : flight.startedAt - arrivedAt,
+    firstByteMs: result.firstByteMs,
+    tookMs: now - arrivedAt,
+    usage: result.usage,
+    cost: result.cost,
+  });
 }
 
 function notSent(why: Refusal): Result {

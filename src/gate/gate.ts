@@ -16,7 +16,7 @@ import type { Flight, Stage } from './flight.ts';
 import { LIMITS } from './limits.ts';
 import type { Parts } from './parts.ts';
 import { perform } from './perform.ts';
-import { recordRefusal } from './refuse.ts';
+import { recordRefusal, refusedCall } from './refuse.ts';
 import { releaseSlot, schedule } from './schedule.ts';
 import { start } from './start.ts';
 import { prepare } from './transform.ts';
@@ -47,7 +47,10 @@ export class Gate {
   /** The one way in. Resolves when END (or the refusal) is queued durably; rejects only for bugs. */
   async walk<K extends SyscallKind>(flight: Flight<K>): Promise<Walked<K>> {
     const id = flight.call.id;
-    if (this.#draining) return { kind: 'refused', refusal: DRAINING, call: id };
+    if (this.#draining) {
+      this.parts.observer.ended(refusedCall(flight as unknown as Flight, DRAINING, this.parts.clock.now()));
+      return { kind: 'refused', refusal: DRAINING, call: id };
+    }
     this.flights.set(id, flight as unknown as Flight);
     try {
       for (let entries = 0; entries < LIMITS.reentries.value; entries++) {

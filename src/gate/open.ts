@@ -11,6 +11,7 @@ import { Coverage } from '../agents/coverage.ts';
 import { AgentTable } from '../agents/table.ts';
 import { Turns } from '../agents/turns.ts';
 import type { Clock } from '../base/clock.ts';
+import { type Observer, observeAll } from '../base/observer.ts';
 import type { Random } from '../base/random.ts';
 import { Accounts } from '../budget/accounts.ts';
 import { Estimator } from '../budget/estimate.ts';
@@ -34,6 +35,8 @@ export interface Opening extends Changeable {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
+  /** Nobody watches where none is given. */
+  readonly observer?: Observer;
   readonly access: { readonly schema: string; readonly policies: string; readonly profile: Profile };
   readonly loop: { readonly repeats: number; readonly windowMs: number };
   readonly scheduling: {
@@ -67,6 +70,7 @@ export async function openParts(from: Opening): Promise<Parts> {
     coverage: await Coverage.open(store),
     epochs: new Epochs(),
     waits: new Waits(clock),
+    observer: from.observer ?? observeAll([]),
     prices,
     catalog,
     settings,

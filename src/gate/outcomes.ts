@@ -32,6 +32,17 @@ export async function toolEnded(
       waitedMs: 0,
     });
     const ended = applyEntry(row, entry);
+    parts.observer.ended({
+      kind: row.kind,
+      outcome: isError ? 'failed' : 'ok',
+      backend: null,
+      status: 0,
+      waitedMs: (row.startedAt ?? row.arrivedAt) - row.arrivedAt,
+      firstByteMs: null,
+      tookMs: entry.at - row.arrivedAt,
+      usage: NO_USAGE,
+      cost: 0,
+    });
     await parts.journal.append({
       entries: [entry],
       puts: [

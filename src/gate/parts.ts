@@ -10,6 +10,7 @@ import type { AgentTable } from '../agents/table.ts';
 import type { Turns } from '../agents/turns.ts';
 import type { Clock } from '../base/clock.ts';
 import type { BackendId } from '../base/ids.ts';
+import type { Observer } from '../base/observer.ts';
 import type { ModelBackend } from '../base/ports.ts';
 import type { Random } from '../base/random.ts';
 import type { Accounts } from '../budget/accounts.ts';
@@ -54,6 +55,7 @@ export interface Parts {
   readonly coverage: Coverage;
   readonly epochs: Epochs;
   readonly waits: Waits;
+  readonly observer: Observer;
   /** These change when mezz.yaml is read again. */
   prices: Prices;
   catalog: Catalog;

@@ -50,6 +50,17 @@ export async function recover(parts: Parts): Promise<number> {
       waitedMs: 0,
     });
     const ended = applyEntry(row, entry);
+    parts.observer.ended({
+      kind: row.kind,
+      outcome: 'in_doubt',
+      backend: row.backend,
+      status: 0,
+      waitedMs: null,
+      firstByteMs: null,
+      tookMs: now - row.arrivedAt,
+      usage,
+      cost: row.reservedUsd,
+    });
     if (agent) {
       agent.input += usage.input;
       agent.cost += row.reservedUsd;

@@ -1,6 +1,8 @@
 /** Every way out of the gate that is not END: one `call.refuse` entry, and the agent's row if the refusal paused it. */
 import { agentPut } from '../agents/table.ts';
 import type { Refusal } from '../base/errors.ts';
+import type { CallReport } from '../base/observer.ts';
+import { NO_USAGE } from '../base/usage.ts';
 import { applyEntry, callPut, refuseEntry } from '../journal/calls.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
@@ -23,6 +25,7 @@ export async function recordRefusal(parts: Parts, flight: Flight, why: Refusal):
     refusal: why,
   });
   flight.row = applyEntry(flight.row, entry);
+  parts.observer.ended(refusedCall(flight, why, now));
   const coverage =
     'toolUseId' in call.payload
       ? parts.coverage.decided(agent, call.payload.toolUseId, call.payload.tool, call.id, true, now)
@@ -40,3 +43,16 @@ export async function recordRefusal(parts: Parts, flight: Flight, why: Refusal):
     })
     .catch(() => undefined);
 }
+
+/** A call that never started, as observers are told of it. */
+export const refusedCall = (flight: Flight, why: Refusal, now: number): CallReport => ({
+  kind: flight.call.kind,
+  outcome: why.code,
+  backend: null,
+  status: 0,
+  waitedMs: null,
+  firstByteMs: null,
+  tookMs: now - flight.call.arrivedAt,
+  usage: NO_USAGE,
+  cost: 0,
+});

@@ -23,11 +23,11 @@ export async function serveModel(
 ): Promise<void> {
   const dialect = DIALECTS[route.dialect];
   const body = await collectBody(request, LIMITS.bodyBytes.value);
-  if ('code' in body) return sendError(response, dialect, body);
+  if ('code' in body) return refuseAtDoor(kernel, response, dialect, body);
   const decoded = body.length === 0 ? body : await decodeBody(request.headers['content-encoding'], body);
-  if ('code' in decoded) return sendError(response, dialect, decoded);
+  if ('code' in decoded) return refuseAtDoor(kernel, response, dialect, decoded);
   const facts = route.kind === 'model.object' ? objectFacts(route) : dialect.readRequest(decoded);
-  if ('problem' in facts) return sendError(response, dialect, facts.problem);
+  if ('problem' in facts) return refuseAtDoor(kernel, response, dialect, facts.problem);
   const left = new AbortController();
   response.on('close', () => left.abort());
   const extra: string[] = [];
@@ -91,6 +91,12 @@ function sendRefusal(
   // Headers are gone: a stream ends with its dialect's error event, a plain body can only be cut.
   if (stream) response.end(dialect.encodeErrorEvent(why));
   else response.destroy();
+}
+
+/** The way out for what never reaches the gate. */
+export function refuseAtDoor(kernel: Kernel, response: ServerResponse, dialect: Dialect, why: Refusal): void {
+  kernel.refusedAtDoor(why.code);
+  sendError(response, dialect, why);
 }
 
 export function sendError(

@@ -1,4 +1,5 @@
 /** Connects the door to the gate: keys to callers, hooks to tool calls, requests to walks. */
+import type { ErrorCode } from '../base/errors.ts';
 import type { CallId } from '../base/ids.ts';
 import type { ModelCall } from '../base/model.ts';
 import type { Arrivals } from '../gate/arrivals.ts';
@@ -10,7 +11,6 @@ export class Door implements Kernel {
   readonly #gate: Gate;
   readonly #arrivals: Arrivals;
   readonly #metrics: () => string;
-  unauthorized = 0;
 
   constructor(gate: Gate, arrivals: Arrivals, metrics: () => string) {
     this.#gate = gate;
@@ -73,7 +73,7 @@ export class Door implements Kernel {
     return this.#metrics();
   }
 
-  countUnauthorized(): void {
-    this.unauthorized++;
+  refusedAtDoor(code: ErrorCode): void {
+    this.#gate.parts.observer.refusedAtDoor(code);
   }
 }

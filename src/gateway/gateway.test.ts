@@ -23,7 +23,7 @@ class OpenKernel implements Kernel {
   readonly calls: ModelCall[] = [];
   readonly outcomes: ModelOutcome[] = [];
   readonly hooks: HookEvent[] = [];
-  unauthorized = 0;
+  readonly refused: string[] = [];
   answer: HookAnswer = { decision: 'go' };
   credential: 'kernel' | 'client' = 'kernel';
   /** What END waits for. */
@@ -63,8 +63,8 @@ class OpenKernel implements Kernel {
   metrics() {
     return 'mezz_up 1\n';
   }
-  countUnauthorized() {
-    this.unauthorized += 1;
+  refusedAtDoor(code: string) {
+    this.refused.push(code);
   }
 }
 
@@ -282,13 +282,13 @@ describe('keys', () => {
   });
   test('without one: 401 in the dialect, counted, nothing sent', async () => {
     const sent = upstream.requests.length;
-    const counted = kernel.unauthorized;
+    kernel.refused.length = 0;
     const anthropic = await send('POST', '/v1/messages', body(), { 'x-mezz-key': 'mezz_wrong' });
     assert.equal(anthropic.status, 401);
     assert.equal(JSON.parse(anthropic.body.toString()).error.type, 'authentication_error');
     const openai = await send('POST', '/a/wrong/v1/responses', '{}');
     assert.equal(errorCode(openai), 'unauthorized');
-    assert.equal(kernel.unauthorized, counted + 2);
+    assert.deepEqual(kernel.refused, ['unauthorized', 'unauthorized']);
     assert.equal(upstream.requests.length, sent);
   });
 });

@@ -28,7 +28,10 @@ export async function serveHook(
   const body = await collectBody(request, LIMITS.hookBytes.value);
   const message = 'code' in body ? undefined : parseJson(body.toString('utf8'));
   const event = isRecord(message) ? readHook(client, message) : undefined;
-  if (!event) return send(response, 400, { error: 'not a hook message' });
+  if (!event) {
+    kernel.refusedAtDoor('bad_request');
+    return send(response, 400, { error: 'not a hook message' });
+  }
   const left = new AbortController();
   response.on('close', () => left.abort());
   const answer = await kernel.hook(caller, event, left.signal);

@@ -3,7 +3,7 @@
  * lets through is authenticated, bounded and listed in routes.ts; bytes pass unchanged; nothing terminal leaves before
  * the kernel says END is durable. It decides nothing itself: this file is all it knows of the kernel.
  */
-import type { Refusal } from '../base/errors.ts';
+import type { ErrorCode, Refusal } from '../base/errors.ts';
 import type { CallId } from '../base/ids.ts';
 import type { JsonRecord } from '../base/json.ts';
 import type { ModelCall, ModelOutcome } from '../base/model.ts';
@@ -50,6 +50,6 @@ export interface Kernel {
   models(): readonly ListedModel[];
   ready(): boolean;
   metrics(): string;
-  /** A request without a valid key: counted, never journaled. */
-  countUnauthorized(): void;
+  /** A request that was refused before there was an agent: told to observers, never journaled. */
+  refusedAtDoor(code: ErrorCode): void;
 }

@@ -5,7 +5,7 @@ import { type Refusal, refusal } from '../base/errors.ts';
 import type { Dialect } from '../wire/dialect.ts';
 import { anthropicModel, anthropicModels, openaiModel, openaiModels } from '../wire/models.ts';
 import { DIALECTS } from '../wire/registry.ts';
-import { notFound, sendError, serveModel } from './call.ts';
+import { notFound, refuseAtDoor, sendError, serveModel } from './call.ts';
 import { serveHook } from './hooks.ts';
 import { identify } from './identify.ts';
 import type { Kernel } from './kernel.ts';
@@ -39,8 +39,8 @@ export async function openGateway(kernel: Kernel, port: number): Promise<Gateway
     },
   );
   server.maxConnections = LIMITS.connections.value;
-  server.on('upgrade', (request, socket) => refuseUpgrade(request, socket as Socket));
-  server.on('clientError', (error, socket) => refuseBroken(error, socket as Socket));
+  server.on('upgrade', (request, socket) => refuseUpgrade(kernel, request, socket as Socket));
+  server.on('clientError', (error, socket) => refuseBroken(kernel, error, socket as Socket));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, '127.0.0.1', resolve);
@@ -68,27 +68,21 @@ async function serve(
   const matched = matchRoute(method, request.url ?? '/');
   const dialect = guessDialect(matched.route, matched.path, request);
   const barred = checkOrigin(request, portOf(server));
-  if (barred) return sendError(response, dialect, barred);
+  if (barred) return refuseAtDoor(kernel, response, dialect, barred);
   const route = matched.route;
-  if (route === 'not_found') return sendError(response, dialect, notFound(method, matched.path));
+  if (route === 'not_found') return refuseAtDoor(kernel, response, dialect, notFound(method, matched.path));
   if (route === 'method_not_allowed') {
-    return sendError(
-      response,
-      dialect,
-      refusal('method_not_allowed', `${method} is not allowed on ${matched.path}.`),
-    );
+    const why = refusal('method_not_allowed', `${method} is not allowed on ${matched.path}.`);
+    return refuseAtDoor(kernel, response, dialect, why);
   }
   if (route.to === 'probe' || route.to === 'health') return sendText(response, 200, 'ok\n');
   if (route.to === 'ready')
     return sendText(response, kernel.ready() ? 200 : 503, kernel.ready() ? 'ready\n' : 'not ready\n');
   const { caller, headers } = identify(kernel, matched.token, request.rawHeaders);
-  if (!caller) {
-    kernel.countUnauthorized();
-    return sendError(response, dialect, UNAUTHORIZED);
-  }
+  if (!caller) return refuseAtDoor(kernel, response, dialect, UNAUTHORIZED);
   switch (route.to) {
     case 'metrics':
-      return sendText(response, 200, kernel.metrics(), 'text/plain; version=0.0.4');
+      return sendText(response, 200, kernel.metrics(), 'text/plain; version=0.0.4; charset=utf-8');
     case 'models':
       return sendModels(kernel, response, dialect, route.id);
     case 'hook':
@@ -149,7 +143,8 @@ function sendText(response: ServerResponse, status: number, text: string, type =
   response.end(text);
 }
 
-function refuseUpgrade(request: IncomingMessage, socket: Socket): void {
+function refuseUpgrade(kernel: Kernel, request: IncomingMessage, socket: Socket): void {
+  kernel.refusedAtDoor('no_websocket');
   const { body } = DIALECTS['openai-responses'].encodeError(
     refusal('no_websocket', `${request.url?.split('?', 1)[0]} does not speak WebSocket yet.`, {
       remedy: 'use HTTP',
@@ -161,7 +156,7 @@ function refuseUpgrade(request: IncomingMessage, socket: Socket): void {
 }
 
 /** Requests that never became one: too slow, too long, or not HTTP. */
-function refuseBroken(error: Error & { code?: string }, socket: Socket): void {
+function refuseBroken(kernel: Kernel, error: Error & { code?: string }, socket: Socket): void {
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
   const slow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
   const long = error.code === 'HPE_HEADER_OVERFLOW';
@@ -178,6 +173,7 @@ function refuseBroken(error: Error & { code?: string }, socket: Socket): void {
         ? 'The headers are too long.'
         : 'This is not HTTP/1.1.',
   );
+  kernel.refusedAtDoor(why.code);
   const { body } = DIALECTS['openai-responses'].encodeError(why);
   socket.end(
     `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,

@@ -4,10 +4,12 @@ import { CALL_PROMISES } from './promises/calls.ts';
 import { PROGRAM_PROMISES } from './promises/programs.ts';
 import { RECORD_PROMISES } from './promises/records.ts';
 import { RIGHT_PROMISES } from './promises/rights.ts';
+import { WATCHING_PROMISES } from './promises/watching.ts';
 
 export const PROMISES: readonly Promised[] = [
   ...CALL_PROMISES,
   ...RIGHT_PROMISES,
   ...RECORD_PROMISES,
   ...PROGRAM_PROMISES,
+  ...WATCHING_PROMISES,
 ];

@@ -1,15 +1,13 @@
 /**
  * telemetry/ shows what the kernel does to those who watch it: counters for Prometheus and a log in lines of JSON.
- * Invariant: bounded memory whatever is counted, and never a secret. It knows no subsystem; boot.ts feeds it.
+ * Invariant: bounded memory whatever is counted, and never a secret. It changes no
+ * call: the kernel tells it through base/observer.ts, and it reads tables when it is asked.
  */
 import { assert } from '../base/assert.ts';
 import { LIMITS } from './limits.ts';
 
 const NAME = /^[a-z][a-z0-9_]*$/;
 const OTHER = 'other';
-
-/** The text format 0.0.4 of Prometheus, https://prometheus.io/docs/instrumenting/exposition_formats/ */
-export const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 interface Family {
   readonly name: string;
@@ -93,7 +91,7 @@ export class Prometheus {
     };
   }
 
-  /** The whole page, served as CONTENT_TYPE. */
+  /** The whole page, in the text format 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/ */
   render(): string {
     let page = '';
     for (const { name, help, type, lines } of this.#families) {

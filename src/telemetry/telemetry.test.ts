@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import test, { describe } from 'node:test';
 import fc from 'fast-check';
 import { VirtualClock } from '../base/clock.ts';
+import type { CallReport } from '../base/observer.ts';
+import { NO_USAGE } from '../base/usage.ts';
 import { LIMITS } from './limits.ts';
 import { newLog, redact } from './log.ts';
 import { newMetrics, type Sources } from './metrics.ts';
 import { Prometheus } from './prometheus.ts';
+import { watchTrouble } from './trouble.ts';
 
 const EMPTY: Sources = {
   agents: () => [],
@@ -13,7 +16,20 @@ const EMPTY: Sources = {
   waiting: () => [],
   approvalsOpen: () => 0,
   budgets: () => [],
-  commits: () => 0,
+  entries: () => 0,
+  diskFree: () => 0,
+};
+
+const CALL: CallReport = {
+  kind: 'model.generate',
+  outcome: 'ok',
+  backend: null,
+  status: 200,
+  waitedMs: null,
+  firstByteMs: null,
+  tookMs: 5,
+  usage: NO_USAGE,
+  cost: 0,
 };
 
 describe('prometheus', () => {
@@ -80,25 +96,29 @@ describe('prometheus', () => {
 
 describe('metrics', () => {
   test('a call that ended is in requests, time, tokens and cost', () => {
-    const metrics = newMetrics({
+    const metrics = newMetrics('1.2.3');
+    metrics.read({
       ...EMPTY,
       agents: () => [[2, 'running']],
       waiting: () => [[1, 'slot', 'openai']],
     });
     const usage = { input: 10, cacheRead: 5, cacheWrite: 0, output: 7, reasoning: 2 };
-    const call = { kind: 'model.generate', outcome: 'ok', backend: 'openai', waitedMs: 30, tookMs: 900 };
-    metrics.callEnded({ ...call, usage, cost: 2_500_000_000 });
-    metrics.callEnded({ ...call, outcome: 'failed' });
+    const call = { ...CALL, backend: 'openai', waitedMs: 30, tookMs: 900 };
+    metrics.ended({ ...call, usage, cost: 2_500_000_000 });
+    metrics.ended({ ...call, outcome: 'failed', status: 429 });
     metrics.decided('permit', 'default-1');
     metrics.refusedAtDoor('unauthorized');
-    metrics.limited('openai');
+    metrics.committed(3, 7);
     const page = metrics.render().split('\n');
     for (const line of [
       'mezz_agents{state="running"} 2',
       'mezz_requests_waiting{for="slot",resource="openai"} 1',
       'mezz_requests_total{kind="model.generate",backend="openai",outcome="ok"} 1',
       'mezz_requests_total{kind="model.generate",backend="openai",outcome="failed"} 1',
-      'mezz_wait_seconds_bucket{backend="openai",le="0.1"} 2',
+      'mezz_info{version="1.2.3"} 1',
+      'mezz_wait_seconds_bucket{kind="model.generate",backend="openai",le="0.1"} 2',
+      'mezz_store_commit_seconds_bucket{le="0.005"} 1',
+      'mezz_store_batches_total 7',
       'mezz_tokens_total{backend="openai",kind="cacheRead"} 5',
       'mezz_cost_usd_total{backend="openai"} 2.5',
       'mezz_policy_decisions_total{decision="permit",rule="default-1"} 1',
@@ -162,5 +182,61 @@ describe('log', () => {
     log.info('big', { text: 'x'.repeat(100_000) });
     assert.ok((lines.at(-1)?.length ?? 0) < 1000);
     assert.equal(last().event, 'big');
+  });
+});
+
+describe('trouble', () => {
+  const watch = () => {
+    const lines: Record<string, unknown>[] = [];
+    const clock = new VirtualClock(0);
+    const log = newLog(
+      { write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>) },
+      clock,
+      'info',
+    );
+    return { lines, clock, watcher: watchTrouble(log, clock) };
+  };
+  const down: CallReport = { ...CALL, backend: 'openai', outcome: 'unreachable', status: 0 };
+
+  test('a backend that is gone is told once a minute, and once when it answers again', () => {
+    const { lines, clock, watcher } = watch();
+    for (let i = 0; i < 100; i++) watcher.ended(down);
+    assert.deepEqual(
+      lines.map(({ event, times }) => [event, times]),
+      [['backend.unreachable', 1]],
+    );
+    clock.advanceTo(LIMITS.troubleMs.value);
+    watcher.ended(down);
+    assert.equal(lines.at(-1)?.times, 100);
+    watcher.ended({ ...CALL, backend: 'other' });
+    watcher.ended({ ...CALL, backend: 'openai' });
+    watcher.ended({ ...CALL, backend: 'openai' });
+    assert.deepEqual(
+      lines.slice(2).map(({ event, backend, downMs }) => [event, backend, downMs]),
+      [['backend.reachable', 'openai', LIMITS.troubleMs.value]],
+    );
+  });
+  test('bursts of 429 and strangers at the door are one line a minute each; ordinary refusals none', () => {
+    const { lines, watcher } = watch();
+    for (let i = 0; i < 50; i++)
+      watcher.ended({ ...CALL, backend: 'openai', status: 429, outcome: 'failed' });
+    for (let i = 0; i < 50; i++) watcher.refusedAtDoor('unauthorized');
+    watcher.refusedAtDoor('not_found');
+    watcher.ended({ ...CALL, outcome: 'denied', status: 0 });
+    watcher.decided('forbid', 'r1');
+    assert.deepEqual(
+      lines.map(({ event, level }) => [event, level]),
+      [
+        ['backend.limited', 'warn'],
+        ['door.refused', 'warn'],
+      ],
+    );
+  });
+  test('a slow commit is told, an ordinary one is not', () => {
+    const { lines, watcher } = watch();
+    watcher.committed(LIMITS.slowCommitMs.value - 1, 1);
+    assert.equal(lines.length, 0);
+    watcher.committed(LIMITS.slowCommitMs.value, 3);
+    assert.deepEqual([lines[0]?.event, lines[0]?.batches], ['store.slow', 3]);
   });
 });

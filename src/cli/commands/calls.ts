@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { CallView } from '../../base/control.ts';
 import { CALL_COLUMNS, callState } from '../columns.ts';
 import { formatDuration, formatMoney, formatUsage, parseInteger, parseSince } from '../format.ts';
+import { showKernelLog } from '../kernel-log.ts';
 import { LIMITS } from '../limits.ts';
 import type { Session } from '../session.ts';
 import { renderTable } from '../table.ts';
@@ -13,6 +14,7 @@ interface LogOptions extends ViewOptions {
   readonly number: number;
   readonly since?: string;
   readonly state?: string;
+  readonly kernel?: boolean;
 }
 interface TraceOptions extends ViewOptions {
   readonly entries?: boolean;
@@ -26,6 +28,11 @@ function logs(session: Session, agent: string | undefined, options: LogOptions):
     ...(options.since === undefined ? {} : { since: parseSince(options.since, session.now()) }),
     ...(options.state === undefined ? {} : { state: options.state }),
   };
+  if (options.kernel)
+    return showKernelLog(session, {
+      ...options,
+      ...(request.since === undefined ? {} : { sinceMs: request.since }),
+    });
   if (options.follow) return follow(session, request, options);
   return show(session, options, {
     verb: 'calls',
@@ -125,6 +132,7 @@ export function define(program: Command, session: Session): void {
     .option('-f, --follow', 'go on with new calls as they come')
     .option('-n, --number <count>', 'how many calls', parseInteger(1, 10_000), 50)
     .option('--since <time>', '2h, today, or a date')
+    .option('--kernel', "the kernel's own log instead: starts, trouble, settings")
     .option('--state <state>', 'running, waiting, done, failed, refused or in_doubt')
     .action((agent: string | undefined, options: LogOptions) => logs(session, agent, options));
   asList(program.command('trace').description("show one call's path through the kernel, with times"))

@@ -1,17 +1,22 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { UsageFailure } from '../exit.ts';
 import { reportFailure } from '../failure.ts';
 import { formatCount, parseInteger } from '../format.ts';
-import { LIMITS } from '../limits.ts';
+import { kernelLogPath } from '../kernel-log.ts';
 import type { Session } from '../session.ts';
-import { ensureKernel, kernelLogPath } from '../start.ts';
+import { ensureKernel } from '../start.ts';
 import { asJson } from '../view.ts';
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+type LogLevel = (typeof LOG_LEVELS)[number];
 
 interface UpOptions {
   readonly foreground?: boolean;
   readonly config?: string;
   readonly port?: number;
   readonly json?: boolean;
+  readonly logFile?: string;
+  readonly logLevel?: LogLevel;
 }
 
 /** The kernel in this process, until SIGTERM or SIGINT; a second one of either stops it at once. */
@@ -21,17 +26,22 @@ async function runForeground(session: Session, options: UpOptions): Promise<void
     stateDir: session.stateDir,
     ...(options.config === undefined ? {} : { configPath: options.config }),
     ...(options.port === undefined ? {} : { port: options.port }),
+    ...(options.logFile === undefined ? {} : { logFile: options.logFile }),
+    logLevel: options.logLevel ?? 'info',
   }).catch((error: unknown) => {
     // What a failed start has opened already would keep this process alive, and the store locked.
     process.exit(reportFailure(error, session.terminal, false));
   });
-  session.terminal.print(`mezz is up: ${kernel.origin} (state: ${session.stateDir})`);
+  // A bug ends the process as it always does; the monitor only tells why first.
+  process.on('uncaughtExceptionMonitor', (error) => kernel.log.error('kernel.crashed', { error }));
+  if (options.logFile === undefined)
+    session.terminal.print(`mezz is up: ${kernel.origin} (state: ${session.stateDir})`);
   await new Promise<void>((resolve, reject) => {
     let closing = false;
     const stop = () => {
       if (closing) process.exit(130);
       closing = true;
-      kernel.close(LIMITS.drainMs.value).then(resolve, reject);
+      kernel.close().then(resolve, reject);
     };
     process.on('SIGTERM', stop);
     process.on('SIGINT', stop);
@@ -45,6 +55,7 @@ async function up(session: Session, options: UpOptions): Promise<void> {
   const more = [
     ...(options.config === undefined ? [] : ['--config', options.config]),
     ...(options.port === undefined ? [] : ['--port', String(options.port)]),
+    ...(options.logLevel === undefined ? [] : ['--log-level', options.logLevel]),
   ];
   const { status, started } = await ensureKernel(session, more);
   if (!started && more.length > 0)
@@ -56,7 +67,7 @@ async function up(session: Session, options: UpOptions): Promise<void> {
   if (options.json) return session.terminal.printJson(status);
   session.terminal.print(
     started ? `mezz is up: ${status.origin}` : `mezz is up already: ${status.origin} (pid ${status.pid})`,
-    `log: ${kernelLogPath(session.stateDir)}`,
+    `log: ${kernelLogPath(session.stateDir)} (mezz logs --kernel)`,
   );
 }
 
@@ -84,11 +95,19 @@ async function start(session: Session): Promise<void> {
   );
 }
 
+function parseLevel(text: string): LogLevel {
+  const level = LOG_LEVELS.find((known) => known === text);
+  if (level) return level;
+  throw new UsageFailure(`"${text}" is not a log level`, `one of: ${LOG_LEVELS.join(', ')}`);
+}
+
 export function define(program: Command, session: Session): void {
   asJson(program.command('up').description('start the kernel in the background'))
     .option('--foreground', 'run the kernel in this process, until Ctrl-C')
     .option('--config <file>', 'the configuration to use')
     .option('--port <port>', "the agents' port on 127.0.0.1", parseInteger(0, 65_535))
+    .option('--log-level <level>', LOG_LEVELS.join(', '), parseLevel)
+    .addOption(new Option('--log-file <file>', 'where the kernel logs to').hideHelp())
     .action((options: UpOptions) => up(session, options));
   program
     .command('start')

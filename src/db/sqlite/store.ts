@@ -32,6 +32,8 @@ export interface SqliteOptions {
   readonly tables: readonly Table[];
   /** Called once, after the first failed commit: the kernel must stop. */
   onFatal?(error: StoreError): void;
+  /** Told after each durable transaction: how long it took, and how many batches shared it. */
+  onCommit?(tookMs: number, batches: number): void;
 }
 
 /** Opens the store of a directory, which is created if missing. Throws StoreError; then nothing is left running. */
@@ -95,11 +97,13 @@ class SqliteStore implements Store {
     while (this.#queue.length > 0) {
       const waiters = this.#queue.splice(0, LIMITS.batchesPerCommit.value);
       this.#writing = waiters;
+      const began = performance.now();
       try {
         await this.#writer.ask({ do: 'commit', batches: waiters.map((waiter) => waiter.batch) });
         this.#commits++;
         this.#batches += waiters.length;
         for (const waiter of waiters) waiter.resolve();
+        this.#options.onCommit?.(performance.now() - began, waiters.length);
       } catch (error) {
         this.fail(error as StoreError);
       }
