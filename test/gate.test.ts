@@ -279,6 +279,24 @@ test('hooks: an ordinary tool call goes on, a dangerous one waits for a person, 
     assert.deepEqual(calls.map((call) => call.state).sort(), ['done', 'refused']);
     const [view] = (await kernel.control.call('ps', {})).agents;
     assert.deepEqual(view?.coverage, { level: 'hooked', seen: 2, decided: 2 });
+    assert.deepEqual((await kernel.control.call('fsck', {})).problems, []);
+  } finally {
+    await kernel.close();
+  }
+});
+
+test('a tool call that its client never told the end of is in doubt when the client has ended', async () => {
+  const kernel = await startKernel();
+  try {
+    const agent = await kernel.agent('coder');
+    const hook = { session_id: 's1', tool_name: 'view_image', tool_input: { path: 'gone.png' } };
+    const before = JSON.stringify({ ...hook, hook_event_name: 'PreToolUse', tool_use_id: 'tu_1' });
+    await send(`${agent.origin}/a/${agent.token}/hooks/codex`, before);
+    const state = async () => (await kernel.control.call('calls', {})).calls[0]?.state;
+    assert.equal(await state(), 'running');
+    await kernel.control.call('agent.exited', { agent: 'coder', exitCode: 0, signal: null });
+    assert.equal(await state(), 'in_doubt');
+    assert.deepEqual((await kernel.control.call('fsck', {})).problems, []);
   } finally {
     await kernel.close();
   }

@@ -105,6 +105,7 @@ describe('the default access policies', () => {
     [edit('/home/u/.local/state/mezz/mezz.db'), 'mezz-files'],
     [edit('/home/u/project/../.local/./state//mezz/mezz.db'), 'mezz-files'],
     [toolCall('codex/apply_patch', { input: '*** Update File: /home/u/.local/state/mezz/k' }), 'mezz-files'],
+    [toolCall('codex/apply_patch', { command: '*** Add File: /home/u/.local/state/mezz/k' }), 'mezz-files'],
     [bash('git push --force'), 'force-push'],
     [bash('git -C sub push -f origin main'), 'force-push'],
     [toolCall('codex/shell', { command: ['bash', '-lc', 'git push --force;ls'] }), 'force-push'],

@@ -41,7 +41,9 @@ export function normaliseTarget(tool: string, args: JsonRecord): Target {
     return { ...NONE, path: normalisePath(firstText(args.file_path, args.notebook_path, args.path)) };
   }
   if (name === 'WebFetch') return { ...NONE, url: normaliseUrl(firstText(args.url)) };
-  if (name === 'apply_patch') return { ...NONE, path: patchedPaths(firstText(args.input, args.patch)) };
+  // Codex's hook gives the patch as a command.
+  if (name === 'apply_patch')
+    return { ...NONE, path: patchedPaths(firstText(args.command, args.input, args.patch)) };
   return NONE;
 }
 

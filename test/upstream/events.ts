@@ -137,7 +137,7 @@ export function chatEvents(answer: Answer, withUsage: boolean): string[] {
 }
 
 /** The output items; a tool that the request declares as `custom` gets its input as text. */
-function responsesItems(answer: Answer, customTools: ReadonlySet<string>): JsonRecord[] {
+function responsesItems(answer: Answer, offered: OfferedTools): JsonRecord[] {
   const items: JsonRecord[] = [];
   if (answer.text !== '')
     items.push({
@@ -148,14 +148,21 @@ function responsesItems(answer: Answer, customTools: ReadonlySet<string>): JsonR
       content: [{ type: 'output_text', text: answer.text, annotations: [], logprobs: [] }],
     });
   for (const { id, name, args } of answer.tools) {
-    const item = { id: `item_${id}`, status: 'completed', call_id: id, name };
-    if (customTools.has(name)) items.push({ ...item, type: 'custom_tool_call', input: String(args.input) });
+    const { type, namespace } = offered.get(name) ?? {};
+    const item = {
+      id: `item_${id}`,
+      status: 'completed',
+      call_id: id,
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+    };
+    if (type === 'custom') items.push({ ...item, type: 'custom_tool_call', input: String(args.input) });
     else items.push({ ...item, type: 'function_call', arguments: JSON.stringify(args) });
   }
   return items;
 }
 
-export function responsesBody(answer: Answer, customTools: ReadonlySet<string>): JsonRecord {
+export function responsesBody(answer: Answer, offered: OfferedTools): JsonRecord {
   const { input, cacheRead, output, reasoning } = answer.usage;
   return {
     id: answer.id,
@@ -165,7 +172,7 @@ export function responsesBody(answer: Answer, customTools: ReadonlySet<string>):
     error: null,
     incomplete_details: null,
     model: answer.model,
-    output: responsesItems(answer, customTools),
+    output: responsesItems(answer, offered),
     usage: {
       input_tokens: input + cacheRead,
       input_tokens_details: { cached_tokens: cacheRead },
@@ -176,8 +183,8 @@ export function responsesBody(answer: Answer, customTools: ReadonlySet<string>):
   };
 }
 
-export function responsesEvents(answer: Answer, customTools: ReadonlySet<string>): string[] {
-  const whole = responsesBody(answer, customTools);
+export function responsesEvents(answer: Answer, offered: OfferedTools): string[] {
+  const whole = responsesBody(answer, offered);
   const events: JsonRecord[] = [];
   const push = (type: string, rest: JsonRecord) =>
     events.push({ type, sequence_number: events.length, ...rest });
@@ -221,16 +228,21 @@ function pushArguments(push: Push, at: JsonRecord, item: JsonRecord): void {
   push(`${kind}.done`, { ...at, [custom ? 'input' : 'arguments']: text });
 }
 
-/** Every tool a request offers, by name: `tools`, namespaces in it, and Codex's `additional_tools` input items. */
-export function offeredTools(body: JsonRecord): Map<string, string> {
-  const found = new Map<string, string>();
-  const collect = (tools: unknown) => {
+/** Every tool a request offers, by name. */
+export type OfferedTools = ReadonlyMap<string, { readonly type: string; readonly namespace?: string }>;
+
+/** Reads `tools`, the namespaces in it, and Codex's `additional_tools` input items. */
+export function offeredTools(body: JsonRecord): OfferedTools {
+  const found = new Map<string, { type: string; namespace?: string }>();
+  const collect = (tools: unknown, namespace?: string) => {
     if (!Array.isArray(tools)) return;
     for (const tool of tools) {
       if (!isRecord(tool)) continue;
-      const inner = isRecord(tool.function) ? tool.function.name : tool.name;
-      if (typeof inner === 'string') found.set(inner, String(tool.type ?? 'function'));
-      collect(tool.tools);
+      const name = isRecord(tool.function) ? tool.function.name : tool.name;
+      const type = String(tool.type ?? 'function');
+      if (typeof name === 'string' && type !== 'namespace')
+        found.set(name, { type, ...(namespace === undefined ? {} : { namespace }) });
+      collect(tool.tools, typeof name === 'string' ? name : undefined);
     }
   };
   collect(body.tools);

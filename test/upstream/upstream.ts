@@ -233,7 +233,6 @@ function eventsOf(
   seen: SeenRequest,
 ): { whole: JsonRecord; stream: () => string[] } | undefined {
   const offered = offeredTools(seen.json);
-  const custom = new Set([...offered].filter(([, type]) => type === 'custom').map(([name]) => name));
   const tools = (reply.tools ?? []).flatMap(({ name, args, id }, at) => {
     const match =
       typeof name === 'string' ? name : [...offered.keys()].find((candidate) => name.test(candidate));
@@ -262,7 +261,7 @@ function eventsOf(
     }
     case '/responses': {
       const response = answered('resp');
-      return { whole: responsesBody(response, custom), stream: () => responsesEvents(response, custom) };
+      return { whole: responsesBody(response, offered), stream: () => responsesEvents(response, offered) };
     }
     default:
       return undefined;

@@ -48,9 +48,9 @@ describe('claude', () => {
         ],
       },
     ]);
-    for (const event of ['PostToolUse', 'Notification', 'Stop', 'UserPromptSubmit'])
+    for (const event of ['PostToolUse', 'PostToolUseFailure', 'Notification', 'Stop', 'UserPromptSubmit'])
       assert.equal(hooks[event]?.[0]?.hooks[0]?.onFailure, undefined, event);
-    assert.deepEqual(Object.keys(hooks).length, 5);
+    assert.deepEqual(Object.keys(hooks).length, 6);
   });
   for (const [what, args, files] of [
     ['inline', ['--settings', '{"model":"m","hooks":{"PreToolUse":[{"hooks":[]}],"Other":[1]}}'], {}],

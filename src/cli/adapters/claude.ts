@@ -7,9 +7,9 @@ import { agentUrl, bypassProxy, type ClientAdapter, type LaunchContext, replaced
 /** Before the act: without an answer of the gate it does not happen. */
 const GATED = ['PreToolUse'] as const;
 /** Told afterwards or beside: the client goes on without an answer. */
-const TOLD = ['PostToolUse', 'Notification', 'Stop', 'UserPromptSubmit'] as const;
+const TOLD = ['PostToolUse', 'PostToolUseFailure', 'Notification', 'Stop', 'UserPromptSubmit'] as const;
 /** Only tool events have a matcher. */
-const MATCHED: ReadonlySet<string> = new Set(['PreToolUse', 'PostToolUse']);
+const MATCHED: ReadonlySet<string> = new Set(['PreToolUse', 'PostToolUse', 'PostToolUseFailure']);
 
 function hookEntry(event: string, url: string, gated: boolean): JsonRecord {
   const hook: JsonRecord = {

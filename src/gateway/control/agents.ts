@@ -6,6 +6,7 @@ import type { Pid } from '../../base/ids.ts';
 import { CALL } from '../../db/schema/journal.ts';
 import { openEntry } from '../../gate/arrivals.ts';
 import type { Gate } from '../../gate/gate.ts';
+import { toolsLeft } from '../../gate/outcomes.ts';
 import type { EntryDraft } from '../../journal/journal.ts';
 import { type Handlers, selectAgent } from './context.ts';
 import { agentViews, callView } from './views.ts';
@@ -144,7 +145,9 @@ export const agentVerbs: Handlers<
         member === agent ? request.signal : null,
       );
     const revoked = parts.keys.revokeAgent(agent.pid, now);
-    context.gate.interrupt(new Set(tree.map((member) => member.pid)), 'exited');
+    const pids = new Set<number>(tree.map((member) => member.pid));
+    context.gate.interrupt(pids, 'exited');
+    await toolsLeft(parts, pids);
     await parts.journal.append({
       entries: tree.map((member) => ({
         kind: 'agent.close',
