@@ -121,6 +121,8 @@ export type ModelOutcome =
       /** What is known of the partial answer; usage is booked from it. */
       readonly facts: ResponseFacts;
       readonly bytesOut: number;
+      /** Whole events of a stream that the client has got. */
+      readonly eventsOut: number;
       /** Did any byte of the request leave? If not, nothing can have happened upstream. */
       readonly sent: boolean;
     };

@@ -44,7 +44,8 @@ export async function serveModel(
     signal: left.signal,
   };
   const walk = await kernel.model(caller, route.kind, call, (id) => extra.push('x-mezz-call', id));
-  if (walk.kind === 'refused') return sendRefusal(response, dialect, sink, facts.stream, walk.refusal, extra);
+  if (walk.kind === 'refused')
+    return sendRefusal(response, dialect, sink, facts.stream ? 0 : undefined, walk.refusal, extra);
   finish(response, dialect, sink, facts.stream, walk.outcome, extra);
 }
 
@@ -72,24 +73,28 @@ function finish(
   outcome: ModelOutcome,
   extra: readonly string[],
 ): void {
-  if (outcome.kind === 'broken') return sendRefusal(response, dialect, sink, stream, outcome.refusal, extra);
+  if (outcome.kind === 'broken') {
+    const events = stream ? outcome.eventsOut : undefined;
+    return sendRefusal(response, dialect, sink, events, outcome.refusal, extra);
+  }
   if (!sink.headSent)
     sink.head(outcome.status, [...outcome.headers, 'content-length', String(outcome.tail.length)]);
   response.end(outcome.tail);
 }
 
+/** `eventsOut`: how many events of a stream have left; undefined where the client asked for no stream. */
 function sendRefusal(
   response: ServerResponse,
   dialect: Dialect,
   sink: HttpSink,
-  stream: boolean,
+  eventsOut: number | undefined,
   why: Refusal,
   extra: readonly string[],
 ): void {
   if (response.destroyed) return;
   if (!sink.headSent) return sendError(response, dialect, why, extra);
   // Headers are gone: a stream ends with its dialect's error event, a plain body can only be cut.
-  if (stream) response.end(dialect.encodeErrorEvent(why));
+  if (eventsOut !== undefined) response.end(dialect.encodeErrorEvent(why, eventsOut));
   else response.destroy();
 }
 

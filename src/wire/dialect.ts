@@ -26,8 +26,8 @@ export interface Dialect {
   /** One message's canonical form: the same for "the same conversation" however the client spells it. */
   canonicalMessage(bytes: Uint8Array): string;
   encodeError(refusal: Refusal): WireError;
-  /** The refusal as this dialect's in-stream error event, SSE-framed. */
-  encodeErrorEvent(refusal: Refusal): Buffer;
+  /** The refusal as this dialect's in-stream error event, SSE-framed, behind `eventsBefore` others. */
+  encodeErrorEvent(refusal: Refusal, eventsBefore: number): Buffer;
   /** A keep-alive that every client of this dialect ignores, SSE-framed. */
   encodeHeartbeat(): Buffer;
 }
@@ -41,6 +41,8 @@ export interface StreamMachine {
   push(chunk: Uint8Array): Uint8Array;
   /** The upstream closed. `complete`: the terminal event was seen once and every invariant held until then. */
   finish(): StreamEnd;
+  /** Events that may have left by now. */
+  readonly events: number;
   /** What is known so far (partial usage when the client leaves). */
   facts(): ResponseFacts;
 }

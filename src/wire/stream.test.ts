@@ -203,7 +203,7 @@ describe('malformed streams', () => {
       const beat = play(dialect, [dialect.encodeHeartbeat(), stream]);
       assert.equal(beat.end.kind, 'complete');
       assert.equal(
-        play(dialect, [dialect.encodeErrorEvent({ code: 'upstream_cut', message: 'x' })]).end.kind,
+        play(dialect, [dialect.encodeErrorEvent({ code: 'upstream_cut', message: 'x' }, 0)]).end.kind,
         'error',
       );
     }

@@ -19,6 +19,7 @@ export class RuledStream implements StreamMachine {
   readonly #tail: Uint8Array[] = [];
   #state: 'open' | 'terminal' | 'error' = 'open';
   #violation: string | undefined;
+  events = 0;
 
   constructor(rules: StreamRules) {
     this.#rules = rules;
@@ -43,8 +44,10 @@ export class RuledStream implements StreamMachine {
       return;
     }
     if (this.#state === 'open' && verdict !== 'pass') this.#state = verdict;
-    if (this.#state === 'open') passed.push(event.bytes);
-    else this.#tail.push(event.bytes);
+    if (this.#state === 'open') {
+      passed.push(event.bytes);
+      this.events += 1;
+    } else this.#tail.push(event.bytes);
   }
 
   finish(): StreamEnd {

@@ -101,10 +101,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Controller, error: Error): void {
-    if (this.#status === 0)
-      this.#break(this.#sent && !isConnectError(error) ? 'upstream_cut' : 'unreachable', describe(error));
-    else
-      this.#break('upstream_cut', `The upstream closed before its answer was complete: ${describe(error)}`);
+    const why = describe(error);
+    if (this.#status > 0)
+      this.#break('upstream_cut', `The upstream closed before its answer was complete: ${why}`);
+    else if (this.#sent && !isConnectError(error))
+      this.#break('upstream_cut', `The upstream closed before it answered: ${why}`);
+    else this.#break('unreachable', `The upstream cannot be reached: ${why}`);
   }
 
   /** The request could not even be handed to the connection. */
@@ -170,6 +172,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       headSent: this.#headSent,
       facts: this.#stream?.facts() ?? NO_FACTS,
       bytesOut: this.#bytesOut,
+      eventsOut: this.#stream?.events ?? 0,
       sent: this.#sent,
     });
     this.#controller?.abort(new Error(code));

@@ -93,6 +93,17 @@ export const CALL_PROMISES: readonly Promised[] = [
     tests: [['test/gate.test.ts', 'a dead upstream becomes an error event in the dialect, never a fake end']],
   },
   {
+    id: 'sdks',
+    group: 'wire',
+    text: "Unmodified programs of the vendors' SDKs work with a base URL and a key alone; a refusal reaches them as their own SDK's error, names the rule and what to type, and is not tried again.",
+    restsOn: 'One error table, whose statuses and headers the SDKs understand.',
+    bypassedBy: 'A version of an SDK other than the pinned one; a program that retries by itself.',
+    tests: [
+      ['test/long/sdks.test.ts', 'answers, streams, tools, faults and refusals'],
+      ['test/long/sdks.test.ts', 'an exhausted budget is told once and not tried again'],
+    ],
+  },
+  {
     id: 'leave-cancels',
     group: 'wire',
     text: 'A client that leaves cancels its call upstream at once.',

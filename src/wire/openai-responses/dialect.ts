@@ -136,12 +136,12 @@ export const openaiResponses: Dialect = {
   newStream: () => new RuledStream(new ResponsesRules()),
   canonicalMessage,
   encodeError: (why: Refusal) => wireError(why, openaiError(why)),
-  encodeErrorEvent: (why: Refusal) => {
+  encodeErrorEvent: (why: Refusal, eventsBefore: number) => {
     const { error } = openaiError(why);
-    return encodeEvent(
-      'error',
-      JSON.stringify({ type: 'error', code: error.code, message: error.message, param: null, error }),
-    );
+    const { code, message } = error;
+    // Clients that validate events need the number; some read the error flat, others nested.
+    const event = { type: 'error', sequence_number: eventsBefore, code, message, param: null, error };
+    return encodeEvent('error', JSON.stringify(event));
   },
   encodeHeartbeat: () => Buffer.from(': mezz\n\n'),
 };

@@ -56,6 +56,10 @@ export class WithoutUsage implements StreamMachine {
     return this.#filter.push(this.#machine.push(chunk));
   }
 
+  get events(): number {
+    return this.#machine.events;
+  }
+
   finish(): StreamEnd {
     const end = this.#machine.finish();
     if (!('tail' in end)) return end;
