@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LIMITS as accessLimits } from './access/limits.ts';
 import { LIMITS as agentLimits } from './agents/limits.ts';
-import type { Finding } from './base/control.ts';
+import type { Finding, HookTrial } from './base/control.ts';
 import type { BackendId } from './base/ids.ts';
 import { isRecord, type JsonRecord } from './base/json.ts';
 import { type Observer, observeAll } from './base/observer.ts';
@@ -37,6 +37,7 @@ import { Door } from './gateway/door.ts';
 import { LIMITS as gatewayLimits } from './gateway/limits.ts';
 import { type Gateway, openGateway } from './gateway/server.ts';
 import { diagnose } from './guarantees/doctor.ts';
+import { readTrials, recordTrials } from './guarantees/trials.ts';
 import { LIMITS as journalLimits } from './journal/limits.ts';
 import { LIMITS as schedulerLimits } from './scheduler/limits.ts';
 import { fifo } from './scheduler/policies/fifo.ts';
@@ -156,7 +157,7 @@ async function serve(opened: Opened): Promise<Running> {
     version: readVersion(),
     startedAt: parts.clock.now(),
     warnings: () => warnings(parts, problems),
-    doctor: () => doctor(parts, options.stateDir),
+    doctor: (trials) => doctor(parts, options.stateDir, trials),
     config: () => ({ config: showConfig(config), file, problems }),
     configLimits: () => ({ limits: listLimits() }),
     reload: async () => {
@@ -357,7 +358,12 @@ function warnings(parts: Parts, problems: readonly string[]): string[] {
   return [SAME_USER, ...observing, ...problems];
 }
 
-async function doctor(parts: Parts, stateDir: string): Promise<Finding[]> {
+async function doctor(
+  parts: Parts,
+  stateDir: string,
+  trials: readonly HookTrial[] | undefined,
+): Promise<Finding[]> {
+  if (trials) await recordTrials(parts.journal, trials, parts.clock.now());
   const directory = statSync(stateDir);
   const uid = process.getuid?.() ?? 0;
   return diagnose({
@@ -375,7 +381,8 @@ async function doctor(parts: Parts, stateDir: string): Promise<Finding[]> {
       credential: spec.credential,
       ready: spec.credential !== 'kernel' || parts.catalog.hasKey(spec.id),
     })),
-    hooks: [],
+    trials,
+    known: await readTrials(parts.store),
   });
 }
 

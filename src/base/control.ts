@@ -164,6 +164,14 @@ export interface Finding {
   readonly text: string;
   readonly remedy: string | null;
 }
+/** What became of one call that the gate had to refuse, made by a real client through its own hooks. */
+export interface HookTrial {
+  readonly client: string;
+  readonly version: string | null;
+  /** `no-call`: the client made no call, so nothing is proven; `detail` says why. */
+  readonly outcome: 'refused' | 'let-through' | 'never-asked' | 'no-call' | 'not-installed';
+  readonly detail: string | null;
+}
 export type Signal = 'pause' | 'resume' | 'stop' | 'kill';
 
 /** What a started program needs: set by environment, arguments or files in a temporary directory, never in a user's files. */
@@ -282,7 +290,8 @@ export interface ControlVerbs {
   'policy.apply': Verb<{ text?: string; profile?: string }, { epoch: number; findings: Finding[] }>;
   freeze: Verb<{ agent?: string; all?: boolean; thaw?: boolean }, { frozen: string[] }>;
   'audit.verify': Verb<Record<string, never>, { entries: number; root: string; problems: string[] }>;
-  doctor: Verb<Record<string, never>, { findings: Finding[] }>;
+  /** `trials`: what the command line tried just now; without it nothing was tried, and that is a finding. */
+  doctor: Verb<{ trials?: HookTrial[] }, { findings: Finding[] }>;
   config: Verb<Record<string, never>, { config: JsonRecord; file: string | null; problems: string[] }>;
   'config.limits': Verb<
     Record<string, never>,

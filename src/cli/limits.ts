@@ -21,5 +21,12 @@ export const LIMITS = {
     unit: 'bytes',
     what: 'the largest hook event read from a client',
   },
+  trialMs: { value: 60_000, unit: 'ms', what: 'how long a client may take for the trial of its hooks' },
+  trialVersionMs: { value: 15_000, unit: 'ms', what: 'how long a client may take to say its version' },
+  trialOutputCharacters: {
+    value: 4000,
+    unit: 'characters',
+    what: "the end of a client's output kept from its trial",
+  },
   cellColumns: { value: 60, unit: 'columns', what: 'the widest cell of a table on a terminal' },
 } as const;

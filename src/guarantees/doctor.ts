@@ -1,5 +1,6 @@
 /** doctor: what really holds on this machine, from what was looked at and tried; never from configuration. */
-import type { Finding } from '../base/control.ts';
+import type { Finding, HookTrial } from '../base/control.ts';
+import { type KnownTrial, knownText } from './trials.ts';
 
 const LOWEST_NODE = [24, 0, 0];
 /** Older versions have a bug that can damage a WAL database when checkpoints race (fixed in 3.51.3). */
@@ -18,7 +19,10 @@ export interface Examined {
   readonly freeBytes: number;
   readonly profile: string;
   readonly backends: readonly ExaminedBackend[];
-  readonly hooks: readonly HookTrial[];
+  /** Tried just now, or undefined when nothing was tried. */
+  readonly trials: readonly HookTrial[] | undefined;
+  /** How each client's trial ended the last time. */
+  readonly known: readonly KnownTrial[];
 }
 
 export interface ExaminedBackend {
@@ -29,14 +33,8 @@ export interface ExaminedBackend {
   readonly problem?: { readonly message: string; readonly remedy: string };
 }
 
-/** Makes one call through a client's hook that the gate must refuse, and says what became of it. */
-export interface HookTrial {
-  readonly client: string;
-  prove(): Promise<'refused' | 'let-through' | 'never-asked' | 'not-installed'>;
-}
-
-export async function diagnose(examined: Examined): Promise<Finding[]> {
-  const hooks = await Promise.all(examined.hooks.map(proveHook));
+export function diagnose(examined: Examined): Finding[] {
+  const { trials, known } = examined;
   return [
     checkVersion('node', 'Node', examined.nodeVersion, LOWEST_NODE),
     checkVersion('sqlite', 'SQLite', examined.sqliteVersion, LOWEST_SQLITE),
@@ -46,7 +44,7 @@ export async function diagnose(examined: Examined): Promise<Finding[]> {
     checkUser(examined),
     checkProfile(examined),
     ...examined.backends.map(checkBackend),
-    ...hooks,
+    ...(trials ? trials.map(checkTrial) : [sayUntried(known)]),
   ];
 }
 
@@ -141,27 +139,45 @@ function checkBackend({ id, credential, ready, problem }: ExaminedBackend): Find
   };
 }
 
-async function proveHook(trial: HookTrial): Promise<Finding> {
-  const id = `hook-${trial.client}`;
-  const outcome = await trial.prove();
+/** Nothing was tried: what is known is old, and old is not proven. */
+function sayUntried(known: readonly KnownTrial[]): Finding {
+  const before = known.map(knownText).join('; ');
+  return {
+    id: 'hooks',
+    level: 'note',
+    text: `hooks were not tried now${before === '' ? ', nor ever before' : `; ${before}`}`,
+    remedy: 'mezz doctor, without --no-trial',
+  };
+}
+
+function checkTrial({ client, version, outcome, detail }: HookTrial): Finding {
+  const id = `hook-${client}`;
+  const name = version === null ? client : `${client} ${version}`;
   switch (outcome) {
     case 'refused':
-      return ok(id, `${trial.client}: a call that must be refused was refused before it happened`);
+      return ok(id, `${name}: a call that must be refused was refused before it happened`);
     case 'let-through':
       return {
         id,
         level: 'fail',
-        text: `${trial.client}: a call that must be refused was let through`,
-        remedy: `do not rely on ${trial.client}'s hooks; update it and run mezz doctor again`,
+        text: `${name}: its hook asked the gate, was told no, and the call happened all the same`,
+        remedy: `do not rely on ${client}'s hooks; update it and run mezz doctor again`,
       };
     case 'never-asked':
       return {
         id,
         level: 'fail',
-        text: `${trial.client}: its hook never asked the gate (an untrusted hook is skipped without a word)`,
-        remedy: `start it with: mezz run -- ${trial.client}`,
+        text: `${name}: a call happened and its hook never asked the gate`,
+        remedy: `is the ${client} on PATH the program itself? a wrapper may drop arguments; update it and run mezz doctor again`,
+      };
+    case 'no-call':
+      return {
+        id,
+        level: 'warn',
+        text: `${name}: nothing is proven: ${detail ?? 'it made no call'}`,
+        remedy: `update ${client} and run mezz doctor again`,
       };
     case 'not-installed':
-      return { id, level: 'note', text: `${trial.client}: not installed here`, remedy: null };
+      return { id, level: 'note', text: `${client}: not installed here`, remedy: null };
   }
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import test, { describe } from 'node:test';
+import type { HookTrial } from '../base/control.ts';
 import { checkClaims, checkPromises } from './claims.ts';
-import { diagnose, type Examined, type HookTrial } from './doctor.ts';
+import { diagnose, type Examined } from './doctor.ts';
 import { DOCUMENTS, guaranteesPage } from './documents.ts';
 import type { Facts, Promised } from './promise.ts';
 import { PROMISES } from './promises.ts';
@@ -93,9 +94,11 @@ describe('the sheet of an agent', () => {
 });
 
 describe('doctor', () => {
-  const trial = (outcome: Awaited<ReturnType<HookTrial['prove']>>): HookTrial => ({
+  const trial = (outcome: HookTrial['outcome']): HookTrial => ({
     client: 'claude',
-    prove: async () => outcome,
+    version: '2.1.330',
+    outcome,
+    detail: null,
   });
   const sound: Examined = {
     nodeVersion: 'v26.1.0',
@@ -108,44 +111,50 @@ describe('doctor', () => {
     freeBytes: 5e10,
     profile: 'default',
     backends: [{ id: 'anthropic', credential: 'auto', ready: true }],
-    hooks: [trial('refused')],
+    trials: [trial('refused')],
+    known: [],
   };
-  const worst = async (more: Partial<Examined>) => {
-    const findings = await diagnose({ ...sound, ...more });
+  const worst = (more: Partial<Examined>) => {
+    const findings = diagnose({ ...sound, ...more });
     return findings.filter(({ level }) => level !== 'ok').map(({ id, level }) => `${level} ${id}`);
   };
 
-  test('finds nothing wrong where nothing is', async () => assert.deepEqual(await worst({}), []));
+  test('finds nothing wrong where nothing is', async () => assert.deepEqual(worst({}), []));
   test('finds old versions', async () => {
-    assert.deepEqual(await worst({ nodeVersion: 'v22.9.0' }), ['fail node']);
-    assert.deepEqual(await worst({ sqliteVersion: '3.50.9' }), ['fail sqlite']);
-    assert.deepEqual(await worst({ sqliteVersion: '3.51.2' }), ['fail sqlite']);
-    assert.deepEqual(await worst({ sqliteVersion: '4.0.0' }), []);
+    assert.deepEqual(worst({ nodeVersion: 'v22.9.0' }), ['fail node']);
+    assert.deepEqual(worst({ sqliteVersion: '3.50.9' }), ['fail sqlite']);
+    assert.deepEqual(worst({ sqliteVersion: '3.51.2' }), ['fail sqlite']);
+    assert.deepEqual(worst({ sqliteVersion: '4.0.0' }), []);
   });
   test('finds an open directory, a full disk, a strange platform, a profile that refuses nothing', async () => {
-    assert.deepEqual(await worst({ stateDir: { ...sound.stateDir, mode: 0o40755 } }), ['fail state-dir']);
-    assert.deepEqual(await worst({ stateDir: { ...sound.stateDir, uid: 0 } }), ['fail state-dir']);
-    assert.deepEqual(await worst({ freeBytes: 1e8 }), ['warn disk']);
-    assert.deepEqual(await worst({ platform: 'win32' }), ['warn platform']);
-    assert.deepEqual(await worst({ profile: 'observe' }), ['warn profile']);
+    assert.deepEqual(worst({ stateDir: { ...sound.stateDir, mode: 0o40755 } }), ['fail state-dir']);
+    assert.deepEqual(worst({ stateDir: { ...sound.stateDir, uid: 0 } }), ['fail state-dir']);
+    assert.deepEqual(worst({ freeBytes: 1e8 }), ['warn disk']);
+    assert.deepEqual(worst({ platform: 'win32' }), ['warn platform']);
+    assert.deepEqual(worst({ profile: 'observe' }), ['warn profile']);
   });
   test('says unasked that an agent of the same user without a sandbox can go round it', async () => {
-    assert.deepEqual(await worst({ sandboxed: false }), ['warn same-user']);
-    assert.deepEqual(await worst({ sandboxed: false, agentUid: 1001 }), []);
+    assert.deepEqual(worst({ sandboxed: false }), ['warn same-user']);
+    assert.deepEqual(worst({ sandboxed: false, agentUid: 1001 }), []);
   });
   test('a hook works only when a call that must be refused was refused', async () => {
-    assert.deepEqual(await worst({ hooks: [trial('let-through')] }), ['fail hook-claude']);
-    assert.deepEqual(await worst({ hooks: [trial('never-asked')] }), ['fail hook-claude']);
-    assert.deepEqual(await worst({ hooks: [trial('not-installed')] }), ['note hook-claude']);
+    assert.deepEqual(worst({ trials: [trial('let-through')] }), ['fail hook-claude']);
+    assert.deepEqual(worst({ trials: [trial('never-asked')] }), ['fail hook-claude']);
+    assert.deepEqual(worst({ trials: [trial('no-call')] }), ['warn hook-claude']);
+    assert.deepEqual(worst({ trials: [trial('not-installed')] }), ['note hook-claude']);
+  });
+  test('what was not tried now is not proven, whatever was known before', () => {
+    assert.deepEqual(worst({ trials: undefined }), ['note hooks']);
+    const known = [{ client: 'codex', version: '0.169.0', outcome: 'refused' as const, at: 1.7e12 }];
+    const [note] = diagnose({ ...sound, trials: undefined, known }).slice(-1);
+    assert.match(note?.text ?? '', /not tried now; hooks of codex 0\.169\.0 proven on 2023-11-14/);
   });
   test('says which backends are ready', async () => {
     const backend = { id: 'openai', credential: 'kernel', ready: false };
-    assert.deepEqual(await worst({ backends: [backend] }), ['warn backend-openai']);
-    assert.deepEqual(await worst({ backends: [{ ...backend, credential: 'client' }] }), [
-      'note backend-openai',
-    ]);
+    assert.deepEqual(worst({ backends: [backend] }), ['warn backend-openai']);
+    assert.deepEqual(worst({ backends: [{ ...backend, credential: 'client' }] }), ['note backend-openai']);
     const problem = { message: 'its file can be read by others', remedy: 'chmod 600' };
-    assert.deepEqual(await worst({ backends: [{ ...backend, problem }] }), ['fail backend-openai']);
+    assert.deepEqual(worst({ backends: [{ ...backend, problem }] }), ['fail backend-openai']);
   });
   test('every finding that is wrong says what to do', async () => {
     const poor = {
@@ -157,7 +166,7 @@ describe('doctor', () => {
       freeBytes: 0,
       profile: 'observe',
     };
-    for (const finding of await diagnose({ ...poor, hooks: [trial('let-through'), trial('never-asked')] }))
+    for (const finding of diagnose({ ...poor, trials: [trial('let-through'), trial('never-asked')] }))
       if (finding.level === 'fail' || finding.level === 'warn') assert.ok(finding.remedy, finding.id);
   });
 });

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import test, { describe } from 'node:test';
 import type { Launch } from '../../base/control.ts';
+import { shellWord } from '../shell.ts';
 import type { LaunchContext } from './adapter.ts';
 import { claude } from './claude.ts';
-import { codex, shellWord } from './codex.ts';
+import { codex } from './codex.ts';
 import { generic } from './generic.ts';
 import { findAdapter } from './index.ts';
 

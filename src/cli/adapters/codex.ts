@@ -1,12 +1,9 @@
 import { join } from 'node:path';
+import { shellWord } from '../shell.ts';
 import { agentUrl, bypassProxy, type ClientAdapter, type LaunchContext } from './adapter.ts';
 
 /** A TOML basic string: JSON's escapes are TOML's, but for the control character DEL. */
 const toml = (text: string): string => JSON.stringify(text).replaceAll('\u007f', '\\u007f');
-
-/** Quotes a word for the shell that Codex runs hook commands with. */
-export const shellWord = (text: string): string =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
 function hasLogin({ env, home, readText }: LaunchContext): boolean {
   return readText(join(env.CODEX_HOME || join(home, '.codex'), 'auth.json')) !== undefined;

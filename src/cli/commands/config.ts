@@ -4,9 +4,16 @@ import { findingsExit, printFindings } from '../findings.ts';
 import type { Session } from '../session.ts';
 import { asJson, asList, show, type ViewOptions } from '../view.ts';
 
-async function doctor(session: Session, options: ViewOptions): Promise<void> {
+interface DoctorOptions extends ViewOptions {
+  readonly trial: boolean;
+}
+
+async function doctor(session: Session, options: DoctorOptions): Promise<void> {
   const { terminal, control } = session;
-  const answer = await control.call('doctor', {});
+  // The kernel answers first: without one there is nothing that could refuse.
+  await control.call('status', {});
+  const trials = options.trial ? await (await import('../doctor/trial.ts')).tryHooks(session) : undefined;
+  const answer = await control.call('doctor', trials ? { trials } : {});
   session.exit = findingsExit(answer.findings);
   if (options.json) return terminal.printJson(answer);
   printFindings(terminal, answer.findings);
@@ -36,10 +43,19 @@ async function reload(session: Session, options: ViewOptions): Promise<void> {
   printProblems(session, answer.problems, 'the configuration was read again and is in force');
 }
 
+const DOCTOR = `
+For each client found on PATH (claude, codex) one call is made that the gate must refuse: by the client itself,
+against a model that mezz plays, in a home of its own, with an invented login. Nothing is billed, nothing is left.
+
+Examples:
+  mezz doctor
+  mezz doctor --no-trial --json`;
+
 export function define(program: Command, session: Session): void {
-  asJson(program.command('doctor').description('prove what is enforced here, and say what is not')).action(
-    (options: ViewOptions) => doctor(session, options),
-  );
+  asJson(program.command('doctor').description('prove what is enforced here, and say what is not'))
+    .option('--no-trial', 'make no call through the hooks of the clients that are installed')
+    .addHelpText('after', DOCTOR)
+    .action((options: DoctorOptions) => doctor(session, options));
   const config = program.command('config').description('the configuration in force');
   asJson(config.command('show', { isDefault: true }).description('the configuration in force')).action(
     (options: ViewOptions) => showConfig(session, options),

@@ -1,6 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LIMITS } from '../limits.ts';
+
+/** What a program and all it starts carry in their environment: the agent's pid first, then chance. */
+export const newMark = (pid: number): string => `${pid}-${randomBytes(8).toString('hex')}`;
 
 /** Processes whose environment at their start carries the mark (Linux; elsewhere none are found). */
 export function findMarked(mark: string, root = '/proc'): number[] {

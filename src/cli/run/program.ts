@@ -4,7 +4,6 @@
  * that still carries its mark. It must not know: what a client needs, or what the kernel decides.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, constants as osConstants, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -12,7 +11,7 @@ import { createInterface } from 'node:readline';
 import type { Launch } from '../../base/control.ts';
 import type { ClientAdapter, Preparation } from '../adapters/adapter.ts';
 import type { Session } from '../session.ts';
-import { reapLeftovers } from './leftovers.ts';
+import { newMark, reapLeftovers } from './leftovers.ts';
 
 /** How a program ended: its own exit code, or the signal that ended it; neither when it could not be started. */
 interface Ending {
@@ -100,7 +99,7 @@ async function superviseProgram(
   preparation: Preparation,
   alone: boolean,
 ): Promise<number> {
-  const mark = `${launch.pid}-${randomBytes(8).toString('hex')}`;
+  const mark = newMark(launch.pid);
   const [program = '', ...args] = preparation.command;
   const child = spawn(program, args, {
     cwd: launch.cwd,

@@ -1,7 +1,14 @@
 /** What the operators' verbs work with. Only boot.ts can make one. */
 
 import type { Agent } from '../../agents/table.ts';
-import type { ControlVerbs, Finding, VerbName, VerbRequest, VerbResponse } from '../../base/control.ts';
+import type {
+  ControlVerbs,
+  Finding,
+  HookTrial,
+  VerbName,
+  VerbRequest,
+  VerbResponse,
+} from '../../base/control.ts';
 import { type Refusal, refusal } from '../../base/errors.ts';
 import type { Gate } from '../../gate/gate.ts';
 
@@ -12,7 +19,7 @@ export interface ControlContext {
   readonly version: string;
   readonly startedAt: number;
   warnings(): string[];
-  doctor(): Promise<Finding[]>;
+  doctor(trials: readonly HookTrial[] | undefined): Promise<Finding[]>;
   config(): ControlVerbs['config']['response'];
   configLimits(): ControlVerbs['config.limits']['response'];
   reload(): Promise<string[]>;

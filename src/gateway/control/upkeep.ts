@@ -60,8 +60,8 @@ export const upkeepVerbs: Handlers<UpkeepVerb> = {
     };
   },
 
-  async doctor(context) {
-    return { findings: await context.doctor() };
+  async doctor(context, { trials }) {
+    return { findings: await context.doctor(trials) };
   },
 
   async config(context) {

@@ -201,10 +201,16 @@ export const RIGHT_PROMISES: readonly Promised[] = [
     id: 'doctor-proves',
     group: 'tools',
     text: 'Doctor calls a hook working only after a call that must be refused was refused.',
-    restsOn: 'A real call through the hook.',
+    restsOn:
+      'A real call of the real client through its hook, judged by the journal and the disk; the agent is frozen.',
     bypassedBy: 'A client that treats that one call differently.',
     tests: [
       ['src/guarantees/guarantees.test.ts', 'a hook works only when a call that must be refused was refused'],
+      ['test/doctor.test.ts', 'tells a client whose hook is …, and leaves nothing behind'],
+      [
+        'test/long/doctor.test.ts',
+        'the hooks of Claude Code and Codex are proven by a call that was refused, and nothing is left',
+      ],
     ],
   },
 ];
