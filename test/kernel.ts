@@ -67,7 +67,13 @@ export async function startKernel(script?: Script, more = ''): Promise<TestKerne
 export const configText = (origin: string, more = ''): string => `
 backends:
   scripted: { url: '${origin}/v1', dialects: [anthropic, openai-responses, openai-chat, openai-embeddings], credential: local, slots: 4 }
+  messages-only: { url: '${origin}/v1', dialects: [anthropic], credential: local }
+  chat-only: { url: '${origin}/v1', dialects: [openai-chat], credential: local }
+  responses-only: { url: '${origin}/v1', dialects: [openai-responses], credential: local }
 models:
+  'via-messages': { backends: [messages-only], alias: claude-real, price: free }
+  'via-chat': { backends: [chat-only], alias: chat-real, price: free }
+  'via-responses': { backends: [responses-only], alias: gpt-real, price: free }
   'claude-*': { backends: [scripted], price: { input: 3, output: 15 } }
   'gpt-*': { backends: [scripted], price: { input: 1, output: 2 } }
   'house-model': { backends: [scripted], alias: gpt-real, price: free }

@@ -4,6 +4,9 @@ import type { Usage } from './usage.ts';
 
 export type DialectName = 'openai-responses' | 'openai-chat' | 'anthropic' | 'openai-embeddings';
 
+/** Dialects that say a conversation: requests can be translated between them. */
+export type NeutralDialect = Exclude<DialectName, 'openai-embeddings'>;
+
 /** Half-open byte range in a decoded body. */
 export interface Range {
   readonly start: number;
@@ -64,17 +67,31 @@ export interface ResponseFacts {
 }
 
 /** The closed list of changes mezz ever makes to bytes that pass; each is a pure function in wire/transforms/. */
-export type TransformName = 'alias' | 'usage';
+export type TransformName = 'alias' | 'usage' | 'translate';
 
 /** Where a driver writes the answer. The door implements it; bytes written here may have left already. */
 export interface ResponseSink {
-  /** Names the transforms that were applied to the call, before its head: the answer's header says so. */
-  transformed(names: readonly TransformName[]): void;
+  /** Names the transforms that were applied to the call, and what they lost, before its head: headers say so. */
+  transformed(names: readonly TransformName[], losses: readonly string[]): void;
   /** Once, first. `headers` is flat: name, value, name, value. */
   head(status: number, headers: readonly string[]): void;
   /** false: the client is slow, wait for `drained()` before the next. */
   write(bytes: Uint8Array): boolean;
   drained(): Promise<void>;
+}
+
+/** What the way back of a translated call needs to know of the way there. */
+export interface Translation {
+  readonly client: NeutralDialect;
+  readonly backend: NeutralDialect;
+  /** Names of custom tools that the backend was told as functions of one text. */
+  readonly custom: ReadonlySet<string>;
+  /** The name the client asked for. */
+  readonly model: string;
+  /** Seconds since 1970. */
+  readonly createdAt: number;
+  /** Chat: did the client ask for the usage chunk? */
+  readonly includeUsage: boolean;
 }
 
 /** One HTTP request to a model API, exactly as the client made it. */
@@ -92,6 +109,10 @@ export interface ModelCall {
   readonly facts: RequestFacts;
   /** What was changed in the body, or must be undone in the answer; absent when nothing was. */
   readonly transforms?: readonly TransformName[];
+  /** Set where the backend speaks another dialect than the client: the way back for its answer. */
+  readonly translation?: Translation;
+  /** Paths of request members that translation could not carry over, each once. */
+  readonly losses?: readonly string[];
   readonly sink: ResponseSink;
   /** Aborted when the client leaves or the call is killed. */
   readonly signal: AbortSignal;

@@ -92,7 +92,7 @@ describe('defaults', () => {
       account: 'client:anthropic:x' as never,
     } as const;
     const choose = (with_: typeof login | undefined) => {
-      const found = catalog.candidates('claude-x', 'anthropic', with_);
+      const found = catalog.candidates('claude-x', 'anthropic', with_, false);
       return Array.isArray(found) ? found.map(({ credential }) => credential) : found.code;
     };
     assert.deepEqual(choose(login), ['client']);

@@ -29,6 +29,8 @@ export interface Candidate {
   readonly credential: CredentialKind;
   readonly account: AccountId;
   readonly upstreamModel: string;
+  /** The dialect the backend is spoken to in: the call's own, or the one it is translated to. */
+  readonly dialect: DialectName;
 }
 
 export interface CatalogInput {
@@ -60,8 +62,16 @@ export class Catalog {
     return this.#matchers.find(({ regex }) => regex.test(model))?.route;
   }
 
-  /** The backends that can take this call now, best first, or why none can. */
-  candidates(model: string, dialect: DialectName, login: Login | undefined): Candidate[] | Refusal {
+  /**
+   * The backends that can take this call now, best first, or why none can. With `translatable`, backends of another
+   * dialect follow those of the call's own.
+   */
+  candidates(
+    model: string,
+    dialect: DialectName,
+    login: Login | undefined,
+    translatable: boolean,
+  ): Candidate[] | Refusal {
     const route = this.route(model);
     if (!route) {
       return refusal('model_unknown', `No backend serves the model "${model}".`, {
@@ -69,12 +79,12 @@ export class Catalog {
       });
     }
     const alias = route.alias;
-    return this.#usable(route.backends, dialect, login, model, alias ?? model);
+    return this.#usable(route.backends, dialect, login, model, alias ?? model, translatable);
   }
 
   /** For requests that name no model (stored objects): every backend of the dialect that this login fits. */
   forDialect(dialect: DialectName, login: Login | undefined): Candidate[] | Refusal {
-    return this.#usable([...this.backends.keys()], dialect, login, dialect, '');
+    return this.#usable([...this.backends.keys()], dialect, login, dialect, '', false);
   }
 
   #usable(
@@ -83,20 +93,26 @@ export class Catalog {
     login: Login | undefined,
     subject: string,
     upstreamModel: string,
+    translatable: boolean,
   ): Candidate[] | Refusal {
     const found: Candidate[] = [];
     const reasons: string[] = [];
+    // A backend that needs no translation loses nothing: it goes first.
+    const foreign: Candidate[] = [];
     for (const id of ids) {
       const backend = this.backends.get(id);
       if (!backend) continue;
-      if (!backend.dialects.includes(dialect)) {
+      const spoken = spokenTo(backend, dialect, translatable);
+      if (spoken === undefined) {
         reasons.push(`${id} does not speak ${dialect}`);
         continue;
       }
       const chosen = chooseCredential(backend, login, this.#hasKey(id));
-      if ('credential' in chosen) found.push({ backend, upstreamModel, ...chosen });
-      else reasons.push(`${id}: ${chosen.why}`);
+      if ('why' in chosen) reasons.push(`${id}: ${chosen.why}`);
+      else
+        (spoken === dialect ? found : foreign).push({ backend, upstreamModel, dialect: spoken, ...chosen });
     }
+    found.push(...foreign);
     if (found.length > 0) return found;
     return refusal(
       'no_credential',
@@ -106,6 +122,18 @@ export class Catalog {
       },
     );
   }
+}
+
+/** The dialects that requests can be translated to, in the order of what they lose least. */
+const TRANSLATED: readonly DialectName[] = ['openai-responses', 'anthropic', 'openai-chat'];
+
+function spokenTo(
+  backend: BackendSpec,
+  dialect: DialectName,
+  translatable: boolean,
+): DialectName | undefined {
+  if (backend.dialects.includes(dialect)) return dialect;
+  return translatable ? TRANSLATED.find((other) => backend.dialects.includes(other)) : undefined;
 }
 
 type Chosen = { readonly credential: CredentialKind; readonly account: AccountId } | { readonly why: string };

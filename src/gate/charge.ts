@@ -38,7 +38,11 @@ export function chargeOf(parts: Parts, flight: Flight, candidate: Candidate | un
     output: tokensOut,
     requests: 1,
   });
-  const proven = proveBound(decoded.length, facts.maxOutput, facts.choices);
+  // A translated request is another text than the one that was measured: nothing is proven of it.
+  const proven =
+    candidate.dialect === payload.dialect
+      ? proveBound(decoded.length, facts.maxOutput, facts.choices)
+      : undefined;
   const guess = parts.estimator.estimate(
     candidate.upstreamModel,
     flight.agent.client,

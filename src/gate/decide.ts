@@ -6,6 +6,7 @@
 import type { Principal } from '../access/decide.ts';
 import type { Agent } from '../agents/table.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
+import type { ModelCall } from '../base/model.ts';
 import type { SyscallKind } from '../base/syscall.ts';
 import type { Candidate } from './catalog.ts';
 import { type Flight, go, refuse, type Stage } from './flight.ts';
@@ -54,6 +55,10 @@ export function awaiting(flight: Flight, approval: string): Refusal {
   );
 }
 
+/** Only whole generations are: an object upstream and a count of its tokens belong to their own dialect. */
+const isTranslatable = (flight: Flight, { facts, path }: ModelCall): boolean =>
+  flight.call.kind === 'model.generate' && facts.objects.length === 0 && !path.startsWith('/responses/');
+
 /** The backends that could take the call; a slot that is already granted stays. */
 function candidatesOf(parts: Parts, flight: Flight): Candidate[] | Refusal {
   const payload = flight.call.payload;
@@ -62,7 +67,7 @@ function candidatesOf(parts: Parts, flight: Flight): Candidate[] | Refusal {
   const found =
     model === ''
       ? parts.catalog.forDialect(payload.dialect, flight.login)
-      : parts.catalog.candidates(model, payload.dialect, flight.login);
+      : parts.catalog.candidates(model, payload.dialect, flight.login, isTranslatable(flight, payload));
   if ('code' in found || flight.objectBackend === undefined) return found;
   const at = found.filter((candidate) => candidate.backend.id === flight.objectBackend);
   return at.length > 0

@@ -93,7 +93,11 @@ export class Gate {
   ): Promise<Walked<K>> {
     const { parts } = this;
     const generic = flight as unknown as Flight;
-    prepare(generic);
+    const unprepared = prepare(generic, parts.clock.now());
+    if (unprepared) {
+      parts.ledger.release(flight.call.id);
+      return this.#refuse(flight, unprepared);
+    }
     const ticket = await start(parts, generic, decided);
     if ('code' in ticket) return { kind: 'refused', refusal: ticket, call: flight.call.id };
     // A freeze or a kill may have come while START was being written: nothing may leave after it took effect.

@@ -23,7 +23,7 @@ export async function perform<K extends SyscallKind>(
   assert(backend, `backend ${granted.backend.id} has a driver`);
   const call = flight.outgoing;
   assert(call, 'a model call is prepared before START');
-  if (call.transforms) call.sink.transformed(call.transforms);
+  if (call.transforms) call.sink.transformed(call.transforms, call.losses ?? []);
   const signal = AbortSignal.any([payload.signal, flight.killer.signal]);
   return (await backend.perform(ticket, { ...call, signal })) as Outcomes[K];
 }

@@ -97,13 +97,15 @@ function draft(parts: Parts, flight: Flight, decided: Decided, now: number): Cal
     head: flight.links.at(-1)?.exact ?? null,
     labels: [],
     transforms: flight.outgoing?.transforms ?? [],
+    losses: flight.outgoing?.losses ?? [],
   });
 }
 
 function startDetail({ granted, outgoing }: Flight): string {
   if (!granted) return '';
   const changed = outgoing?.transforms ? `, transforms ${outgoing.transforms.join(', ')}` : '';
-  return `${granted.backend.id}, ${granted.credential} login, account ${granted.account}${changed}`;
+  const lost = outgoing?.losses?.length ? `, lost ${outgoing.losses.join(', ')}` : '';
+  return `${granted.backend.id}, ${granted.credential} login, account ${granted.account}${changed}${lost}`;
 }
 
 function storeBody(

@@ -1,15 +1,58 @@
 /** The named transforms a model call needs on the backend it was granted. They are applied here and nowhere else. */
-import type { ModelCall, TransformName } from '../base/model.ts';
+import type { Refusal } from '../base/errors.ts';
+import type { ModelCall, NeutralDialect, TransformName } from '../base/model.ts';
 import { aliasModel } from '../wire/transforms/alias.ts';
 import { askForUsage } from '../wire/transforms/usage.ts';
+import { translateRequest } from '../wire/translate.ts';
 import type { Candidate } from './catalog.ts';
 import type { Flight } from './flight.ts';
 
-/** Before START, which names what was changed: the model call as it will leave. */
-export function prepare(flight: Flight): void {
+/** Before START, which names what was changed: the model call as it will leave, or why it cannot. */
+export function prepare(flight: Flight, now: number): Refusal | undefined {
   const { payload } = flight.call;
-  if ('facts' in payload && flight.granted) flight.outgoing = transform(payload, flight.granted);
+  if (!('facts' in payload) || !flight.granted) return undefined;
+  const { dialect } = flight.granted;
+  const outgoing =
+    dialect === payload.dialect || dialect === 'openai-embeddings' || payload.dialect === 'openai-embeddings'
+      ? transform(payload, flight.granted)
+      : translate(payload, payload.dialect, dialect, flight.granted.upstreamModel, now);
+  if ('code' in outgoing) return outgoing;
+  flight.outgoing = outgoing;
+  return undefined;
 }
+
+/** For a backend of another dialect: another path, another body, and the way back for the answer. */
+function translate(
+  call: ModelCall,
+  client: NeutralDialect,
+  backend: NeutralDialect,
+  model: string,
+  now: number,
+): ModelCall | Refusal {
+  const translated = translateRequest(call.decoded, client, backend, model, now);
+  if ('code' in translated) return translated;
+  const { path, body, losses, translation } = translated;
+  return {
+    ...call,
+    dialect: backend,
+    path,
+    body,
+    decoded: body,
+    headers: translatedHeaders(call.headers, backend),
+    transforms: ['translate'],
+    losses,
+    translation,
+  };
+}
+
+/** Without what only the client's own API reads; Messages asks every request for its version. */
+function translatedHeaders(headers: readonly string[], backend: NeutralDialect): string[] {
+  const kept = headers.filter((_, i) => !OWN_HEADERS.test(headers[i - (i % 2)] as string));
+  return backend === 'anthropic' ? [...kept, 'anthropic-version', ANTHROPIC_VERSION] : kept;
+}
+
+const OWN_HEADERS = /^(content-encoding|accept-encoding|anthropic-.*|openai-.*)$/i;
+const ANTHROPIC_VERSION = '2023-06-01';
 
 /** The same object when nothing has to change. */
 function transform(call: ModelCall, granted: Candidate): ModelCall {

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { ResponseSink, TransformName } from '../base/model.ts';
+import { LIMITS } from './limits.ts';
 
 /**
  * The client's side of one answer: heads once, bytes with back-pressure. Headers of the upstream pass unchanged;
@@ -15,8 +16,9 @@ export class HttpSink implements ResponseSink {
     this.#extra = extra;
   }
 
-  transformed(names: readonly TransformName[]): void {
+  transformed(names: readonly TransformName[], losses: readonly string[]): void {
     this.#extra.push('x-mezz-transforms', names.join(', '));
+    if (losses.length > 0) this.#extra.push('x-mezz-losses', headerText(losses.join(', ')));
   }
 
   head(status: number, headers: readonly string[]): void {
@@ -44,3 +46,7 @@ export class HttpSink implements ResponseSink {
     });
   }
 }
+
+/** Names that clients chose may hold what no header may. */
+const headerText = (text: string): string =>
+  text.replace(/[^\x20-\x7e]/g, '?').slice(0, LIMITS.lossHeader.value);

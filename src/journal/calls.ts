@@ -33,6 +33,8 @@ export interface CallStart {
   readonly labels: readonly string[];
   /** The named transforms applied to the bytes that left. */
   readonly transforms: readonly string[];
+  /** Paths of request members that a translation could not carry over. */
+  readonly losses: readonly string[];
 }
 
 export interface CallEnd {
@@ -68,7 +70,7 @@ export interface CallRefusal {
 export type CallDraft = EntryDraft & { readonly at: number };
 
 export function startEntry(at: number, start: CallStart): CallDraft {
-  const { call, agent, rules, above, ...body } = start;
+  const { call, agent, rules, above, losses, ...body } = start;
   return {
     at,
     kind: 'call.start',
@@ -76,8 +78,10 @@ export function startEntry(at: number, start: CallStart): CallDraft {
     call,
     body: {
       ...body,
+      ...named(start),
       ...(above.length > 0 ? { above: [...above] } : {}),
-      rules: rules.slice(0, 8),
+      ...(losses.length > 0 ? { losses: clip(losses.join(', '), LIMITS.lossText.value) } : {}),
+      rules: rules.slice(0, 8).map((rule) => clip(rule, LIMITS.ruleText.value)),
       labels: [...start.labels],
       transforms: [...start.transforms],
     },
@@ -93,11 +97,24 @@ export function refuseEntry(at: number, refuse: CallRefusal): CallDraft {
   const { call, agent, refusal, ...body } = refuse;
   const why = {
     code: refusal.code,
-    message: refusal.message.slice(0, LIMITS.refusalText.value),
-    ...(refusal.rule ? { rule: refusal.rule.slice(0, LIMITS.refusalText.value) } : {}),
+    message: clip(refusal.message, LIMITS.refusalText.value),
+    ...(refusal.rule ? { rule: clip(refusal.rule, LIMITS.nameText.value) } : {}),
     ...(refusal.approval ? { approval: refusal.approval } : {}),
   };
-  return { at, kind: 'call.refuse', agent, call, body: { ...body, ...why } };
+  return { at, kind: 'call.refuse', agent, call, body: { ...body, ...named(refuse), ...why } };
+}
+
+/** What agents name by themselves, within its bound: whatever they send, the entry of it can be written. */
+const named = ({ target, toolUseId }: Pick<CallStart, 'target' | 'toolUseId'>) => ({
+  target: clip(target, LIMITS.nameText.value),
+  toolUseId: toolUseId === null ? null : clip(toolUseId, LIMITS.nameText.value),
+});
+
+/** The beginning of a text that takes at most so many bytes as JSON. */
+function clip(text: string, bytes: number): string {
+  let cut = text.slice(0, bytes);
+  while (Buffer.byteLength(JSON.stringify(cut)) > bytes + 2) cut = cut.slice(0, Math.floor(cut.length * 0.8));
+  return cut;
 }
 
 interface Event {

@@ -9,5 +9,8 @@ export const LIMITS = {
     unit: 'messages',
     what: 'stored messages remembered, so that none is written twice',
   },
-  refusalText: { value: 300, unit: 'characters', what: 'text of a refusal kept in an entry' },
+  refusalText: { value: 400, unit: 'bytes', what: 'text of a refusal kept in an entry' },
+  nameText: { value: 200, unit: 'bytes', what: 'a target or a tool-use id kept in an entry' },
+  ruleText: { value: 48, unit: 'bytes', what: 'one of the rules kept in a START' },
+  lossText: { value: 300, unit: 'bytes', what: 'what a translation lost, kept in a START' },
 } as const;

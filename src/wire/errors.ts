@@ -34,19 +34,25 @@ export function errorText(refusal: Refusal): string {
   return `mezz: ${refusal.message}${rule}${remedy}`;
 }
 
-export const anthropicError = (refusal: Refusal) => ({
+export const anthropicError = (refusal: Refusal) =>
+  anthropicFailure(ERRORS[refusal.code].status, errorText(refusal));
+
+/** An error of the Messages API for an HTTP status. */
+export const anthropicFailure = (status: number, message: string) => ({
   type: 'error',
-  error: { type: ANTHROPIC_TYPES[ERRORS[refusal.code].status] ?? 'api_error', message: errorText(refusal) },
+  error: { type: ANTHROPIC_TYPES[status] ?? (status === 529 ? 'overloaded_error' : 'api_error'), message },
 });
 
-export const openaiError = (refusal: Refusal) => ({
+export const openaiError = (refusal: Refusal) =>
+  openaiFailure(ERRORS[refusal.code].status, errorText(refusal), refusal.code);
+
+/** An error of OpenAI's APIs for an HTTP status. */
+export const openaiFailure = (status: number, message: string, code: string | null = null) => ({
   error: {
-    message: errorText(refusal),
-    type:
-      OPENAI_TYPES[ERRORS[refusal.code].status] ??
-      (ERRORS[refusal.code].status < 500 ? 'invalid_request_error' : 'server_error'),
+    message,
+    type: OPENAI_TYPES[status] ?? (status < 500 ? 'invalid_request_error' : 'server_error'),
     param: null,
-    code: refusal.code,
+    code,
   },
 });
 

@@ -14,5 +14,10 @@ export const LIMITS = {
   intents: { value: 256, unit: 'calls', what: 'tool calls remembered from one answer' },
   openBlocks: { value: 64, unit: 'blocks', what: 'content blocks of one answer open at the same time' },
   objects: { value: 1024, unit: 'ids', what: 'upstream objects remembered from one answer' },
+  defaultMaxTokens: {
+    value: 8192,
+    unit: 'tokens',
+    what: 'output bound of a request translated to Messages, which needs one, when its client set none',
+  },
   bodyBytes: { value: 67_108_864, unit: 'bytes', what: 'a request body after decompression' },
 } as const;

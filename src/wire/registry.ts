@@ -6,6 +6,7 @@ import { openaiEmbeddings } from './embeddings/dialect.ts';
 import { openaiChat } from './openai-chat/dialect.ts';
 import { openaiResponses } from './openai-responses/dialect.ts';
 import { WithoutUsage } from './transforms/usage.ts';
+import { TranslatedStream } from './translate.ts';
 
 export const DIALECTS: { readonly [N in DialectName]: Dialect } = {
   anthropic,
@@ -14,8 +15,9 @@ export const DIALECTS: { readonly [N in DialectName]: Dialect } = {
   'openai-embeddings': openaiEmbeddings,
 };
 
-/** The machine for the answer to a call: it also undoes what a transform of the request adds to the answer. */
-export function newStream(call: Pick<ModelCall, 'dialect' | 'transforms'>): StreamMachine {
+/** The machine for the answer to a call: it also undoes what a transform of the request does to the answer. */
+export function newStream(call: Pick<ModelCall, 'dialect' | 'transforms' | 'translation'>): StreamMachine {
   const machine = DIALECTS[call.dialect].newStream();
+  if (call.translation) return new TranslatedStream(machine, call.translation);
   return call.transforms?.includes('usage') ? new WithoutUsage(machine) : machine;
 }

@@ -2,12 +2,13 @@
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../../base/clock.ts';
 import { type ErrorCode, refusal } from '../../base/errors.ts';
-import type { ModelCall, ModelOutcome, ResponseFacts } from '../../base/model.ts';
+import type { ModelCall, ModelOutcome, ResponseFacts, Translation } from '../../base/model.ts';
 import type { StreamMachine } from '../../wire/dialect.ts';
 import { decodeBody } from '../../wire/encoding.ts';
 import { DIALECTS, newStream } from '../../wire/registry.ts';
+import { translateAnswer, translateFailure } from '../../wire/translate.ts';
 import { LIMITS } from '../limits.ts';
-import { headerValue, responseHeaders } from './headers.ts';
+import { headerValue, responseHeaders, withoutHeader } from './headers.ts';
 
 type Controller = Dispatcher.DispatchController;
 
@@ -89,6 +90,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#held.push(Buffer.from(chunk));
     this.#heldBytes += chunk.length;
     if (this.#heldBytes <= LIMITS.answerBytes.value && !this.#overflow) return;
+    if (this.#call.translation)
+      return this.#break('upstream_malformed', 'The answer is too large to be translated.');
     this.#overflow = true;
     if (!this.#headSent) this.#sendHead();
     while (this.#held.length > 1) this.#write(controller, this.#held.shift() as Uint8Array);
@@ -144,10 +147,25 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   async #endBody(): Promise<void> {
     const tail = Buffer.concat(this.#held);
+    const { translation } = this.#call;
+    if (translation) return this.#endTranslated(tail, translation);
     if (this.#status >= 300 || this.#overflow) return this.#answer(tail, NO_FACTS, this.#status >= 300);
     const plain = await decodeBody(headerValue(this.#headers, 'content-encoding'), tail);
     const facts = 'code' in plain ? undefined : readFacts(this.#call, plain);
     this.#answer(tail, facts ?? NO_FACTS, false);
+  }
+
+  /** A body of another dialect cannot pass: it goes out translated, or not at all. */
+  async #endTranslated(body: Buffer, translation: Translation): Promise<void> {
+    const plain = await decodeBody(headerValue(this.#headers, 'content-encoding'), body);
+    if ('code' in plain) return this.#break('upstream_malformed', plain.message);
+    this.#headers = withoutHeader(this.#headers, 'content-encoding');
+    if (this.#status >= 300)
+      return this.#answer(translateFailure(this.#status, plain, translation), NO_FACTS, true);
+    const facts = readFacts(this.#call, plain);
+    const answer = facts && translateAnswer(plain, translation);
+    if (!answer) return this.#break('upstream_malformed', `The answer is not of ${translation.backend}.`);
+    this.#answer(answer, facts, false);
   }
 
   #answer(tail: Uint8Array, facts: ResponseFacts, upstreamError: boolean): void {

@@ -65,3 +65,7 @@ export function headerValue(headers: readonly string[], name: string): string | 
     if ((headers[i] as string).toLowerCase() === name) return headers[i + 1];
   return undefined;
 }
+
+/** The flat list without one header, named in lower case. */
+export const withoutHeader = (headers: readonly string[], name: string): string[] =>
+  headers.filter((_, i) => (headers[i - (i % 2)] as string).toLowerCase() !== name);

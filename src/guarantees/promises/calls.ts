@@ -85,6 +85,25 @@ export const CALL_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'losses-named',
+    group: 'wire',
+    text: "A request whose backend speaks another dialect is translated, its answer is of the client's own dialect, and every member that could not be carried over is named in START and in `x-mezz-losses`; what only means something at its own provider is refused.",
+    restsOn:
+      'One neutral model of requests, answers and streams; encoders of the dialects that say what they leave out.',
+    bypassedBy: 'A member that both dialects have under one name and understand differently.',
+    tests: [
+      [
+        'test/translate.test.ts',
+        'serves every dialect, streamed and whole: tool call, usage, model, what was lost',
+      ],
+      [
+        'test/translate.test.ts',
+        'what only means something upstream is refused before anything leaves, and nothing stays held',
+      ],
+      ['src/wire/translate.test.ts', 'what cannot be carried is named, each once'],
+    ],
+  },
+  {
     id: 'no-fake-end',
     group: 'wire',
     text: "An upstream that dies gives an error event in the client's dialect, never a fake end.",

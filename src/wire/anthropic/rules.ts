@@ -9,7 +9,7 @@ import { LIMITS } from '../limits.ts';
 import { appended, collectIds, record, text } from '../read.ts';
 import type { SseEvent } from '../sse.ts';
 import type { StreamRules, Verdict } from '../stream.ts';
-import { anthropicUsage } from './usage.ts';
+import { anthropicUsage, mergeUsage } from './usage.ts';
 
 interface Block {
   readonly type: string;
@@ -119,24 +119,8 @@ export class AnthropicRules implements StreamRules {
     return 'pass';
   }
 
-  /** Usage here is cumulative: it replaces the counts it names. */
   #messageDelta(data: JsonRecord): Verdict {
-    const usage = record(data.usage);
-    const known = this.#usage ?? NO_USAGE;
-    const later = anthropicUsage(usage);
-    this.#usage = {
-      input: 'input_tokens' in usage && usage.input_tokens !== null ? later.input : known.input,
-      cacheRead:
-        'cache_read_input_tokens' in usage && usage.cache_read_input_tokens !== null
-          ? later.cacheRead
-          : known.cacheRead,
-      cacheWrite:
-        'cache_creation_input_tokens' in usage && usage.cache_creation_input_tokens !== null
-          ? later.cacheWrite
-          : known.cacheWrite,
-      output: 'output_tokens' in usage ? later.output : known.output,
-      reasoning: 'output_tokens_details' in usage ? later.reasoning : known.reasoning,
-    };
+    this.#usage = mergeUsage(this.#usage ?? NO_USAGE, record(data.usage));
     const delta = record(data.delta);
     const container = text(record(delta.container), 'id');
     if (container !== '') this.#objects.add(container);

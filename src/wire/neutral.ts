@@ -1,0 +1,201 @@
+/**
+ * One request, one answer and one stream as every dialect can say them: what a request in one dialect becomes before a
+ * backend of another gets it. What only one dialect has stays in `extras` (or is an `other` node) where it stood; an
+ * encoder of another dialect names it as lost, never drops it silently.
+ */
+import type { Json, JsonRecord } from '../base/json.ts';
+import type { NeutralDialect } from '../base/model.ts';
+import type { Usage } from '../base/usage.ts';
+
+/** Members that no other dialect has, by the names they had. */
+export type Extras = JsonRecord;
+
+export type MediaSource =
+  | { readonly kind: 'url'; readonly url: string }
+  | { readonly kind: 'data'; readonly mediaType: string; readonly base64: string }
+  /** A file that lives at one provider: no other has it. */
+  | { readonly kind: 'file'; readonly id: string };
+
+export type NeutralPart =
+  | { readonly kind: 'text'; readonly text: string; readonly extras: Extras }
+  | { readonly kind: 'refusal'; readonly text: string; readonly extras: Extras }
+  | { readonly kind: 'image'; readonly source: MediaSource; readonly extras: Extras }
+  | {
+      readonly kind: 'file';
+      readonly name: string | undefined;
+      readonly source: MediaSource;
+      readonly extras: Extras;
+    }
+  | Reasoning
+  | ToolUse
+  | {
+      readonly kind: 'result';
+      readonly id: string;
+      readonly custom: boolean;
+      readonly isError: boolean;
+      readonly parts: readonly NeutralPart[];
+      readonly extras: Extras;
+    }
+  /** Something only this dialect knows: a hosted tool's call, an audio clip. */
+  | { readonly kind: 'other'; readonly type: string; readonly item: JsonRecord };
+
+export interface Reasoning {
+  readonly kind: 'reasoning';
+  /** What may be read of it. */
+  readonly text: string;
+  /** What its provider needs back to go on thinking: a signed or encrypted item, valid at that provider alone. */
+  readonly sealed: Sealed | undefined;
+  readonly extras: Extras;
+}
+export interface Sealed {
+  readonly dialect: NeutralDialect;
+  readonly item: JsonRecord;
+}
+
+export interface ToolUse {
+  readonly kind: 'call';
+  readonly id: string;
+  readonly name: string;
+  /** JSON text, or the raw input of a custom tool. */
+  readonly input: string;
+  readonly custom: boolean;
+  readonly extras: Extras;
+}
+
+export interface NeutralMessage {
+  readonly role: 'system' | 'developer' | 'user' | 'assistant';
+  readonly parts: readonly NeutralPart[];
+  readonly extras: Extras;
+}
+
+export type NeutralTool =
+  | {
+      readonly kind: 'function';
+      readonly name: string;
+      readonly description: string | undefined;
+      /** JSON Schema of the arguments. */
+      readonly schema: Json;
+      readonly strict: boolean | undefined;
+      readonly extras: Extras;
+    }
+  /** Takes text instead of JSON. */
+  | {
+      readonly kind: 'custom';
+      readonly name: string;
+      readonly description: string | undefined;
+      readonly format: Json | undefined;
+      readonly extras: Extras;
+    }
+  | { readonly kind: 'other'; readonly type: string; readonly item: JsonRecord };
+
+export type ToolChoice = 'auto' | 'none' | 'required' | { readonly name: string; readonly custom: boolean };
+
+export type AnswerFormat =
+  | { readonly kind: 'object' }
+  | {
+      readonly kind: 'schema';
+      readonly name: string | undefined;
+      readonly schema: Json;
+      readonly strict: boolean | undefined;
+      readonly extras: Extras;
+    };
+
+export interface NeutralRequest {
+  readonly from: NeutralDialect;
+  readonly model: string;
+  readonly stream: boolean;
+  readonly messages: readonly NeutralMessage[];
+  readonly tools: readonly NeutralTool[];
+  readonly choice: ToolChoice | undefined;
+  /** May one answer hold several tool calls? */
+  readonly parallel: boolean | undefined;
+  /** Tokens. */
+  readonly maxOutput: number | undefined;
+  readonly temperature: number | undefined;
+  readonly topP: number | undefined;
+  readonly stop: readonly string[];
+  readonly format: AnswerFormat | undefined;
+  /** How hard to think, in the words the dialects share: `none minimal low medium high xhigh max`. */
+  readonly effort: string | undefined;
+  readonly user: string | undefined;
+  readonly cacheKey: string | undefined;
+  readonly extras: Extras;
+}
+
+export type Stop = 'end' | 'length' | 'calls' | 'stop_sequence' | 'filter' | 'pause';
+
+export interface NeutralAnswer {
+  readonly id: string;
+  readonly model: string;
+  readonly parts: readonly NeutralPart[];
+  readonly stop: Stop;
+  readonly usage: Usage;
+}
+
+/** A stream in order: `start`, then parts that open, grow and close, then `end` or `error`. Indexes only grow. */
+export type NeutralEvent =
+  | { readonly kind: 'start'; readonly id: string; readonly model: string }
+  | { readonly kind: 'open'; readonly index: number; readonly part: OpenPart }
+  | { readonly kind: 'delta'; readonly index: number; readonly text: string }
+  | { readonly kind: 'close'; readonly index: number; readonly sealed?: Sealed | undefined }
+  | { readonly kind: 'end'; readonly stop: Stop; readonly usage: Usage }
+  | { readonly kind: 'error'; readonly message: string };
+
+export type OpenPart =
+  | { readonly kind: 'text' | 'refusal' | 'reasoning' }
+  | { readonly kind: 'call'; readonly id: string; readonly name: string; readonly custom: boolean };
+
+/** What a request could not carry over, by path without indexes, each once. */
+export class Losses {
+  readonly #same: boolean;
+  readonly #found = new Set<string>();
+
+  constructor(from: NeutralDialect, to: NeutralDialect) {
+    this.#same = from === to;
+  }
+
+  /** The extras as they are where the dialect stays; elsewhere nothing, and each one is named. */
+  keep(extras: Extras, path: string): Extras {
+    if (this.#same) return extras;
+    for (const name of Object.keys(extras)) this.#found.add(path === '' ? name : `${path}.${name}`);
+    return {};
+  }
+
+  lose(path: string): void {
+    this.#found.add(path);
+  }
+
+  list(): readonly string[] {
+    return [...this.#found].sort();
+  }
+}
+
+/** Joins neighbours of one role: Responses says each call and each result in an item of its own. */
+export function mergeTurns(messages: readonly NeutralMessage[]): NeutralMessage[] {
+  const merged: NeutralMessage[] = [];
+  for (const message of messages) {
+    const last = merged.at(-1);
+    if (last?.role !== message.role || message.role === 'system' || message.role === 'developer') {
+      merged.push(message);
+      continue;
+    }
+    merged[merged.length - 1] = {
+      role: message.role,
+      parts: [...last.parts, ...message.parts],
+      extras: { ...last.extras, ...message.extras },
+    };
+  }
+  return merged;
+}
+
+/** A custom tool for dialects that know only functions: its text is the one argument. */
+export const CUSTOM_SCHEMA: Json = {
+  type: 'object',
+  properties: { input: { type: 'string', description: 'The whole input of the tool, as plain text.' } },
+  required: ['input'],
+  additionalProperties: false,
+};
+
+/** The JSON text of a call's arguments, whatever kind of tool it calls. */
+export const functionInput = (call: ToolUse): string =>
+  call.custom ? JSON.stringify({ input: call.input }) : call.input;

@@ -1,0 +1,323 @@
+import assert from 'node:assert/strict';
+import test, { describe } from 'node:test';
+import {
+  type Answer,
+  chatBody,
+  chatEvents,
+  messagesBody,
+  messagesEvents,
+  responsesBody,
+  responsesEvents,
+} from '../../test/upstream/events.ts';
+import type { JsonRecord } from '../base/json.ts';
+import type { NeutralDialect, Translation } from '../base/model.ts';
+import { Losses } from './neutral.ts';
+import { DIALECTS } from './registry.ts';
+import {
+  CODECS,
+  TranslatedStream,
+  translateAnswer,
+  translateFailure,
+  translateRequest,
+} from './translate.ts';
+
+const NAMES: readonly NeutralDialect[] = ['anthropic', 'openai-chat', 'openai-responses'];
+const PAIRS = NAMES.flatMap((client) =>
+  NAMES.filter((backend) => backend !== client).map((backend) => [client, backend] as const),
+);
+const SCHEMA = { type: 'object', properties: { path: { type: 'string' } }, required: ['path'] };
+const PIXEL = 'iVBORw0KGgo=';
+
+/** The same conversation as each dialect's own clients write it: two parallel calls, their results, an image. */
+const REQUESTS: { readonly [N in NeutralDialect]: JsonRecord } = {
+  anthropic: {
+    model: 'm',
+    max_tokens: 100,
+    temperature: 0.5,
+    stream: true,
+    system: [{ type: 'text', text: 'Be brief.' }],
+    tools: [{ name: 'read', description: 'Reads.', input_schema: SCHEMA }],
+    tool_choice: { type: 'any', disable_parallel_tool_use: true },
+    messages: [
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'Look.' },
+          { type: 'image', source: { type: 'base64', media_type: 'image/png', data: PIXEL } },
+        ],
+      },
+      {
+        role: 'assistant',
+        content: [
+          { type: 'text', text: 'I read two.' },
+          { type: 'tool_use', id: 'a', name: 'read', input: { path: 'x' } },
+          { type: 'tool_use', id: 'b', name: 'read', input: { path: 'y' } },
+        ],
+      },
+      {
+        role: 'user',
+        content: [
+          { type: 'tool_result', tool_use_id: 'a', content: [{ type: 'text', text: 'one' }] },
+          { type: 'tool_result', tool_use_id: 'b', content: [{ type: 'text', text: 'two' }] },
+          { type: 'text', text: 'Go on.' },
+        ],
+      },
+    ],
+  },
+  'openai-chat': {
+    model: 'm',
+    max_completion_tokens: 100,
+    temperature: 0.5,
+    stream: true,
+    tools: [{ type: 'function', function: { name: 'read', description: 'Reads.', parameters: SCHEMA } }],
+    tool_choice: 'required',
+    parallel_tool_calls: false,
+    messages: [
+      { role: 'system', content: 'Be brief.' },
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'Look.' },
+          { type: 'image_url', image_url: { url: `data:image/png;base64,${PIXEL}` } },
+        ],
+      },
+      {
+        role: 'assistant',
+        content: 'I read two.',
+        tool_calls: [
+          { id: 'a', type: 'function', function: { name: 'read', arguments: '{"path":"x"}' } },
+          { id: 'b', type: 'function', function: { name: 'read', arguments: '{"path":"y"}' } },
+        ],
+      },
+      { role: 'tool', tool_call_id: 'a', content: 'one' },
+      { role: 'tool', tool_call_id: 'b', content: 'two' },
+      { role: 'user', content: 'Go on.' },
+    ],
+  },
+  'openai-responses': {
+    model: 'm',
+    max_output_tokens: 100,
+    temperature: 0.5,
+    stream: true,
+    instructions: 'Be brief.',
+    tools: [{ type: 'function', name: 'read', description: 'Reads.', parameters: SCHEMA, strict: false }],
+    tool_choice: 'required',
+    parallel_tool_calls: false,
+    input: [
+      {
+        type: 'message',
+        role: 'user',
+        content: [
+          { type: 'input_text', text: 'Look.' },
+          { type: 'input_image', image_url: `data:image/png;base64,${PIXEL}` },
+        ],
+      },
+      { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'I read two.' }] },
+      { type: 'function_call', call_id: 'a', name: 'read', arguments: '{"path":"x"}' },
+      { type: 'function_call', call_id: 'b', name: 'read', arguments: '{"path":"y"}' },
+      { type: 'function_call_output', call_id: 'a', output: 'one' },
+      { type: 'function_call_output', call_id: 'b', output: 'two' },
+      { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Go on.' }] },
+    ],
+  },
+};
+
+const ANSWER: Answer = {
+  id: '1',
+  model: 'm',
+  text: 'Grüße, and two calls.',
+  tools: [
+    { id: 'a', name: 'read', args: { path: 'ä' } },
+    { id: 'b', name: 'shell', args: {} },
+  ],
+  usage: { input: 7, cacheRead: 3, cacheWrite: 0, output: 11, reasoning: 2 },
+};
+const NO_CUSTOM = new Map();
+const BODIES = {
+  anthropic: messagesBody,
+  'openai-chat': chatBody,
+  'openai-responses': (answer: Answer) => responsesBody(answer, NO_CUSTOM),
+};
+const EVENTS = {
+  anthropic: messagesEvents,
+  'openai-chat': (answer: Answer) => chatEvents(answer, true),
+  'openai-responses': (answer: Answer) => responsesEvents(answer, NO_CUSTOM),
+};
+
+function translated(client: NeutralDialect, backend: NeutralDialect, body: JsonRecord = REQUESTS[client]) {
+  const made = translateRequest(Buffer.from(JSON.stringify(body)), client, backend, 'm', 1000);
+  assert.ok(!('code' in made), JSON.stringify(made));
+  return { ...made, json: JSON.parse(made.body.toString()) as JsonRecord };
+}
+
+describe('a request in one dialect for a backend of another', () => {
+  for (const [client, backend] of PAIRS)
+    test(`${client} for ${backend} is what a client of that dialect would send`, () => {
+      const { json, losses, path } = translated(client, backend);
+      const { stream_options: _asked, store: _store, include: _include, ...rest } = json;
+      assert.deepEqual(rest, REQUESTS[backend]);
+      assert.deepEqual(losses, []);
+      assert.equal(path, CODECS[backend].path);
+      const facts = DIALECTS[backend].readRequest(Buffer.from(JSON.stringify(json)));
+      assert.ok(!('problem' in facts));
+    });
+
+  for (const name of NAMES)
+    test(`${name}: what was read and written again reads the same`, () => {
+      const first = CODECS[name].decodeRequest(REQUESTS[name]);
+      const again = CODECS[name].encodeRequest(first, new Losses(name, name));
+      assert.deepEqual(CODECS[name].decodeRequest(again), first);
+    });
+
+  test('what cannot be carried is named, each once', () => {
+    const body = {
+      ...REQUESTS.anthropic,
+      top_k: 5,
+      system: [{ type: 'text', text: 'Be brief.', cache_control: { type: 'ephemeral' } }],
+      tools: [{ type: 'web_search_20250305', name: 'web_search' }],
+      messages: [
+        {
+          role: 'assistant',
+          content: [
+            { type: 'thinking', thinking: 'Hm.', signature: 'sig' },
+            { type: 'text', text: 'A' },
+          ],
+        },
+        {
+          role: 'user',
+          content: [{ type: 'tool_result', tool_use_id: 'a', content: 'no', is_error: true }],
+        },
+      ],
+    };
+    const { losses } = translated('anthropic', 'openai-chat', body);
+    assert.deepEqual(losses, [
+      'messages.content.text.cache_control',
+      'messages.reasoning',
+      'messages.result.is_error',
+      'tools.web_search_20250305',
+      'top_k',
+    ]);
+  });
+
+  test('state that lives upstream is refused instead of being lost', () => {
+    for (const [name, value] of [
+      ['previous_response_id', 'resp_1'],
+      ['conversation', 'conv_1'],
+      ['background', true],
+    ] as const) {
+      const body = Buffer.from(JSON.stringify({ ...REQUESTS['openai-responses'], [name]: value }));
+      const made = translateRequest(body, 'openai-responses', 'anthropic', 'm', 0);
+      assert.ok('code' in made && made.message.includes(name));
+    }
+  });
+
+  test('a custom tool is a function of one text there, and a custom tool again on the way back', () => {
+    const body = {
+      ...REQUESTS['openai-responses'],
+      tool_choice: 'auto',
+      tools: [{ type: 'custom', name: 'exec', description: 'Runs.' }],
+      input: [
+        { type: 'custom_tool_call', call_id: 'e', name: 'exec', input: 'ls "a"' },
+        { type: 'custom_tool_call_output', call_id: 'e', output: 'b' },
+      ],
+    };
+    for (const backend of ['anthropic', 'openai-chat'] as const) {
+      const { json, translation } = translated('openai-responses', backend, body);
+      const asked = CODECS[backend].decodeRequest(json).messages.flatMap((message) => message.parts);
+      const calls = asked.flatMap((part) => (part.kind === 'call' ? [JSON.parse(part.input)] : []));
+      assert.deepEqual(calls, [{ input: 'ls "a"' }]);
+      const answer = { ...ANSWER, tools: [{ id: 'e2', name: 'exec', args: { input: 'rm "b"' } }] };
+      const whole = JSON.parse(
+        String(translateAnswer(Buffer.from(JSON.stringify(BODIES[backend](answer))), translation)),
+      );
+      const call = whole.output.find((item: JsonRecord) => item.type === 'custom_tool_call');
+      assert.equal(call.input, 'rm "b"');
+      const { bytes } = run(translation, EVENTS[backend](answer).join(''), 1);
+      assert.ok(bytes.includes('custom_tool_call_input.delta'));
+      assert.ok(bytes.includes(JSON.stringify({ input: 'rm "b"' }).slice(1, -1)));
+    }
+  });
+
+  test('sealed thoughts of one provider come back to it through a client of another dialect', () => {
+    const item = { id: 'rs_1', type: 'reasoning', summary: [], encrypted_content: 'opaque' };
+    const answer = { ...BODIES['openai-responses'](ANSWER), output: [item] };
+    const { translation } = translated('anthropic', 'openai-responses');
+    const seen = JSON.parse(String(translateAnswer(Buffer.from(JSON.stringify(answer)), translation)));
+    assert.equal(seen.content[0].type, 'thinking');
+    const next = { ...REQUESTS.anthropic, messages: [{ role: 'assistant', content: seen.content }] };
+    assert.deepEqual(translated('anthropic', 'openai-responses', next).json.input, [item]);
+    // Anthropic itself would refuse that signature: it is left out there.
+    assert.deepEqual(translated('anthropic', 'openai-chat', next).losses, ['messages.reasoning']);
+  });
+});
+
+/** Feeds a stream in pieces of `size` bytes and gives what the client gets. */
+function run(translation: Translation, stream: string, size: number) {
+  const machine = new TranslatedStream(DIALECTS[translation.backend].newStream(), translation);
+  const bytes = Buffer.from(stream);
+  const passed: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += size) passed.push(machine.push(bytes.subarray(at, at + size)));
+  const end = machine.finish();
+  const early = Buffer.concat(passed);
+  const tail = 'tail' in end ? Buffer.from(end.tail) : Buffer.alloc(0);
+  return { end, early: early.toString(), bytes: Buffer.concat([early, tail]).toString() };
+}
+
+describe('an answer of a backend in its client’s dialect', () => {
+  for (const [client, backend] of PAIRS) {
+    const asked = {
+      ...REQUESTS[client],
+      ...(client === 'openai-chat' ? { stream_options: { include_usage: true } } : {}),
+    };
+    const { translation } = translated(client, backend, asked);
+
+    test(`${backend} whole, for ${client}`, () => {
+      const body = Buffer.from(JSON.stringify(BODIES[backend](ANSWER)));
+      const facts = DIALECTS[client].readResponse(translateAnswer(body, translation) as Buffer);
+      const own = DIALECTS[backend].readResponse(body);
+      assert.deepEqual(facts?.intents, own?.intents);
+      assert.deepEqual(facts?.usage, { ...own?.usage, reasoning: facts?.usage?.reasoning });
+      assert.ok(String(translateAnswer(body, translation)).includes(ANSWER.text));
+    });
+
+    test(`${backend} streamed, for ${client}, at any chunking`, () => {
+      const stream = EVENTS[backend](ANSWER).join('');
+      const whole = run(translation, stream, stream.length);
+      assert.equal(whole.end.kind, 'complete');
+      const rules = DIALECTS[client].newStream();
+      rules.push(Buffer.from(whole.bytes));
+      const end = rules.finish();
+      assert.equal(end.kind, 'complete', JSON.stringify(end));
+      assert.deepEqual(
+        end.facts.intents,
+        ANSWER.tools.map(({ id, name, args }) => ({ id, name, argumentsText: JSON.stringify(args) })),
+      );
+      assert.equal(end.facts.usage?.output, 11);
+      for (const size of [1, 7, 64]) assert.equal(run(translation, stream, size).bytes, whole.bytes);
+    });
+
+    test(`${backend} cut anywhere gives ${client} no end`, () => {
+      const events = EVENTS[backend](ANSWER);
+      for (let count = 1; count < events.length - 1; count++) {
+        const { end, bytes } = run(translation, events.slice(0, count).join(''), 50);
+        assert.equal(end.kind, 'cut');
+        const rules = DIALECTS[client].newStream();
+        rules.push(Buffer.from(bytes));
+        assert.equal(rules.finish().kind, 'cut');
+      }
+    });
+
+    test(`${backend}'s errors reach ${client}`, () => {
+      const body = Buffer.from(JSON.stringify(CODECS[backend].encodeFailure(429, 'Slow down.')));
+      const told = JSON.parse(String(translateFailure(429, body, translation)));
+      assert.equal(told.error.message, 'Slow down.');
+      assert.equal(told.error.type, 'rate_limit_error');
+      assert.ok(String(translateFailure(500, Buffer.from('<html>'), translation)).includes('<html>'));
+      const event = DIALECTS[backend].encodeErrorEvent({ code: 'failed', message: 'Broken.' }, 1);
+      const start = EVENTS[backend](ANSWER)[0] as string;
+      const { end, bytes } = run(translation, start + event.toString(), 9);
+      assert.equal(end.kind, 'error');
+      assert.ok(bytes.includes('Broken.'));
+    });
+  }
+});

@@ -1,0 +1,176 @@
+/**
+ * One call in two dialects: the request in the backend's, its answer, stream and errors in the client's. Pure
+ * functions; which call needs it is the gate's to say. Whatever cannot be carried is in the loss report.
+ */
+import { type Refusal, refusal } from '../base/errors.ts';
+import { isRecord, parseJson } from '../base/json.ts';
+import type { NeutralDialect, ResponseFacts, Translation } from '../base/model.ts';
+import { anthropicCodec } from './anthropic/codec.ts';
+import type { Codec, EventDecoder, EventEncoder } from './codec.ts';
+import type { StreamEnd, StreamMachine } from './dialect.ts';
+import { Losses, type NeutralAnswer, type NeutralEvent, type NeutralRequest } from './neutral.ts';
+import { chatCodec } from './openai-chat/codec.ts';
+import { responsesCodec } from './openai-responses/codec.ts';
+import { record, text } from './read.ts';
+import { SseSplitter } from './sse.ts';
+
+export const CODECS: { readonly [N in NeutralDialect]: Codec } = {
+  anthropic: anthropicCodec,
+  'openai-chat': chatCodec,
+  'openai-responses': responsesCodec,
+};
+
+export interface TranslatedRequest {
+  readonly translation: Translation;
+  /** Behind the backend's base URL. */
+  readonly path: string;
+  readonly body: Buffer;
+  /** Paths of the members that could not be carried over, sorted. */
+  readonly losses: readonly string[];
+}
+
+/** Members that only mean something where the conversation itself lives: without it there is nothing to translate. */
+const ANCHORED = ['previous_response_id', 'conversation', 'prompt', 'background'];
+
+/**
+ * The request for a backend of another dialect; `model` is its name there. A refusal where carrying the rest would
+ * change what is asked: state that lives upstream, several choices, stored prompts.
+ */
+export function translateRequest(
+  decoded: Uint8Array,
+  client: NeutralDialect,
+  backend: NeutralDialect,
+  model: string,
+  now: number,
+): TranslatedRequest | Refusal {
+  const body = parseJson(Buffer.from(decoded).toString('utf8'));
+  if (!isRecord(body)) return refusal('bad_request', 'The body is not a JSON object.');
+  const anchored = ANCHORED.filter(
+    (name) => body[name] !== undefined && body[name] !== null && body[name] !== false,
+  );
+  if (typeof body.n === 'number' && body.n > 1) anchored.push('n');
+  if (anchored.length > 0)
+    return refusal('bad_request', `A backend that speaks ${backend} cannot serve ${anchored.join(', ')}.`, {
+      remedy: `send the whole conversation without it, or use a backend that speaks ${client}`,
+    });
+  const request = CODECS[client].decodeRequest(body);
+  const losses = new Losses(client, backend);
+  const encoded = CODECS[backend].encodeRequest({ ...request, model }, losses);
+  return {
+    path: CODECS[backend].path,
+    body: Buffer.from(JSON.stringify(encoded)),
+    losses: losses.list(),
+    translation: {
+      client,
+      backend,
+      custom: customNames(request),
+      createdAt: Math.floor(now / 1000),
+      model: request.model,
+      includeUsage: record(body.stream_options).include_usage === true,
+    },
+  };
+}
+
+const customNames = (request: NeutralRequest): ReadonlySet<string> =>
+  new Set(request.tools.flatMap((tool) => (tool.kind === 'custom' ? [tool.name] : [])));
+
+/** A whole answer in the client's dialect; undefined when it is none of the backend's. */
+export function translateAnswer(body: Uint8Array, translation: Translation): Buffer | undefined {
+  const answer = parseJson(Buffer.from(body).toString('utf8'));
+  if (!isRecord(answer)) return undefined;
+  const neutral = CODECS[translation.backend].decodeAnswer(answer);
+  if (!neutral) return undefined;
+  const encoded = CODECS[translation.client].encodeAnswer(unwrapAnswer(neutral, translation), translation);
+  return Buffer.from(JSON.stringify(encoded));
+}
+
+/** An error answer in the client's dialect, with what the backend said. */
+export function translateFailure(status: number, body: Uint8Array, translation: Translation): Buffer {
+  const plain = Buffer.from(body).toString('utf8');
+  const answer = parseJson(plain);
+  const error = isRecord(answer) ? answer.error : undefined;
+  const said = typeof error === 'string' ? error : text(record(error), 'message');
+  const message = said || plain.slice(0, 500) || `The upstream answered ${status}.`;
+  return Buffer.from(JSON.stringify(CODECS[translation.client].encodeFailure(status, message)));
+}
+
+function unwrapAnswer(answer: NeutralAnswer, { client, custom }: Translation): NeutralAnswer {
+  if (custom.size === 0 || client === 'anthropic') return answer;
+  const parts = answer.parts.map((part) =>
+    part.kind === 'call' && custom.has(part.name) && !part.custom
+      ? { ...part, custom: true, input: unwrap(part.input) }
+      : part,
+  );
+  return { ...answer, parts };
+}
+
+/** The text that a custom tool's function was called with; what does not fit its schema stays as it is. */
+function unwrap(args: string): string {
+  const value = parseJson(args);
+  return isRecord(value) && typeof value.input === 'string' ? value.input : args;
+}
+
+/** The backend's stream in the client's dialect; rules, facts and the end are the backend's own machine's. */
+export class TranslatedStream implements StreamMachine {
+  readonly #machine: StreamMachine;
+  readonly #splitter = new SseSplitter();
+  readonly #decoder: EventDecoder;
+  readonly #encoder: EventEncoder;
+  readonly #custom: ReadonlySet<string>;
+  /** Input of custom tools' calls by index, until it is whole and can be unwrapped. */
+  readonly #wrapped = new Map<number, string>();
+  events = 0;
+
+  constructor(machine: StreamMachine, translation: Translation) {
+    const { client, backend, custom } = translation;
+    this.#machine = machine;
+    this.#decoder = CODECS[backend].newDecoder();
+    this.#encoder = CODECS[client].newEncoder(translation);
+    this.#custom = custom;
+  }
+
+  push(chunk: Uint8Array): Uint8Array {
+    return this.#translate(this.#machine.push(chunk));
+  }
+
+  finish(): StreamEnd {
+    const end = this.#machine.finish();
+    if (!('tail' in end)) return end;
+    // The last event may lack its blank line.
+    const tail = Buffer.concat([this.#translate(end.tail), this.#translate(Buffer.from('\n\n'))]);
+    return { ...end, tail };
+  }
+
+  facts(): ResponseFacts {
+    return this.#machine.facts();
+  }
+
+  #translate(passed: Uint8Array): Buffer {
+    const framed = this.#splitter
+      .push(passed)
+      .flatMap((event) => this.#decoder.event(event))
+      .flatMap((event) => this.#unwrap(event))
+      .flatMap((event) => this.#encoder.event(event));
+    this.events += framed.length;
+    return Buffer.concat(framed);
+  }
+
+  #unwrap(event: NeutralEvent): NeutralEvent[] {
+    if (event.kind === 'open' && event.part.kind === 'call' && this.#custom.has(event.part.name)) {
+      if (event.part.custom) return [event];
+      this.#wrapped.set(event.index, '');
+      return [{ ...event, part: { ...event.part, custom: true } }];
+    }
+    const held = 'index' in event ? this.#wrapped.get(event.index) : undefined;
+    if (held === undefined) return [event];
+    if (event.kind === 'delta') {
+      this.#wrapped.set(event.index, held + event.text);
+      return [];
+    }
+    if (event.kind === 'close') {
+      this.#wrapped.delete(event.index);
+      return [{ kind: 'delta', index: event.index, text: unwrap(held) }, event];
+    }
+    return [event];
+  }
+}
