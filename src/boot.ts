@@ -20,6 +20,7 @@ import { META } from './db/schema/meta.ts';
 import { openSqliteStore } from './db/sqlite/store.ts';
 import { type Store, StoreError } from './db/store.ts';
 import { systemClock } from './drivers/clock.ts';
+import { LabBackend } from './drivers/lab/backend.ts';
 import { LIMITS as driverLimits } from './drivers/limits.ts';
 import { LogFile } from './drivers/logfile.ts';
 import { HttpModelBackend } from './drivers/models/http.ts';
@@ -284,8 +285,12 @@ function changeableOf(config: Config): Changeable {
     return spec.dialects.includes('anthropic') ? ['x-api-key', key] : ['authorization', `Bearer ${key}`];
   };
   const backends = new Map<BackendId, ModelBackend>();
-  for (const { spec } of config.backends)
-    backends.set(spec.id, new HttpModelBackend(spec, systemClock, keyHeaders));
+  for (const { spec, lab } of config.backends) {
+    const backend = lab
+      ? new LabBackend(spec, lab, systemClock)
+      : new HttpModelBackend(spec, systemClock, keyHeaders);
+    backends.set(spec.id, backend);
+  }
   return {
     backends,
     catalog: newCatalog(config, (backend) => keys.has(backend)),

@@ -2,10 +2,12 @@
 import { join, resolve } from 'node:path';
 import { assert } from '../base/assert.ts';
 import type { AccountId, BackendId, OwnerId } from '../base/ids.ts';
+import type { BackendSpec } from '../base/ports.ts';
 import { LIMITS as budgetLimits } from '../budget/limits.ts';
+import { LAB_DEFAULTS, type LabOptions } from '../drivers/lab/options.ts';
 import type { BackendConfig, Config, KeySource, LimitConfig, ModelConfig, Price } from './config.ts';
 import { DEFAULTS } from './defaults.ts';
-import type { RawBackend, RawConfig, RawLimit, RawModel } from './raw.ts';
+import type { RawBackend, RawConfig, RawLab, RawLimit, RawModel } from './raw.ts';
 import { parseDuration, parseMoney, parseSize } from './units.ts';
 
 /** A mistake by its setting's path; read.ts finds the line. `atName`: it is the name that is wrong. */
@@ -98,25 +100,32 @@ function buildBackends(raw: RawConfig, path: (text: string) => string, issues: I
     issues.push(...checkUrl(at, backend), ...checkKey(at, backend, given[id]?.key));
     if (!backend.dialects?.length)
       issues.push({ at, message: 'dialects is missing', remedy: 'Add dialects: [openai-chat]' });
-    const spec = {
+    const spec: BackendSpec = {
       id: id as BackendId,
-      url: (backend.url ?? '').replace(/\/+$/, ''),
+      url: backend.lab ? 'lab:' : (backend.url ?? '').replace(/\/+$/, ''),
       dialects: backend.dialects ?? [],
       credential,
       provider: backend.provider ?? id,
       account: (backend.account ?? id) as AccountId,
       slots: backend.slots ?? DEFAULTS.slots,
       idleTimeoutMs: duration(backend.idleTimeout ?? DEFAULTS.idleTimeout),
+      ...(backend.lab ? { label: 'lab' } : {}),
     };
+    if (backend.lab) return { spec, lab: labOf(backend.lab) };
     const key = credential === 'client' || credential === 'local' ? undefined : backend.key;
     return key ? { spec, key: placed(key, path) } : { spec };
   });
 }
 
+function labOf({ fail = {}, ...given }: RawLab): LabOptions {
+  return { ...LAB_DEFAULTS, ...given, failures: fail };
+}
+
 const placed = (key: KeySource, path: (text: string) => string): KeySource =>
   'file' in key ? { file: path(key.file) } : key;
 
-function checkUrl(at: string[], { url, credential }: RawBackend): Issue[] {
+function checkUrl(at: string[], { url, credential, lab }: RawBackend): Issue[] {
+  if (lab) return checkLab(at, url, credential);
   if (url === undefined)
     return [{ at, message: 'url is missing', remedy: 'Add url: http://127.0.0.1:8000/v1' }];
   const parsed = URL.parse(url);
@@ -139,6 +148,14 @@ function checkUrl(at: string[], { url, credential }: RawBackend): Issue[] {
       },
     ];
   return [];
+}
+
+/** The lab is opened by mezz itself, and nobody logs in to it. */
+function checkLab(at: string[], url: string | undefined, credential: RawBackend['credential']): Issue[] {
+  if (url !== undefined)
+    return [{ at: [...at, 'url'], message: 'a lab has no url', remedy: 'Remove url, or remove lab' }];
+  if (credential === 'local') return [];
+  return [{ at, message: 'nobody logs in to a lab', remedy: 'Add credential: local' }];
 }
 
 function checkKey(at: string[], { credential, key }: RawBackend, given: KeySource | undefined): Issue[] {

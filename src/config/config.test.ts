@@ -58,7 +58,7 @@ describe('units', () => {
 });
 
 describe('defaults', () => {
-  test('no file at all works: three backends, models by prefix, nothing to pay for unknown', async () => {
+  test('no file at all works: three hosted backends and the lab, models by prefix, nothing to pay for unknown', async () => {
     const { file, config } = await loadConfig(undefined, {});
     assert.equal(file, null);
     assert.deepEqual(
@@ -67,6 +67,7 @@ describe('defaults', () => {
         ['anthropic', 'https://api.anthropic.com/v1', 'auto', 'anthropic'],
         ['openai', 'https://api.openai.com/v1', 'auto', 'openai'],
         ['chatgpt', 'https://chatgpt.com/backend-api/codex', 'client', 'chatgpt'],
+        ['lab', 'lab:', 'local', 'lab'],
       ],
     );
     const backendsOf = (name: string) => config && resolveModel(config, name)?.backends;
@@ -108,10 +109,24 @@ describe('settings', () => {
       [
         ['anthropic', 2],
         ['chatgpt', 64],
+        ['lab', 2],
       ],
     );
     assert.equal(resolveModel(config, 'text-embedding-3-small'), undefined);
     assert.deepEqual(resolveModel(config, 'gpt-6')?.backends, ['chatgpt']);
+  });
+  test('a lab has the speed, limits and failures it is given, no url and no login', () => {
+    const [box] = accept(
+      'backends:\n  box: { dialects: [anthropic], credential: local, lab: { decodeRate: 9.5, fail: { cut: 0.5 } } }\n',
+    ).backends.filter(({ spec }) => spec.id === 'box');
+    assert.equal(box?.spec.label, 'lab');
+    assert.equal(box?.lab?.decodeRate, 9.5);
+    assert.equal(box?.lab?.slots, 2);
+    assert.deepEqual(box?.lab?.failures, { cut: 0.5 });
+    const told = (more: string) =>
+      problemsOf(`backends:\n  box: { dialects: [anthropic], lab: {}${more} }\n`);
+    assert.match(told(', credential: local, url: "http://127.0.0.1:1"').join(), /a lab has no url/);
+    assert.match(told('').join(), /nobody logs in to a lab/);
   });
   test('a whole file', () => {
     const config = accept(`
@@ -204,7 +219,7 @@ describe('mistakes are told with line, column and what to type', () => {
   test('names that nothing has', () => {
     refuse(
       'models:\n  m:\n    backends: [openai, box]',
-      'mezz.yaml:3:24: models.m.backends.1: there is no backend box. Add it under backends, or use one of anthropic, openai, chatgpt',
+      'mezz.yaml:3:24: models.m.backends.1: there is no backend box. Add it under backends, or use one of anthropic, openai, chatgpt, lab',
     );
     refuse(
       'accounts: { a: { parent: b } }',

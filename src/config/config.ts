@@ -6,6 +6,7 @@
 import type { AccountId, OwnerId } from '../base/ids.ts';
 import type { BackendSpec } from '../base/ports.ts';
 import type { NanoUsd } from '../base/usage.ts';
+import type { LabOptions } from '../drivers/lab/options.ts';
 import type { ModelRoute } from '../gate/catalog.ts';
 
 /** Where the kernel finds a backend's key. The key itself is never written in mezz.yaml. */
@@ -14,6 +15,8 @@ export type KeySource = { readonly env: string } | { readonly file: string };
 export interface BackendConfig {
   readonly spec: BackendSpec;
   readonly key?: KeySource;
+  /** Set where mezz itself is the model server: no model, and labelled so. */
+  readonly lab?: LabOptions;
 }
 
 /** Nano-dollars per million tokens. `free` costs nothing and is still counted. */

@@ -1,4 +1,4 @@
-/** What holds without a line of configuration: the three hosted backends and the models they serve, by prefix. */
+/** What holds without a line of configuration: the three hosted backends, the lab, and the models they serve, by prefix. */
 import type { RawBackend, RawConfig, RawModel } from './raw.ts';
 
 /** A client's own login passes through where it brings one; else the kernel's key, if the environment holds it. */
@@ -22,6 +22,13 @@ const BACKENDS: Readonly<Record<string, RawBackend>> = {
     credential: 'client',
     slots: 64,
   },
+  // No model and no key: what there is to try mezz with before either is there.
+  lab: {
+    dialects: ['anthropic', 'openai-responses', 'openai-chat', 'openai-embeddings'],
+    credential: 'local',
+    slots: 2,
+    lab: {},
+  },
 };
 
 const OPENAI: RawModel = { backends: ['chatgpt', 'openai'] };
@@ -31,6 +38,8 @@ const MODELS: Readonly<Record<string, RawModel>> = {
   'o*': OPENAI,
   'codex-*': OPENAI,
   'text-embedding-*': { backends: ['openai'] },
+  lab: { backends: ['lab'], price: 'free' },
+  'lab-*': { backends: ['lab'], price: 'free' },
 };
 
 export const DEFAULTS = {

@@ -1,8 +1,12 @@
 /** mezz.yaml after the schema accepted it: the types its settings then have. */
 import type { DialectName } from '../base/model.ts';
 import type { CredentialChoice } from '../base/ports.ts';
+import type { LabOptions } from '../drivers/lab/options.ts';
 import type { Config, KeySource, LimitConfig } from './config.ts';
 
+export interface RawLab extends Partial<Omit<LabOptions, 'failures'>> {
+  readonly fail?: LabOptions['failures'];
+}
 export interface RawBackend {
   readonly url?: string;
   readonly dialects?: readonly DialectName[];
@@ -12,6 +16,7 @@ export interface RawBackend {
   readonly account?: string;
   readonly slots?: number;
   readonly idleTimeout?: string;
+  readonly lab?: RawLab;
 }
 export interface RawPrice {
   readonly input: number;

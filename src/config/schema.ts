@@ -77,6 +77,45 @@ const key = object(
   },
 );
 
+const rate = (example: number, description: string) => ({
+  type: 'number',
+  title: 'a number above 0',
+  exclusiveMinimum: 0,
+  maximum: 1e9,
+  examples: [example],
+  description,
+});
+const share = (description: string) => ({
+  type: 'number',
+  title: 'a share from 0 to 1',
+  minimum: 0,
+  maximum: 1,
+  examples: [0.1],
+  description,
+});
+const lab = object(
+  'mezz itself as a model server that is no model: deterministic, free, always labelled lab. In place of url.',
+  {
+    seed: { ...whole(0, 4_294_967_295, 1), description: 'Same seed, same failures.' },
+    prefillRate: rate(4000, 'Prompt tokens read a second.'),
+    decodeRate: rate(80, 'Tokens written a second.'),
+    slots: { ...whole(1, 10_000, 2), description: 'Answers written at once.' },
+    whenBusy: choice('What happens to one more.', 'queue', 'reject'),
+    cacheTokens: { ...whole(0, 1_000_000_000, 200_000), description: 'Tokens of the prefix cache.' },
+    requestsPerMinute: { ...whole(1, 1_000_000_000, 60), description: 'Rate limit: 429 beyond it.' },
+    tokensPerMinute: { ...whole(1, 1_000_000_000, 90_000), description: 'Rate limit: 429 beyond it.' },
+    fail: object('How requests fail, by share.', {
+      status: object(
+        'Turned away before the first byte.',
+        { code: whole(400, 599, 503), share: share('Of all requests.') },
+        { required: ['code', 'share'] },
+      ),
+      cut: share('The connection is cut in the middle of the answer.'),
+      malformed: share('One event is not JSON.'),
+    }),
+  },
+);
+
 const backend = object(
   'Somewhere a model runs. A shipped backend (anthropic, openai, chatgpt) keeps every setting that is not given here.',
   {
@@ -111,6 +150,7 @@ const backend = object(
     }),
     slots: { ...whole(1, 10_000, 8), description: 'Calls that may run at once.' },
     idleTimeout: duration('10m', 'Silence after which the upstream counts as dead.'),
+    lab,
   },
 );
 

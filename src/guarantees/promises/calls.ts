@@ -104,6 +104,23 @@ export const CALL_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'lab-labelled',
+    group: 'wire',
+    text: 'What the lab answers says in its first word and in a header that it is the lab, costs nothing, and is the same for the same requests.',
+    restsOn: 'A pure function of the request; the lab is reached by HTTP like every other backend.',
+    bypassedBy: 'An agent that cuts the first word off before it shows the text.',
+    tests: [
+      [
+        'test/lab.test.ts',
+        'without key, login or model the shipped lab answers, labelled, free, in the order that mezz decides',
+      ],
+      [
+        'src/drivers/lab/lab.test.ts',
+        'the same requests get the same answers at the same times, and every answer says that it is the lab',
+      ],
+    ],
+  },
+  {
     id: 'no-fake-end',
     group: 'wire',
     text: "An upstream that dies gives an error event in the client's dialect, never a fake end.",

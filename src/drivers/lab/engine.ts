@@ -1,0 +1,201 @@
+/** The lab's time: slots, the speed of reading and writing, rate limits and failures, on a clock that is an argument. */
+import type { Clock } from '../../base/clock.ts';
+import { type Random, seededRandom } from '../../base/random.ts';
+import type { Usage } from '../../base/usage.ts';
+import type { NeutralEvent, NeutralPart, NeutralRequest } from '../../wire/neutral.ts';
+import { Bucket } from './bucket.ts';
+import { PrefixCache } from './cache.ts';
+import { sayTo, tokensOf } from './model.ts';
+import type { LabOptions } from './options.ts';
+
+/** How the lab ends a request. `malformed`: what follows on the wire is to be no event. */
+export type LabEnd =
+  | { readonly kind: 'done' | 'cut' | 'malformed' | 'left' }
+  | {
+      readonly kind: 'refused';
+      readonly status: number;
+      readonly message: string;
+      readonly retryAfterMs: number;
+    };
+
+export interface LabReadings {
+  /** Header pairs of the limits, as hosted APIs report them. */
+  readonly requests: Bucket | undefined;
+  readonly tokens: Bucket | undefined;
+}
+
+/** Writes come at most this often: faster models write more tokens at a time. */
+const TICK_MS = 5;
+
+export class LabEngine {
+  readonly #options: LabOptions;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #cache: PrefixCache;
+  readonly limits: LabReadings;
+  #running = 0;
+  readonly #queue: (() => void)[] = [];
+  #served = 0;
+
+  constructor(options: LabOptions, clock: Clock) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#random = seededRandom(options.seed);
+    this.#cache = new PrefixCache(options.cacheTokens);
+    const bucket = (perMinute: number | undefined) =>
+      perMinute === undefined ? undefined : new Bucket(perMinute, clock.now());
+    this.limits = { requests: bucket(options.requestsPerMinute), tokens: bucket(options.tokensPerMinute) };
+  }
+
+  /** Answers one request by events; `signal` is aborted when its client leaves. */
+  async serve(
+    request: NeutralRequest,
+    emit: (event: NeutralEvent) => void,
+    signal: AbortSignal,
+  ): Promise<LabEnd> {
+    const fate = this.#fate();
+    const refused = this.#refuse(request, fate);
+    if (refused) return refused;
+    if (this.#running >= this.#options.slots) {
+      if (this.#options.whenBusy === 'reject')
+        return { kind: 'refused', status: 529, message: 'The lab is busy.', retryAfterMs: 1000 };
+      await this.#queueFor(signal);
+      if (signal.aborted) return { kind: 'left' };
+    } else this.#running++;
+    try {
+      return await this.#write(request, emit, signal, fate);
+    } finally {
+      const next = this.#queue.shift();
+      if (next) next();
+      else this.#running--;
+    }
+  }
+
+  /** Waits for a slot, which then is this call's; one that left gives it on. */
+  #queueFor(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const turn = () => {
+        signal.removeEventListener('abort', leave);
+        resolve();
+      };
+      const leave = () => {
+        const at = this.#queue.indexOf(turn);
+        if (at !== -1) this.#queue.splice(at, 1);
+        resolve();
+      };
+      this.#queue.push(turn);
+      signal.addEventListener('abort', leave, { once: true });
+    });
+  }
+
+  /** Drawn for each request in order, whatever becomes of it: that keeps a run repeatable. */
+  #fate(): 'well' | 'status' | 'cut' | 'malformed' {
+    const { status, cut = 0, malformed = 0 } = this.#options.failures;
+    const drawn = this.#random.unit();
+    const first = status?.share ?? 0;
+    if (drawn < first) return 'status';
+    if (drawn < first + cut) return 'cut';
+    return drawn < first + cut + malformed ? 'malformed' : 'well';
+  }
+
+  #refuse(request: NeutralRequest, fate: string): LabEnd | undefined {
+    const status = fate === 'status' ? this.#options.failures.status?.code : undefined;
+    if (status !== undefined)
+      return { kind: 'refused', status, message: 'The lab was told to fail.', retryAfterMs: 1000 };
+    const now = this.#clock.now();
+    const tokens = tokensOf(JSON.stringify(request.messages));
+    const waitMs = Math.max(
+      this.limits.requests?.waitMs(1, now) ?? 0,
+      this.limits.tokens?.waitMs(tokens, now) ?? 0,
+    );
+    if (waitMs > 0)
+      return {
+        kind: 'refused',
+        status: 429,
+        message: "The lab's rate limit is reached.",
+        retryAfterMs: waitMs,
+      };
+    this.limits.requests?.take(1, now);
+    this.limits.tokens?.take(tokens, now);
+    return undefined;
+  }
+
+  async #write(
+    request: NeutralRequest,
+    emit: (event: NeutralEvent) => void,
+    signal: AbortSignal,
+    fate: string,
+  ): Promise<LabEnd> {
+    const { tokens, cached } = this.#cache.read(request);
+    const said = sayTo(request);
+    const pieces = said.parts.flatMap((part, index) => piecesOf(part, index));
+    const written = pieces.reduce((sum, piece) => sum + piece.tokens, 0);
+    await this.#pass(((tokens - cached) * 1000) / this.#options.prefillRate, signal);
+    if (signal.aborted) return { kind: 'left' };
+    emit({ kind: 'start', id: `lab_${++this.#served}`, model: request.model });
+    const breakAt = fate === 'well' ? pieces.length : Math.floor(pieces.length / 2);
+    let owedMs = 0;
+    for (const [at, piece] of pieces.entries()) {
+      if (at === breakAt) return { kind: fate === 'cut' ? 'cut' : 'malformed' };
+      owedMs += (piece.tokens * 1000) / this.#options.decodeRate;
+      if (owedMs >= TICK_MS) {
+        await this.#pass(owedMs, signal);
+        owedMs = 0;
+      }
+      if (signal.aborted) return { kind: 'left' };
+      emit(piece.event);
+    }
+    const usage: Usage = {
+      input: tokens - cached,
+      cacheRead: cached,
+      cacheWrite: 0,
+      output: written,
+      reasoning: 0,
+    };
+    this.limits.tokens?.take(written, this.#clock.now());
+    emit({ kind: 'end', stop: said.stop, usage });
+    return { kind: 'done' };
+  }
+
+  #pass(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        cancel();
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const cancel = this.#clock.after(ms, done);
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+}
+
+interface Piece {
+  readonly tokens: number;
+  readonly event: NeutralEvent;
+}
+
+/** A part as it is written: it opens, grows word by word, and closes. */
+function piecesOf(part: NeutralPart, index: number): Piece[] {
+  if (part.kind !== 'text' && part.kind !== 'call') return [];
+  const opened: NeutralEvent = {
+    kind: 'open',
+    index,
+    part:
+      part.kind === 'text'
+        ? { kind: 'text' }
+        : { kind: 'call', id: part.id, name: part.name, custom: part.custom },
+  };
+  const words = (part.kind === 'text' ? part.text : part.input).match(/\s*\S+|\s+$/g) ?? [];
+  let before = '';
+  return [
+    { tokens: 0, event: opened },
+    // Counted on the whole so far: the sum of the words is the count of the text.
+    ...words.map((text): Piece => {
+      const tokens = tokensOf(before + text) - tokensOf(before);
+      before += text;
+      return { tokens, event: { kind: 'delta', index, text } };
+    }),
+    { tokens: 0, event: { kind: 'close', index } },
+  ];
+}
