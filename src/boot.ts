@@ -1,6 +1,7 @@
 /** Puts the kernel together: the only file that knows every module. Opens the store, recovers, then listens. */
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { Access } from './access/decide.ts';
 import { LIMITS as accessLimits } from './access/limits.ts';
 import { LIMITS as agentLimits } from './agents/limits.ts';
 import type { Finding, HookTrial } from './base/control.ts';
@@ -29,7 +30,7 @@ import { Arrivals } from './gate/arrivals.ts';
 import { expireQuestions } from './gate/ask.ts';
 import { Gate } from './gate/gate.ts';
 import { LIMITS as gateLimits } from './gate/limits.ts';
-import { applyChange, type Changeable, openParts } from './gate/open.ts';
+import { type Changeable, openParts } from './gate/open.ts';
 import type { Parts } from './gate/parts.ts';
 import { recover } from './gate/recovery.ts';
 import type { ControlContext } from './gateway/control/context.ts';
@@ -146,8 +147,7 @@ async function serve(opened: Opened): Promise<Running> {
     if (next === config) return;
     config = next;
     for (const old of parts.backends.values()) void old.close();
-    applyChange(parts, changeableOf(config));
-    gate.interrupt(new Set(), 'config');
+    gate.change(changeableOf(config));
     log.info('config.applied', { file });
   };
   let graceMs = 10_000;
@@ -256,11 +256,11 @@ async function open(store: Store, config: Config, observer: Observer): Promise<P
     clock: systemClock,
     random: systemRandom,
     observer,
-    access: {
+    access: new Access({
       schema: readShipped('policies/schema.cedarschema'),
       policies: policies.join('\n'),
       profile: config.access.profile,
-    },
+    }),
     loop: config.loop,
     scheduling: {
       policy: config.scheduling.policy === 'fifo' ? fifo : priority,

@@ -57,15 +57,16 @@ export class Approvals {
 
   /**
    * Opens a question, or finds the one already there for the same agent and digest. `expiresMs` counts from `now`.
-   * The caller commits `puts`.
+   * The caller commits `puts` and journals what had to make room or had run out, `displaced`.
    */
   open(
     question: Question,
     now: number,
     expiresMs: number,
-  ): { approval: Approval; isNew: boolean; puts: Puts } {
+  ): { approval: Approval; isNew: boolean; displaced: Approval | undefined; puts: Puts } {
     const known = this.#live.get(this.#byCall.get(callOf(question.agent, question.digest)) ?? '');
-    if (known && now < known.expiresAt) return { approval: known, isNew: false, puts: [] };
+    if (known && now < known.expiresAt)
+      return { approval: known, isNew: false, displaced: undefined, puts: [] };
     const displaced = known ?? (this.#live.size < LIMITS.approvalsOpen.value ? undefined : this.#oldest());
     const puts = displaced ? [this.#change(displaced, { state: 'expired' })] : [];
     const approval: Approval = {
@@ -78,7 +79,7 @@ export class Approvals {
       answeredBy: null,
     };
     this.#keep(approval);
-    return { approval, isNew: true, puts: [...puts, putOf(approval)] };
+    return { approval, isNew: true, displaced, puts: [...puts, putOf(approval)] };
   }
 
   /** A person's answer. A second answer, or one that comes too late, is refused. */

@@ -76,6 +76,12 @@ export class Keys {
     return { puts };
   }
 
+  /** Calls that came before their key was revoked must not start after it. */
+  isRevoked(id: string): boolean {
+    const key = this.#byId.get(id);
+    return key !== undefined && key.revokedAt !== null;
+  }
+
   /** By id, by name among the keys in force, or by a prefix of an id that only one has. */
   revoke(idOrPrefixOrName: string, now: number): { key: KeyRow; puts: Puts } | Refusal {
     const found = this.#find(idOrPrefixOrName);

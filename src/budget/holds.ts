@@ -4,7 +4,7 @@
  */
 import { assert } from '../base/assert.ts';
 import type { LimitView } from '../base/control.ts';
-import type { NanoUsd } from '../base/usage.ts';
+import { type NanoUsd, NO_USAGE, type Usage } from '../base/usage.ts';
 
 /** An amount in every dimension a limit may have. `tokens` include `output`. */
 export interface Bound {
@@ -20,6 +20,13 @@ export interface Charge {
   readonly bound: Bound | undefined;
   readonly estimate: Bound;
 }
+
+/** What a hold books when nobody knows what was used: all of it, in every dimension. */
+export const allOf = ({ tokens, output }: Pick<Bound, 'tokens' | 'output'>): Usage => ({
+  ...NO_USAGE,
+  input: tokens - output,
+  output,
+});
 
 type Sums = { -readonly [K in keyof Bound]: number };
 interface Held {

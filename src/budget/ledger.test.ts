@@ -133,15 +133,24 @@ describe('rows', () => {
     ledger.reserve('a', charge(undefined), NOON);
     await store.commit(ledger.settle('a', use(6), NOON));
     const again = await Ledger.open(store);
-    const open = [1, 2].map((n) => ({ call: `c${n}`, scopes: SCOPES, usd: 10, tokens: 100, model: 'm' }));
+    const open = [1, 2].map((n) => ({
+      call: `c${n}`,
+      scopes: SCOPES,
+      usd: 10,
+      tokens: 100,
+      output: 40,
+      model: 'm',
+    }));
     const { puts } = again.recover(open, NOON);
     assert.equal(puts.length, 3 * SCOPES.length + 1, 'each row once');
     await store.commit({ puts });
     const stored = await store.range(BALANCE, { limit: 100 });
     const sort = (rows: Iterable<BalanceRow>) =>
-      [...rows].map((row) => `${row.period} ${row.scope} ${row.requests} ${row.input} ${row.cost}`).sort();
+      [...rows]
+        .map((row) => `${row.period} ${row.scope} ${row.requests} ${row.input} ${row.output} ${row.cost}`)
+        .sort();
     assert.deepEqual(sort(stored), sort(again.balances()));
-    assert.ok(sort(stored).includes('total agent:3 3 207 26'));
+    assert.ok(sort(stored).includes('total agent:3 3 127 85 26'));
   });
 
   test('settling without a reservation is a bug', async () => {

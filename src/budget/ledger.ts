@@ -7,16 +7,16 @@
 import { assert } from '../base/assert.ts';
 import type { BillRow, LimitView } from '../base/control.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
-import { type NanoUsd, NO_USAGE, type Usage } from '../base/usage.ts';
+import type { NanoUsd, Usage } from '../base/usage.ts';
 import { type BalanceRow, LIMIT, type LimitRow } from '../db/schema/budget.ts';
 import type { Batch, Store } from '../db/store.ts';
 import { Balances } from './balances.ts';
 import { type BillBy, readBill } from './bill.ts';
 import { noCounts, usedOf } from './counts.ts';
-import { type Bound, type Charge, Holds } from './holds.ts';
+import { allOf, type Bound, type Charge, Holds } from './holds.ts';
 import { readPages } from './pages.ts';
 
-export type { Bound, Charge } from './holds.ts';
+export { allOf, type Bound, type Charge } from './holds.ts';
 export type Reservation = Bound;
 type Puts = NonNullable<Batch['puts']>;
 type Limit = Pick<LimitView, 'id' | 'scope' | 'dimension' | 'period' | 'cap' | 'strict'>;
@@ -27,6 +27,8 @@ export interface OpenCall {
   readonly scopes: readonly string[];
   readonly usd: NanoUsd;
   readonly tokens: number;
+  /** Part of `tokens`. */
+  readonly output: number;
   readonly model: string;
 }
 
@@ -80,11 +82,11 @@ export class Ledger {
     this.#holds.take(call);
   }
 
-  /** After a crash: books what calls without an end had reserved, its tokens as input, since nobody knows better. */
+  /** After a crash: books all that calls without an end had reserved, since nobody knows better. */
   recover(open: readonly OpenCall[], now: number): { puts: Puts } {
     const rows = new Map<string, Puts[number]>();
-    for (const { scopes, usd, tokens, model } of open) {
-      const used = { usage: { ...NO_USAGE, input: tokens }, cost: usd, model };
+    for (const { scopes, usd, tokens, output, model } of open) {
+      const used = { usage: allOf({ tokens, output }), cost: usd, model };
       for (const put of this.#balances.book([...new Set(scopes)], used, 1, now)) {
         rows.set(`${put.table.name} ${put.table.key.map((column) => put.row[column]).join(' ')}`, put);
       }

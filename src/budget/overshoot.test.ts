@@ -110,8 +110,8 @@ test('what was settled or recovered is there after a restart', async () => {
 
   const reopened = await Ledger.open(store);
   const open = [
-    { call: 'lost', scopes: SCOPES, usd: 300, tokens: 300, model: 'm' },
-    { call: 'lost2', scopes: SCOPES, usd: 7, tokens: 7, model: 'm' },
+    { call: 'lost', scopes: SCOPES, usd: 300, tokens: 300, output: 0, model: 'm' },
+    { call: 'lost2', scopes: SCOPES, usd: 7, tokens: 7, output: 0, model: 'm' },
   ];
   await store.commit(reopened.recover(open, NOW));
   assert.equal(reopened.limits('account:a', NOW)[0]?.used, 507);

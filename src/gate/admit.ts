@@ -9,6 +9,6 @@ export function reserve(parts: Parts, flight: Flight): Stage<void> {
   if ('code' in charge) return refuse(charge);
   const reserved = parts.ledger.reserve(flight.call.id, charge, parts.clock.now());
   if ('code' in reserved) return refuse(pausedBy(flight, reserved));
-  flight.reserved = { usd: reserved.usd, tokens: reserved.tokens };
+  flight.reserved = reserved;
   return go(undefined);
 }

@@ -9,12 +9,14 @@ import { type CallId, newCallId, newTurnId, type TurnId } from '../base/ids.ts';
 import type { ModelCall } from '../base/model.ts';
 import type { Outcomes, Payloads, SyscallKind } from '../base/syscall.ts';
 import { OBJECT } from '../db/schema/agents.ts';
+import type { Batch } from '../db/store.ts';
 import type { ChainLink } from '../journal/chain.ts';
 import type { EntryDraft } from '../journal/journal.ts';
 import { DIALECTS } from '../wire/registry.ts';
 import { Flight } from './flight.ts';
 import type { Gate, Walked } from './gate.ts';
 
+type Puts = NonNullable<Batch['puts']>;
 type ModelKind = Exclude<SyscallKind, 'tool.call'>;
 
 export type ModelWalk =
@@ -61,10 +63,9 @@ export class Arrivals {
       signal: call.signal,
     });
     flight.links = links;
-    this.#announce(flight as unknown as Flight, resolved.opened);
-    flight.barred = await this.#findObjects(flight as unknown as Flight, call);
     // What the client did with tool calls it was given before: their results came with this request.
-    flight.openedPuts = [...flight.openedPuts, ...parts.coverage.closed(agent, call.facts.toolResults)];
+    this.#announce(resolved.opened, parts.coverage.closed(agent, call.facts.toolResults));
+    flight.barred = await this.#findObjects(flight as unknown as Flight, call);
     return (await this.#gate.walk(flight)) as Walked<ModelKind>;
   }
 
@@ -104,10 +105,15 @@ export class Arrivals {
     });
   }
 
-  /** Sub-agents seen for the first time are opened in the same transaction as the call's first entry. */
-  #announce(flight: Flight, opened: readonly Agent[]): void {
-    flight.opened = opened.map(openEntry);
-    flight.openedPuts = opened.map(agentPut);
+  /**
+   * What a request made known is written at once and not waited for: the journal keeps the order, so no entry and no
+   * child of a sub-agent is ever on the disk before the sub-agent itself.
+   */
+  #announce(opened: readonly Agent[], results: Puts): void {
+    if (opened.length + results.length === 0) return;
+    const puts = [...opened.map(agentPut), ...results];
+    // A store that fails here has stopped the kernel: the call's own entry fails too, and says so.
+    this.#gate.parts.journal.append({ entries: opened.map(openEntry), puts }).catch(() => {});
   }
 
   /** Objects that live upstream may be named only by the agent that made them, or by its own parents and children. */
@@ -151,7 +157,7 @@ export class Arrivals {
     const { agent } = resolved;
     agent.level = 'hooked';
     const flight = this.#flight(newCallId(now, parts.random), 'tool.call', agent, call, caller, { signal });
-    this.#announce(flight as unknown as Flight, resolved.opened);
+    this.#announce(resolved.opened, []);
     const walked = await this.#gate.walk(flight);
     return walked.kind === 'refused' ? walked.refusal : undefined;
   }

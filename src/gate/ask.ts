@@ -1,4 +1,5 @@
 /** Durable questions: opened for a call that must wait for a person, found again by its exact arguments, closed in time. */
+import type { Approval } from '../access/approvals.ts';
 import type { Refusal } from '../base/errors.ts';
 import { refusal } from '../base/errors.ts';
 import { newApprovalId } from '../base/ids.ts';
@@ -26,6 +27,7 @@ export async function ask(
     now,
     parts.settings.askExpiresMs,
   );
+  const { displaced } = opened;
   if (!opened.isNew) return { id: opened.approval.id };
   const body = {
     approval: opened.approval.id,
@@ -38,16 +40,15 @@ export async function ask(
   try {
     await parts.journal.append({
       entries: [
-        ...flight.opened,
+        ...(displaced ? [closeEntry(displaced, 'expired')] : []),
         { kind: 'approval.open', agent: flight.agent.pid, call: flight.call.id, body },
       ],
-      puts: [...opened.puts, ...flight.openedPuts, ...parts.salts.takeFresh(now)],
+      puts: [...opened.puts, ...parts.salts.takeFresh(now)],
     });
   } catch (error) {
     return refusal('store_failed', `The question could not be stored: ${String(error)}`);
   }
-  flight.opened = [];
-  flight.openedPuts = [];
+  if (displaced) parts.waits.wakeAll('approval', displaced.id);
   return { id: opened.approval.id };
 }
 
@@ -55,13 +56,13 @@ export async function ask(
 export async function expireQuestions(parts: Parts): Promise<void> {
   const { expired, puts } = parts.approvals.expire(parts.clock.now());
   if (expired.length === 0) return;
-  const entries = expired.map(({ id, agent }) => closeEntry(id, agent, 'expired'));
+  const entries = expired.map((approval) => closeEntry(approval, 'expired'));
   await parts.journal.append({ entries, puts });
   for (const { id } of expired) parts.waits.wakeAll('approval', id);
 }
 
-const closeEntry = (approval: string, agent: number, state: string): EntryDraft => ({
+const closeEntry = ({ id, agent }: Approval, state: string): EntryDraft => ({
   kind: 'approval.close',
   agent,
-  body: { approval, state },
+  body: { approval: id, state },
 });

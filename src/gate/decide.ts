@@ -32,8 +32,9 @@ export function decide(parts: Parts, flight: Flight): Stage<Decided> {
   const decision = parts.access.decide(accessRequest(parts, flight, approved !== undefined));
   parts.observer.decided(decision.effect, decision.rules[0] ?? 'default-deny');
   if (decision.effect === 'forbid') return refuse(nameHostedTools(flight, decision.refusal));
+  // A call that has started is among those it is compared with: the second look must not count it again.
   const loop =
-    decision.effect === 'permit'
+    decision.effect === 'permit' && flight.attempt === 0
       ? parts.loops.check(flight.agent.pid, flight.digest, parts.clock.now())
       : undefined;
   if (decision.effect === 'permit' && (loop === undefined || approved !== undefined)) {
@@ -82,6 +83,11 @@ function checkStates(parts: Parts, flight: Flight): Refusal | undefined {
         remedy: agent.hold === 'stopped' ? `mezz resume ${agent.name}` : 'mezz run starts a new one',
       });
     }
+  }
+  if (parts.keys.isRevoked(flight.keyId)) {
+    return refusal('stopped', `The key ${flight.keyId} of ${flight.agent.name} was revoked.`, {
+      remedy: 'mezz key create makes a new one',
+    });
   }
   const frozen = parts.freezes.isFrozen(flight.chain.map((agent) => agent.pid));
   if (frozen === undefined) return undefined;

@@ -9,6 +9,7 @@ import type { ModelOutcome } from '../base/model.ts';
 import type { CallReport } from '../base/observer.ts';
 import type { Outcomes, SyscallKind } from '../base/syscall.ts';
 import { NO_USAGE, type Usage } from '../base/usage.ts';
+import { allOf } from '../budget/ledger.ts';
 import { readWindows } from '../budget/windows.ts';
 import { OBJECT } from '../db/schema/agents.ts';
 import type { Batch } from '../db/store.ts';
@@ -125,10 +126,10 @@ function notSent(why: Refusal): Result {
 }
 
 function resultOf(parts: Parts, flight: Flight, outcome: ModelOutcome): Result {
-  const usage = usageOf(flight, outcome);
+  const { usage, cost } = usedBy(parts, flight, outcome);
   const common = {
     usage,
-    cost: costOf(parts, flight, usage),
+    cost,
     stop: outcome.facts.stopReason ?? '',
     bytesOut: outcome.bytesOut,
     intents: outcome.facts.intents.length,
@@ -157,14 +158,13 @@ function resultOf(parts: Parts, flight: Flight, outcome: ModelOutcome): Result {
   };
 }
 
-/** What the provider reported; where a sent call was cut before any report, its reservation is booked. */
-function usageOf(flight: Flight, outcome: ModelOutcome): Usage {
-  if (outcome.facts.usage) return outcome.facts.usage;
-  const unknown =
-    outcome.kind === 'broken'
-      ? outcome.sent
-      : !outcome.upstreamError && flight.call.kind === 'model.generate';
-  return unknown ? { ...NO_USAGE, input: flight.reserved.tokens } : NO_USAGE;
+/** What the provider reported; where a call was sent and nothing reported, all of its reservation is booked. */
+function usedBy(parts: Parts, flight: Flight, outcome: ModelOutcome): Pick<Result, 'usage' | 'cost'> {
+  const { usage } = outcome.facts;
+  if (usage) return { usage, cost: costOf(parts, flight, usage) };
+  const mayHaveUsed = outcome.kind === 'broken' ? outcome.sent : !outcome.upstreamError;
+  if (!mayHaveUsed || !SYSCALLS[flight.call.kind].charged) return { usage: NO_USAGE, cost: 0 };
+  return { usage: allOf(flight.reserved), cost: flight.reserved.usd };
 }
 
 function costOf(parts: Parts, flight: Flight, usage: Usage): number {

@@ -5,10 +5,9 @@ import type { Refusal } from '../base/errors.ts';
 import type { JsonRecord } from '../base/json.ts';
 import type { ModelCall } from '../base/model.ts';
 import type { Syscall, SyscallKind } from '../base/syscall.ts';
+import type { Reservation } from '../budget/ledger.ts';
 import type { CallRow } from '../db/schema/journal.ts';
-import type { Batch } from '../db/store.ts';
 import type { ChainLink } from '../journal/chain.ts';
-import type { EntryDraft } from '../journal/journal.ts';
 import type { Candidate, Login } from './catalog.ts';
 import { LIMITS } from './limits.ts';
 import { type ResourceName, SYSCALLS } from './syscalls.ts';
@@ -55,12 +54,9 @@ export class Flight<K extends SyscallKind = SyscallKind> {
   links: readonly ChainLink[] = [];
   /** The accounts that pay: the granted login's, and those above it when the budget was reserved. */
   accounts: readonly string[] = [];
-  reserved: { readonly usd: number; readonly tokens: number } = { usd: 0, tokens: 0 };
+  reserved: Reservation = { usd: 0, tokens: 0, output: 0, requests: 0 };
   /** The call's state row as far as it is written. */
   row: CallRow | undefined;
-  /** Agents this call made known: their entries and rows travel with the call's first entry. */
-  opened: readonly EntryDraft[] = [];
-  openedPuts: NonNullable<Batch['puts']> = [];
   granted: Candidate | undefined;
   /** The model call as it leaves, named transforms applied. */
   outgoing: ModelCall | undefined;

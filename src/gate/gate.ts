@@ -3,6 +3,7 @@
  * Invariant: no effect without a durable START, no END without a START, nothing acknowledged before END is durable;
  * whatever waits is in the table of waits. It does not know HTTP, dialects' bytes or the command line.
  */
+import type { Agent } from '../agents/table.ts';
 import type { TraceStep } from '../base/control.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import type { CallId } from '../base/ids.ts';
@@ -14,12 +15,16 @@ import { end } from './end.ts';
 import { fit } from './fit.ts';
 import type { Flight, Stage } from './flight.ts';
 import { LIMITS } from './limits.ts';
+import { applyChange, type Changeable } from './open.ts';
 import type { Parts } from './parts.ts';
 import { perform } from './perform.ts';
 import { recordRefusal, refusedCall } from './refuse.ts';
 import { releaseSlot, schedule } from './schedule.ts';
 import { start } from './start.ts';
 import { prepare } from './transform.ts';
+import type { Woken } from './waits.ts';
+
+type Waiting = Extract<Stage<never>, { kind: 'wait' }>;
 
 export type Walked<K extends SyscallKind> =
   | { readonly kind: 'refused'; readonly refusal: Refusal; readonly call: CallId }
@@ -52,6 +57,7 @@ export class Gate {
       return { kind: 'refused', refusal: DRAINING, call: id };
     }
     this.flights.set(id, flight as unknown as Flight);
+    this.parts.ending.add(id);
     try {
       for (let entries = 0; entries < LIMITS.reentries.value; entries++) {
         const walked = await this.#enter(flight);
@@ -64,6 +70,7 @@ export class Gate {
     } finally {
       releaseSlot(this.parts, flight as unknown as Flight);
       this.flights.delete(id);
+      this.parts.ending.delete(id);
       this.#keepSteps(id, flight.steps);
       if (this.flights.size === 0) this.#whenIdle?.();
     }
@@ -113,60 +120,64 @@ export class Gate {
     // The approval that admitted this call is used up by START; the second look must not ask for another.
     const again = decide(this.parts, flight);
     if (again.kind === 'refuse') return again.refusal;
-    return again.kind === 'wait' && before.approval === undefined
-      ? refusal('denied', 'The access policies changed while the call was being started.')
-      : undefined;
+    if (again.kind === 'wait' && before.approval === undefined)
+      return refusal('denied', 'The access policies changed while the call was being started.');
+    const at = flight.granted?.backend.id;
+    return at === undefined || flight.candidates.some(({ backend }) => backend.id === at)
+      ? undefined
+      : refusal('stale', `The backend ${at} was taken away while the call was being started.`, {
+          remedy: 'send the call again',
+        });
   }
 
   async #halt<K extends SyscallKind>(flight: Flight<K>, stage: Stage<unknown>): Promise<Walked<K> | 'again'> {
     if (stage.kind === 'refuse') return this.#refuse(flight, stage.refusal);
     if (stage.kind === 'go') return 'again';
+    // A slot is never held while a call waits for something else, be it for the disk.
+    releaseSlot(this.parts, flight as unknown as Flight);
+    const woken = await (stage.reason === 'approval'
+      ? this.#askFirst(flight as unknown as Flight, stage)
+      : this.#park(flight as unknown as Flight, stage, flight.deadlineAt));
+    return woken.kind === 'again' ? 'again' : this.#refuse(flight, woken.refusal);
+  }
+
+  /** Writes the question, then waits for its answer. */
+  async #askFirst(flight: Flight, stage: Waiting): Promise<Woken> {
     const { parts } = this;
-    const generic = flight as unknown as Flight;
-    let resource = stage.resource;
-    let onDeadline = stage.onDeadline;
-    let deadlineAt = flight.deadlineAt;
-    if (stage.reason === 'approval') {
-      const asked = await ask(parts, generic, stage.resource);
-      if ('code' in asked) return this.#refuse(flight, asked);
-      resource = asked.id;
-      onDeadline = () => awaiting(generic, asked.id);
-      deadlineAt = Math.min(deadlineAt, parts.clock.now() + parts.settings.askHoldMs);
-    }
-    // A slot is never held while a call waits for something else.
-    releaseSlot(parts, generic);
-    flight.step(parts.clock.now(), 'wait', `${stage.reason} ${resource}`);
-    const woken = await parts.waits.park(
-      {
-        call: flight.call.id,
-        agent: flight.agent.pid,
-        kind: flight.call.kind,
-        reason: stage.reason,
-        resource,
-        since: parts.clock.now(),
-        deadlineAt,
-      },
-      flight.signal,
-      onDeadline,
-    );
+    const epoch = parts.epochs.value;
+    const asked = await ask(parts, flight, stage.resource);
+    if ('code' in asked) return { kind: 'refuse', refusal: asked };
+    const deadlineAt = Math.min(flight.deadlineAt, parts.clock.now() + parts.settings.askHoldMs);
+    const named = { ...stage, resource: asked.id, onDeadline: () => awaiting(flight, asked.id) };
+    // While the question was written an answer or a freeze may have come, and woke nobody: this call did not wait yet.
+    const isMoot = parts.epochs.value !== epoch || parts.approvals.find(asked.id)?.state !== 'open';
+    const woken: Woken = isMoot ? { kind: 'again' } : await this.#park(flight, named, deadlineAt);
+    const answer = parts.approvals.find(asked.id);
+    if (woken.kind === 'refuse' || (answer?.state !== 'denied' && answer?.state !== 'expired')) return woken;
+    const why = `A person was asked and the answer is no (${answer.state}).`;
+    return {
+      kind: 'refuse',
+      refusal: refusal('denied', why, { rule: answer.rule, approval: answer.id }),
+    };
+  }
+
+  async #park(flight: Flight, stage: Waiting, deadlineAt: number): Promise<Woken> {
+    const { parts } = this;
+    if (this.#draining) return { kind: 'refuse', refusal: DRAINING };
+    const { reason, resource } = stage;
+    const { id, agent, kind } = flight.call;
+    const since = parts.clock.now();
+    flight.step(since, 'wait', `${reason} ${resource}`);
+    const wait = { call: id, agent, kind, reason, resource, since, deadlineAt };
+    const woken = await parts.waits.park(wait, flight.signal, stage.onDeadline);
     // Woken for another reason than a slot: leave the queue; the time of arrival keeps the place.
-    if (flight.granted === undefined) parts.scheduler.cancel(flight.call.id);
-    const answer = stage.reason === 'approval' ? parts.approvals.find(resource) : undefined;
-    if (woken.kind === 'again' && (answer?.state === 'denied' || answer?.state === 'expired')) {
-      return this.#refuse(
-        flight,
-        refusal('denied', `A person was asked and the answer is no (${answer.state}).`, {
-          rule: answer.rule,
-          approval: answer.id,
-        }),
-      );
-    }
-    if (woken.kind === 'again') return 'again';
-    return this.#refuse(flight, woken.refusal);
+    if (flight.granted === undefined) parts.scheduler.cancel(id);
+    return woken;
   }
 
   async #refuse<K extends SyscallKind>(flight: Flight<K>, why: Refusal): Promise<Walked<K>> {
     flight.step(this.parts.clock.now(), 'refuse', why.code);
+    releaseSlot(this.parts, flight as unknown as Flight);
     await recordRefusal(this.parts, flight as unknown as Flight, why);
     return { kind: 'refused', refusal: why, call: flight.call.id };
   }
@@ -180,14 +191,26 @@ export class Gate {
     }
   }
 
+  /** New settings are in force from here on: whatever waits is decided again by them. */
+  change(next: Changeable): void {
+    applyChange(this.parts, next);
+    this.reconsider();
+  }
+
+  /** What decides has changed: nothing goes on, and nothing waits, by a decision of before. */
+  reconsider(): void {
+    this.parts.epochs.advance();
+    for (const { call } of [...this.parts.waits.all()]) this.parts.waits.wake(call);
+  }
+
   /** Ends what runs under a key that was revoked. */
   interruptKey(keyId: string): void {
     const agents = [...this.parts.agents.all()].filter((agent) => agent.keyId === keyId);
     this.interrupt(new Set(agents.map((agent) => agent.pid)), 'key revoked');
   }
 
-  /** A limit changed: agents that a budget had paused may try again. */
-  wakeBudgetPaused(): void {
+  /** A limit changed: agents that a budget had paused may try again. The caller stores them, then wakes them. */
+  resumeBudgetPaused(): Agent[] {
     const paused = [...this.parts.agents.all()].filter(
       (agent) => agent.hold === 'paused' && agent.holdWhy === 'budget',
     );
@@ -195,8 +218,15 @@ export class Gate {
       agent.hold = 'none';
       agent.holdWhy = null;
     }
-    this.parts.epochs.advance();
-    this.parts.waits.wakeAgents(new Set(paused.map((agent) => agent.pid)));
+    return paused;
+  }
+
+  /** What holds these agents back has changed: what they and all below them have waiting is decided again. */
+  wake(agents: readonly Agent[]): void {
+    const { parts } = this;
+    parts.epochs.advance();
+    const tree = agents.flatMap((agent) => parts.agents.tree(agent).map(({ pid }) => pid));
+    parts.waits.wakeAgents(new Set(tree));
   }
 
   #keepSteps(id: CallId, steps: readonly TraceStep[]): void {

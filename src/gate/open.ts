@@ -3,7 +3,7 @@
  * SQLite, and for the simulator, which hands in virtual ones.
  */
 import { Approvals } from '../access/approvals.ts';
-import { Access, type Profile } from '../access/decide.ts';
+import type { Access } from '../access/decide.ts';
 import { Freezes } from '../access/freeze.ts';
 import { Keys } from '../access/keys.ts';
 import { Loops } from '../access/loop.ts';
@@ -37,7 +37,7 @@ export interface Opening extends Changeable {
   readonly random: Random;
   /** Nobody watches where none is given. */
   readonly observer?: Observer;
-  readonly access: { readonly schema: string; readonly policies: string; readonly profile: Profile };
+  readonly access: Access;
   readonly loop: { readonly repeats: number; readonly windowMs: number };
   readonly scheduling: {
     readonly policy: Policy<unknown>;
@@ -55,7 +55,7 @@ export async function openParts(from: Opening): Promise<Parts> {
     journal: await openJournal({ store, clock }),
     context: new ContextStore(),
     salts: await Salts.open(store, random),
-    access: new Access(from.access),
+    access: from.access,
     approvals: await Approvals.open(store),
     freezes: await Freezes.open(store),
     keys: await Keys.open(store),
@@ -70,6 +70,7 @@ export async function openParts(from: Opening): Promise<Parts> {
     coverage: await Coverage.open(store),
     epochs: new Epochs(),
     waits: new Waits(clock),
+    ending: new Set(),
     observer: from.observer ?? observeAll([]),
     prices,
     catalog,

@@ -14,10 +14,8 @@ export async function toolEnded(
 ): Promise<void> {
   for (const pid of agents) {
     const id = parts.coverage.decidedBy(pid, toolUseId);
-    const row = id === undefined ? undefined : await parts.store.get(CALL, [id]);
-    if (row?.state !== 'running') continue;
-    await endTool(parts, row, isError ? 'failed' : 'ok', [{ id: toolUseId, isError }]);
-    return;
+    if (id === undefined) continue;
+    if (await endTool(parts, id, isError ? 'failed' : 'ok', [{ id: toolUseId, isError }])) return;
   }
 }
 
@@ -28,15 +26,28 @@ export async function toolEnded(
 export async function toolsLeft(parts: Parts, agents: ReadonlySet<number>): Promise<void> {
   const running = await parts.store.range(CALL, { by: ['state'], prefix: ['running'], limit: 100_000 });
   for (const row of running)
-    if (row.kind === 'tool.call' && agents.has(row.agent)) await endTool(parts, row, 'in_doubt', []);
+    if (row.kind === 'tool.call' && agents.has(row.agent)) await endTool(parts, row.id, 'in_doubt', []);
 }
 
-async function endTool(
-  parts: Parts,
-  row: CallRow,
-  code: 'ok' | 'failed' | 'in_doubt',
-  results: readonly { readonly id: string; readonly isError: boolean }[],
-): Promise<void> {
+type Told = readonly { readonly id: string; readonly isError: boolean }[];
+type EndCode = 'ok' | 'failed' | 'in_doubt';
+
+/** false if the call has ended or is being ended: two hooks may tell the same outcome at once. */
+async function endTool(parts: Parts, call: string, code: EndCode, results: Told): Promise<boolean> {
+  if (parts.ending.has(call)) return false;
+  // Claimed before the row is read, until END is durable: so the row says whether somebody else has ended it.
+  parts.ending.add(call);
+  try {
+    const row = await parts.store.get(CALL, [call]);
+    if (row?.state !== 'running') return false;
+    await writeEnd(parts, row, code, results);
+    return true;
+  } finally {
+    parts.ending.delete(call);
+  }
+}
+
+async function writeEnd(parts: Parts, row: CallRow, code: EndCode, results: Told): Promise<void> {
   const agent = parts.agents.get(row.agent);
   if (!agent) return;
   const entry = endEntry(parts.clock.now(), {

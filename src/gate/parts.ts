@@ -55,6 +55,8 @@ export interface Parts {
   readonly coverage: Coverage;
   readonly epochs: Epochs;
   readonly waits: Waits;
+  /** Calls in the gate, and tool calls it let go whose END is being written: nobody else may end them. */
+  readonly ending: Set<string>;
   readonly observer: Observer;
   /** These change when mezz.yaml is read again. */
   prices: Prices;

@@ -5,7 +5,7 @@
 import { agentPut } from '../agents/table.ts';
 import { assert } from '../base/assert.ts';
 import { isRecord, type JsonRecord, parseJson } from '../base/json.ts';
-import { NO_USAGE } from '../base/usage.ts';
+import { allOf } from '../budget/ledger.ts';
 import { CALL } from '../db/schema/journal.ts';
 import { applyEntry, callPut, endEntry } from '../journal/calls.ts';
 import { LIMITS } from './limits.ts';
@@ -29,12 +29,15 @@ export async function recover(parts: Parts): Promise<number> {
     if (row.kind === 'tool.call') continue;
     doubts++;
     const agent = parts.agents.get(row.agent);
-    const usage = { ...NO_USAGE, input: row.reservedTokens };
-    const scopes = payersOf(parts, row.agent, await startOf(parts, row.id));
-    const settled = parts.ledger.recover(
-      [{ call: row.id, scopes, usd: row.reservedUsd, tokens: row.reservedTokens, model: row.target }],
-      now,
-    );
+    const start = await startOf(parts, row.id);
+    const held = {
+      usd: row.reservedUsd,
+      tokens: row.reservedTokens,
+      output: Number(start.reservedOutput ?? 0),
+    };
+    const usage = allOf(held);
+    const scopes = payersOf(parts, row.agent, start);
+    const settled = parts.ledger.recover([{ call: row.id, scopes, ...held, model: row.target }], now);
     const entry = endEntry(now, {
       call: row.id,
       agent: row.agent,
@@ -63,6 +66,7 @@ export async function recover(parts: Parts): Promise<number> {
     });
     if (agent) {
       agent.input += usage.input;
+      agent.output += usage.output;
       agent.cost += row.reservedUsd;
     }
     await parts.journal.append({

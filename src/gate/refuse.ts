@@ -32,11 +32,10 @@ export async function recordRefusal(parts: Parts, flight: Flight, why: Refusal):
       : [];
   await parts.journal
     .append({
-      entries: [...flight.opened, entry],
+      entries: [entry],
       puts: [
         ...(flight.row ? [callPut(flight.row)] : []),
         agentPut(agent),
-        ...flight.openedPuts,
         ...coverage,
         ...parts.salts.takeFresh(now),
       ],

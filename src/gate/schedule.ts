@@ -12,6 +12,7 @@ import { SYSCALLS } from './syscalls.ts';
 export function schedule<K extends SyscallKind>(parts: Parts, flight: Flight<K>): Stage<void> {
   const paused = checkPause(flight as Flight);
   if (paused.kind !== 'go') return paused;
+  keepGranted(parts, flight as Flight);
   if (!SYSCALLS[flight.call.kind].needsBackend || flight.granted) return go(undefined);
   const id = flight.call.id;
   let refused: Refusal | undefined;
@@ -43,6 +44,15 @@ export function schedule<K extends SyscallKind>(parts: Parts, flight: Flight<K>)
         retryAfterMs: 10_000,
       }),
   };
+}
+
+/** A slot that was granted while the call waited counts only if its backend can still take the call, as it is now. */
+function keepGranted(parts: Parts, flight: Flight): void {
+  const { granted } = flight;
+  if (!granted) return;
+  const now = flight.candidates.find(({ backend }) => backend.id === granted.backend.id);
+  if (now) flight.granted = now;
+  else releaseSlot(parts, flight);
 }
 
 /** Gives back the slot a call holds, if it holds one. */

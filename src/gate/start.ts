@@ -33,11 +33,10 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
   flight.step(now, 'start', startDetail(flight));
   try {
     await parts.journal.append({
-      entries: [...flight.opened, entry],
+      entries: [entry],
       puts: [
         ...(flight.row ? [callPut(flight.row)] : []),
         agentPut(agent),
-        ...flight.openedPuts,
         ...stored.puts,
         ...used,
         ...met,
@@ -54,8 +53,6 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
     });
   }
   flight.startedAt = parts.clock.now();
-  flight.opened = [];
-  flight.openedPuts = [];
   return mintTicket({
     call: call.id,
     agent: agent.pid,
@@ -93,6 +90,7 @@ function draft(parts: Parts, flight: Flight, decided: Decided, now: number): Cal
     approval: decided.approval ?? null,
     reservedUsd: flight.reserved.usd,
     reservedTokens: flight.reserved.tokens,
+    reservedOutput: flight.reserved.output,
     args: parts.salts.commit(agent.owner, flight.digest),
     head: flight.links.at(-1)?.exact ?? null,
     labels: [],

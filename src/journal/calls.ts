@@ -25,6 +25,8 @@ export interface CallStart {
   readonly approval: string | null;
   readonly reservedUsd: number;
   readonly reservedTokens: number;
+  /** Part of `reservedTokens`. */
+  readonly reservedOutput: number;
   /** Salted commitment to the exact arguments. */
   readonly args: string;
   /** Exact chain id of the request's last message, or null. */

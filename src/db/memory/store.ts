@@ -23,6 +23,8 @@ import { compare, copyRow, newestFirst, passes } from './order.ts';
 export interface Faults {
   /** Called before each batch takes effect: takes its time (by a Clock), or rejects and so fails the store for good. */
   beforeCommit?(batch: Batch): Promise<void>;
+  /** Called as soon as the batch is on the imaginary disk, before anybody is told. */
+  committed?(batch: Batch): void;
   /** Called once, after the first failed commit. */
   onFatal?(error: StoreError): void;
 }
@@ -73,6 +75,7 @@ export class MemoryStore implements Store {
     }
     if (this.#dead) throw this.#dead;
     this.#commits++;
+    this.#faults.committed?.(batch);
   }
 
   /** All or nothing: what can be refused is refused before anything changes. */

@@ -1,4 +1,5 @@
 /** Verbs about money and plans. */
+import { agentPut } from '../../agents/table.ts';
 import { refusal } from '../../base/errors.ts';
 import { type Handlers, selectAgent } from './context.ts';
 
@@ -26,12 +27,16 @@ export const moneyVerbs: Handlers<'limits' | 'limit.set' | 'bill' | 'accounts'> 
     }
     const { dimension, period, cap } = request;
     const set = parts.ledger.setLimit({ scope, dimension, period, cap, strict: request.strict ?? false });
+    const resumed = context.gate.resumeBudgetPaused();
     await parts.journal.append({
-      entries: [{ kind: 'config', agent: 0, body: { limit: scope, dimension, period, cap } }],
-      puts: set.puts,
+      entries: [
+        { kind: 'config', agent: 0, body: { limit: scope, dimension, period, cap } },
+        ...resumed.map(({ pid }) => ({ kind: 'agent.set' as const, agent: pid, body: { hold: 'none' } })),
+      ],
+      puts: [...set.puts, ...resumed.map(agentPut)],
       deletes: set.deletes,
     });
-    context.gate.wakeBudgetPaused();
+    context.gate.wake(resumed);
     return { limit: set.limit };
   },
 
