@@ -136,6 +136,7 @@ const broken = (
   headSent: false,
   facts: factsOf(usage),
   bytesOut: 0,
+  eventsOut: 0,
   sent,
 });
 
