@@ -302,6 +302,24 @@ test('a tool call that its client never told the end of is in doubt when the cli
   }
 });
 
+test('what retrying cannot help is a 400 to Codex, which tries again whatever else it is told', async () => {
+  const kernel = await startKernel();
+  try {
+    const agent = await kernel.agent();
+    const ask = (headers: Record<string, string>) =>
+      send(`${agent.origin}/v1/responses`, '{"model":"nobody","input":"hi"}', {
+        ...auth(agent.token),
+        ...headers,
+      });
+    const codex = await ask({ 'x-codex-turn-metadata': '{}' });
+    assert.equal(codex.status, 400);
+    assert.match(codex.body.toString(), /"code":"model_unknown"/);
+    assert.equal((await ask({})).status, 404);
+  } finally {
+    await kernel.close();
+  }
+});
+
 test('an alias changes the one member model, also of a compressed body, and nothing else', async () => {
   const kernel = await startKernel();
   try {

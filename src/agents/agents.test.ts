@@ -124,3 +124,26 @@ test('coverage counts each tool call once, whichever of answer and hook comes fi
   assert.deepEqual([agent.seen, agent.decided], [2, 2]);
   assert.deepEqual(coverage.openTools(agent.pid), []);
 });
+
+test('a program counts by the calls it makes: each that a hook asked about, and itself where nobody was asked', () => {
+  const agent = new AgentTable().add({ owner: 'me', client: 'codex' }, 0);
+  const coverage = new Coverage();
+  const run = (id: string, source: string, hooked: boolean) => {
+    coverage.seen(agent, [{ id, name: 'exec', argumentsText: source }], 'c', 1);
+    if (hooked) coverage.decided(agent, `exec-${id}`, 'Bash', 'd', false, 2);
+    coverage.closed(agent, [{ id, isError: false }]);
+    return [agent.seen, agent.decided];
+  };
+  const shell = 'await tools.exec_command({ cmd: "ls tools" });';
+  assert.deepEqual(run('p1', shell, true), [1, 1]);
+  assert.deepEqual(run('p2', "text('tools')", false), [1, 1], 'it calls nothing');
+  assert.deepEqual(run('p3', shell, false), [2, 1], 'a hook that never asked');
+  for (const [id, source] of [
+    'await tools.write_stdin({ session_id: 1, chars: "y" })',
+    'await tools["write_" + "stdin"]({})',
+    'const t = tools; t.exec_command({})',
+    'eval("tools.write_stdin({})")',
+    'globalThis.tools.x()',
+  ].entries())
+    assert.deepEqual(run(`q${id}`, `${shell}${source}`, true), [4 + id * 2, 2 + id], source);
+});

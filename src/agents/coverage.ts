@@ -6,6 +6,7 @@ import type { ToolIntent, ToolResultFact } from '../base/model.ts';
 import { INTENT, type IntentRow } from '../db/schema/agents.ts';
 import type { Store } from '../db/store.ts';
 import { LIMITS } from './limits.ts';
+import { readProgram } from './program.ts';
 import type { Agent } from './table.ts';
 
 type Put = { table: typeof INTENT; row: IntentRow };
@@ -19,8 +20,10 @@ export class Coverage {
 
   static async open(store: Store): Promise<Coverage> {
     const coverage = new Coverage();
-    const rows = await store.range(INTENT, { by: ['state'], prefix: ['open'], limit: 100_000 });
-    for (const row of rows) coverage.#remember(coverage.#of(row.agent), { ...row });
+    for (const state of ['open', 'program']) {
+      const rows = await store.range(INTENT, { by: ['state'], prefix: [state], limit: 100_000 });
+      for (const row of rows) coverage.#remember(coverage.#of(row.agent), { ...row });
+    }
     return coverage;
   }
 
@@ -33,23 +36,27 @@ export class Coverage {
     return known;
   }
 
-  /** A model's answer asked for these calls. Counts each once, however often it is retried. */
+  /**
+   * A model's answer asked for these calls. Counts each once, however often it is retried. A program that calls other
+   * tools is no action of its own: it counts only when nobody was asked about what it did.
+   */
   seen(agent: Agent, intents: readonly ToolIntent[], source: string, now: number): Put[] {
     const known = this.#of(agent.pid);
     const puts: Put[] = [];
     for (const intent of intents) {
-      if (known.has(intent.id)) continue;
+      const program = agent.client === 'codex' && intent.name === 'exec' && readProgram(intent.argumentsText);
+      if (known.has(intent.id) || program === 'calls_nothing') continue;
       const row: IntentRow = {
         agent: agent.pid,
         toolUseId: intent.id,
         tool: intent.name,
         source,
         decidedBy: null,
-        state: 'open',
+        state: program === 'asks' ? 'program' : 'open',
         at: now,
       };
       this.#remember(known, row);
-      agent.seen++;
+      if (row.state === 'open') agent.seen++;
       if (agent.level === 'none') agent.level = 'seen';
       puts.push({ table: INTENT, row: { ...row } });
     }
@@ -58,7 +65,7 @@ export class Coverage {
 
   /**
    * The gate decided a call before it happened. A call made inside another program's tool (Codex's `exec`) has an id
-   * no model answer showed: it counts as seen by the hook itself.
+   * no model answer showed: it counts as seen by the hook itself, and the programs that run have been asked about.
    */
   decided(agent: Agent, toolUseId: string, tool: string, by: string, denied: boolean, now: number): Put[] {
     const known = this.#of(agent.pid);
@@ -71,7 +78,9 @@ export class Coverage {
     if (row.decidedBy === null) agent.decided++;
     row.decidedBy = by;
     if (denied) row.state = 'denied';
-    return [{ table: INTENT, row: { ...row } }];
+    const programs = [...known.values()].filter((one) => one.state === 'program' && one.decidedBy === null);
+    for (const one of programs) one.decidedBy = by;
+    return [row, ...programs].map((one) => ({ table: INTENT, row: { ...one } }));
   }
 
   /** Results that came back, by hook or in the next request; results of unknown calls are ignored. */
@@ -80,7 +89,8 @@ export class Coverage {
     const puts: Put[] = [];
     for (const result of results) {
       const row = known.get(result.id);
-      if (row?.state !== 'open') continue;
+      if (row?.state !== 'open' && row?.state !== 'program') continue;
+      if (row.state === 'program' && row.decidedBy === null) agent.seen++;
       row.state = result.isError ? 'error' : 'done';
       puts.push({ table: INTENT, row: { ...row } });
     }

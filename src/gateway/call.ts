@@ -1,6 +1,6 @@
 /** One model call from the wire to the kernel and back. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Refusal, refusal } from '../base/errors.ts';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { ERRORS, type Refusal, refusal } from '../base/errors.ts';
 import type { ModelCall, ModelOutcome, RequestFacts } from '../base/model.ts';
 import type { Dialect } from '../wire/dialect.ts';
 import { decodeBody } from '../wire/encoding.ts';
@@ -112,11 +112,22 @@ export function sendError(
 ): void {
   if (response.destroyed || response.headersSent) return;
   const error = dialect.encodeError(why);
+  const status = finalStatus(error.status, why, response.req.headers);
   const headers = [...error.headers, ...extra, 'content-length', String(error.body.length)];
   // What is left of the request is not read: the connection cannot be used again.
   if (why.code === 'too_large' || why.code === 'slow_client') headers.push('connection', 'close');
-  response.writeHead(error.status, headers as unknown as Record<string, string>);
+  response.writeHead(status, headers as unknown as Record<string, string>);
   response.end(error.body);
+}
+
+/**
+ * Codex (0.169.0, tried) sends a request six times over ten seconds whatever it is refused with, but for a 400: what
+ * retrying cannot help is a 400 to it.
+ */
+function finalStatus(status: number, { code }: Refusal, headers: IncomingHttpHeaders): number {
+  const isCodex =
+    headers['x-codex-turn-metadata'] !== undefined || headers['x-codex-window-id'] !== undefined;
+  return isCodex && status < 500 && !ERRORS[code].retry ? 400 : status;
 }
 
 export const notFound = (method: string, path: string): Refusal =>

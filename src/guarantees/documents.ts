@@ -61,8 +61,9 @@ export function errorsPage(): string {
   return `# Error codes
 
 Codes are stable. *Status* is what HTTP carries, chosen so that the official SDKs do not retry what retrying cannot
-help. *Retry* says whether the same request may succeed later without anybody doing anything. *Exit* is the exit code of
-the \`mezz\` command. A refusal also names the rule or limit that decided and the next command to type.
+help; Codex, which retries every 4xx but a 400, gets a 400 instead. *Retry* says whether the same request may succeed
+later without anybody doing anything. *Exit* is the exit code of the \`mezz\` command. A refusal also names the rule or
+limit that decided and the next command to type.
 
 | code | status | retry | exit | meaning |
 |---|---|---|---|---|

@@ -13,6 +13,8 @@ export const openaiModel = (model: ListedModel) => ({
 
 export const openaiModels = (models: readonly ListedModel[]) => ({
   object: 'list',
+  // Codex reads this member instead: with none in it, it goes on with the models it ships.
+  models: [],
   data: models.map(openaiModel),
 });
 

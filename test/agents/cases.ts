@@ -18,7 +18,8 @@ export interface Login {
 export interface Client {
   readonly name: string;
   readonly program: 'claude' | 'codex';
-  readonly logins: readonly Login[];
+  /** A key first. */
+  readonly logins: readonly [Login, ...Login[]];
   /** `skip`: with the client's own flag that switches its permissions off. */
   command(prompt: string, skip: boolean): readonly string[];
   shell(command: string): ToolCall;
@@ -27,8 +28,15 @@ export interface Client {
   create(path: string, text: string): ToolCall;
   /** Starts a sub-agent and waits for it. */
   delegate: readonly Step[];
-  /** The client's own tools as the journal names them, in the order of `shell`, `edit`, `delegate`. */
-  targets: { readonly shell: string; readonly edit: readonly string[]; readonly delegate: readonly string[] };
+  /** The client's own tools as the journal names them. */
+  readonly targets: {
+    readonly shell: string;
+    readonly edit: readonly string[];
+    readonly create: string;
+    readonly delegate: readonly string[];
+  };
+  /** How often it tries a model call whose refusal says that trying again is no use. */
+  readonly triesRefused: number;
   /** The client's ids of its tool calls: those of the wire, and those it gives to calls inside a program. */
   readonly toolUseId: RegExp;
   isSubAgent(request: SeenRequest): boolean;
@@ -42,20 +50,23 @@ const listOf = (value: unknown): readonly JsonRecord[] =>
 const ANTHROPIC_KEY = 'sk-ant-api03-scripted-0123456789abcdef';
 const ANTHROPIC_PLAN = 'sk-ant-oat01-scripted-0123456789abcdef';
 
+/** Claude Code skips its permissions as root, which everybody is in a user namespace, only where it is told of a sandbox. */
+const AS_ROOT = { IS_SANDBOX: '1' };
+
 export const claude: Client = {
   name: 'Claude Code',
   program: 'claude',
   logins: [
     {
       name: 'key',
-      env: { ANTHROPIC_API_KEY: ANTHROPIC_KEY },
+      env: { ANTHROPIC_API_KEY: ANTHROPIC_KEY, ...AS_ROOT },
       files: {},
       headers: { 'x-api-key': ANTHROPIC_KEY },
       secrets: [ANTHROPIC_KEY],
     },
     {
       name: 'subscription',
-      env: { CLAUDE_CODE_OAUTH_TOKEN: ANTHROPIC_PLAN },
+      env: { CLAUDE_CODE_OAUTH_TOKEN: ANTHROPIC_PLAN, ...AS_ROOT },
       files: {},
       headers: { authorization: `Bearer ${ANTHROPIC_PLAN}` },
       secrets: [ANTHROPIC_PLAN],
@@ -84,8 +95,11 @@ export const claude: Client = {
   targets: {
     shell: 'claude-code/Bash',
     edit: ['claude-code/Read', 'claude-code/Edit'],
+    create: 'claude-code/Write',
     delegate: ['claude-code/Agent'],
   },
+  // It asks once more without streaming.
+  triesRefused: 2,
   toolUseId: /^call_\d+_0$/,
   isSubAgent: (request) => request.headers['x-claude-code-agent-id'] !== undefined,
   results: (request) =>
@@ -176,8 +190,10 @@ export const codex: Client = {
   targets: {
     shell: 'codex/Bash',
     edit: ['codex/apply_patch'],
+    create: 'codex/apply_patch',
     delegate: ['codex/collaborationspawn_agent', 'codex/collaborationwait_agent'],
   },
+  triesRefused: 1,
   toolUseId: /^(call_\d+_0|exec-[\w-]+)$/,
   isSubAgent: (request) => request.headers['x-openai-subagent'] !== undefined,
   results: (request) =>

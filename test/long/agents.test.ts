@@ -3,15 +3,21 @@
  * edits, sub-agents and hooks against a scripted upstream. What is skipped is said with its reason.
  */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
-import { type Client, claude, type Login, type Step, stepwise } from '../agents/cases.ts';
+import { after, before, test } from 'node:test';
+import type { AgentView } from '../../src/base/control.ts';
+import { sha256Hex } from '../../src/base/hash.ts';
+import { type Client, claude, codex, type Login, type Step, stepwise } from '../agents/cases.ts';
 import { installClients } from '../agents/clients.ts';
-import { isEnclosed, runEnclosed } from '../agents/enclosure.ts';
+import { isEnclosed, refuseNames, runEnclosed } from '../agents/enclosure.ts';
 import { fileNames, filesWith, type Journaled, readCalls } from '../agents/evidence.ts';
+import { tapClient } from '../agents/tapped.ts';
 import { openWorld, type World } from '../agents/world.ts';
+import type { Tap } from '../upstream/tap.ts';
+import type { Script } from '../upstream/upstream.ts';
 
+const PROMPT = 'Do the work.';
 /** The scripted upstream reports the same usage for every answer. */
 const INPUT = 16;
 const OUTPUT = 7;
@@ -26,6 +32,20 @@ const wholeRun = (client: Client, project: string): { main: readonly Step[]; sub
   sub: [[client.shell('echo sub > sub.txt')]],
 });
 
+async function inWorld(
+  script: (project: string) => Script,
+  login: Login,
+  check: (world: World) => Promise<void>,
+): Promise<void> {
+  const world = await openWorld(script, login.files);
+  try {
+    await world.up();
+    await check(world);
+  } finally {
+    await world.close();
+  }
+}
+
 /** Every call of the journal began once, ended once and well. */
 function assertWhole(calls: readonly Journaled[]): void {
   for (const call of calls) {
@@ -34,8 +54,20 @@ function assertWhole(calls: readonly Journaled[]): void {
   }
 }
 
-async function assertTree(world: World, client: Client): Promise<{ main: number; sub: number }> {
+/** No call of an agent happened undecided. */
+async function assertCovered(world: World): Promise<readonly AgentView[]> {
   const { agents } = await world.control.call('ps', { all: true });
+  for (const { name, state, coverage } of agents) {
+    assert.equal(state, 'exited');
+    assert.equal(coverage.level, 'hooked');
+    assert.ok(coverage.seen > 0);
+    assert.equal(coverage.decided, coverage.seen, `coverage of ${name}`);
+  }
+  return agents;
+}
+
+async function assertTree(world: World, client: Client): Promise<{ main: number; sub: number }> {
+  const agents = await assertCovered(world);
   assert.equal(agents.length, 2, 'the agent and its sub-agent');
   const main = agents.find((agent) => agent.parent === null);
   const sub = agents.find((agent) => agent.parent !== null);
@@ -44,12 +76,6 @@ async function assertTree(world: World, client: Client): Promise<{ main: number;
   assert.equal(main.client, client.program);
   assert.equal(sub.parent, main.pid);
   assert.match(sub.name, /^fix\./);
-  for (const agent of agents) {
-    assert.equal(agent.state, 'exited');
-    assert.equal(agent.coverage.level, 'hooked');
-    assert.ok(agent.coverage.seen > 0);
-    assert.equal(agent.coverage.decided, agent.coverage.seen, `coverage of ${agent.name}`);
-  }
   assert.equal(main.exitCode, 0);
   return { main: main.pid, sub: sub.pid };
 }
@@ -93,35 +119,164 @@ function assertLogin(world: World, { headers, secrets }: Login): void {
   for (const secret of secrets) assert.deepEqual(filesWith(world.stateDir, secret), []);
 }
 
+/** What left the client is what reached the upstream, and what the upstream answered is what the client got. */
+function assertBytes(world: World, tap: Tap): void {
+  const calls = tap.exchanges.filter((exchange) => exchange.method === 'POST');
+  const { requests, answers } = world.upstream;
+  const sent = requests.map((request) => request.sha256);
+  assert.deepEqual(calls.map((call) => sha256Hex(call.sent)).sort(), [...sent].sort());
+  assert.deepEqual(calls.map((call) => sha256Hex(call.received)).sort(), answers.map(sha256Hex).sort());
+}
+
 async function checkWholeRun(client: Client, login: Login): Promise<void> {
-  const world = await openWorld((project) => {
+  const script = (project: string) => {
     const { main, sub } = wholeRun(client, project);
     return stepwise(client, main, sub);
-  }, login.files);
-  try {
-    await world.up();
-    const run = ['run', '--name', 'fix', '--', ...client.command('Do the work.', false)];
-    const done = await world.mezz(run, login.env);
+  };
+  await inWorld(script, login, async (world) => {
+    const { tap, command } = await tapClient(world, client);
+    const done = await world.mezz(['run', '--name', 'fix', '--', ...command(PROMPT, false)], login.env);
+    await tap.close();
     assert.equal(done.code, 0, done.out + done.err);
     assert.match(done.out, /All done\./);
     assert.deepEqual(fileNames(world.project), ['notes.txt', 'sub.txt']);
     assert.equal(readFileSync(join(world.project, 'notes.txt'), 'utf8'), 'two\n');
+    assertBytes(world, tap);
     const calls = await readCalls(world.control);
     assertWhole(calls);
     assertTools(client, calls, await assertTree(world, client));
     await assertBill(world, login, calls);
     await assertSound(world);
     assertLogin(world, login);
-  } finally {
-    await world.close();
-  }
+  });
 }
 
+const KEEP_OUT = `
+@id("keep-out")
+@reason("that name is kept out of")
+forbid(principal, action, resource is Tool)
+when { context.command like "*forbidden*" || context.path like "*forbidden*" };
+`;
+
+/** A shell call and an edit of the agent, a shell call of its sub-agent: all of them forbidden. */
+async function checkDenied(client: Client, skip: boolean): Promise<void> {
+  const login = client.logins[0];
+  const script = (project: string) =>
+    stepwise(
+      client,
+      [
+        [client.shell('echo x > forbidden.txt')],
+        [client.create(join(project, 'forbidden-edit.txt'), 'x')],
+        ...client.delegate,
+      ],
+      [[client.shell('echo x > forbidden-sub.txt')]],
+    );
+  await inWorld(script, login, async (world) => {
+    const policy = join(world.folder, 'keep-out.cedar');
+    const shown = await world.mezz(['policy']);
+    writeFileSync(policy, `${shown.out}\n${KEEP_OUT}`);
+    const applied = await world.mezz(['policy', 'apply', policy]);
+    assert.equal(applied.code, 0, applied.out + applied.err);
+    const done = await world.mezz(['run', '--', ...client.command(PROMPT, skip)], login.env);
+    assert.equal(done.code, 0, done.out + done.err);
+    assert.deepEqual(fileNames(world.project), [], 'no trace on disk');
+    const refused = (await readCalls(world.control)).filter((call) => call.state === 'refused');
+    assert.deepEqual(
+      refused.map((call) => [call.target, call.code]),
+      [client.targets.shell, client.targets.create, client.targets.shell].map((target) => [target, 'denied']),
+    );
+    const told = world.upstream.requests.filter((request) =>
+      request.body.includes('that name is kept out of'),
+    );
+    assert.ok(told.length >= 3, 'the model is told why');
+    await assertCovered(world);
+    await assertSound(world);
+  });
+}
+
+/** The kernel is killed when the whole answer with a tool call has left it, and comes back for the next model call. */
+async function checkKilled(client: Client): Promise<void> {
+  const login = client.logins[0];
+  const script = () =>
+    stepwise(client, [[client.shell('echo x > gone.txt')], [client.shell('echo x > back.txt')]]);
+  await inWorld(script, login, async (world) => {
+    const { tap, command } = await tapClient(world, client, {
+      before: (turn) => (turn === 1 ? world.up() : Promise.resolve()),
+      whole: (turn) => (turn === 0 ? world.kill() : Promise.resolve()),
+    });
+    const done = await world.mezz(['run', '--name', 'fix', '--', ...command(PROMPT, true)], login.env);
+    await tap.close();
+    assert.equal(done.code, 0, done.out + done.err);
+    assert.deepEqual(fileNames(world.project), ['back.txt'], 'nothing was done while nobody could be asked');
+    const calls = await readCalls(world.control);
+    assertWhole(calls);
+    assert.deepEqual(
+      calls.map((call) => call.kind),
+      ['model.generate', 'model.generate', 'tool.call', 'model.generate'],
+    );
+    const { agents } = await world.control.call('ps', { all: true });
+    assert.deepEqual(
+      agents.map(({ name, state, exitCode, coverage }) => ({ name, state, exitCode, coverage })),
+      [{ name: 'fix', state: 'exited', exitCode: 0, coverage: { level: 'hooked', seen: 2, decided: 1 } }],
+    );
+    await assertSound(world);
+  });
+}
+
+/** A model that nobody serves: told at once in the client's own words, and its exit code is the command's. */
+async function checkRefused(client: Client): Promise<void> {
+  const login = client.logins[0];
+  await inWorld(
+    () => stepwise(client, []),
+    login,
+    async (world) => {
+      const [program = '', ...args] = client.command(PROMPT, true);
+      const command = [
+        program,
+        ...(program === 'codex' ? args.slice(0, 1) : []),
+        '--model',
+        'served-by-nobody',
+      ];
+      const done = await world.mezz(
+        ['run', '--', ...command, ...args.slice(program === 'codex' ? 1 : 0)],
+        login.env,
+      );
+      assert.equal(done.code, 1);
+      assert.equal(world.upstream.requests.length, 0);
+      const calls = await readCalls(world.control);
+      for (const call of calls) assert.equal(call.code, 'model_unknown');
+      assert.ok(calls.length >= 1 && calls.length <= client.triesRefused, `it tried ${calls.length} times`);
+    },
+  );
+}
+
+/** What the clients ask for round their base URL. A name that is not here is a way round mezz that nobody knows of. */
+const NAMES_ASKED = ['ab.chatgpt.com', 'api.anthropic.com', 'api.github.com', 'chatgpt.com', 'github.com'];
+
 function defineTests(): void {
-  for (const client of [claude])
+  let names: Awaited<ReturnType<typeof refuseNames>>;
+  before(async () => {
+    names = await refuseNames();
+  });
+  after(() => names.close());
+  for (const client of [claude, codex]) {
     for (const login of client.logins)
-      test(`${client.name} with a ${login.name}: tools and sub-agent decided, journaled and billed, its login untouched`, () =>
+      test(`${client.name} with a ${login.name} runs unchanged: its tools and sub-agent are decided, journaled and billed, its login and bytes untouched`, () =>
         checkWholeRun(client, login));
+    for (const skip of [false, true])
+      test(`${client.name} does not do what is denied, its own permissions ${skip ? 'skipped' : 'on'}`, () =>
+        checkDenied(client, skip));
+    test(`${client.name} does nothing while the kernel is gone, and goes on when it is back`, () =>
+      checkKilled(client));
+    test(`${client.name} gives up at once on a call that is refused, and its exit code passes`, () =>
+      checkRefused(client));
+  }
+  test('what the clients ask for round their base URL is known by name', () => {
+    assert.deepEqual(
+      [...names.asked].filter((name) => !NAMES_ASKED.includes(name)),
+      [],
+    );
+  });
 }
 
 if (isEnclosed()) defineTests();

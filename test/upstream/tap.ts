@@ -19,7 +19,15 @@ export interface Tap {
   close(): Promise<void>;
 }
 
-export async function startTap(target: string): Promise<Tap> {
+/** `turn` counts the POST requests from 0; others are probes, and pass. */
+export interface TapTurns {
+  /** Awaited before a request goes on. */
+  before?(turn: number): Promise<void>;
+  /** Awaited when an answer is whole; given, no byte of the answer reaches the client earlier. */
+  whole?(turn: number): Promise<void>;
+}
+
+export async function startTap(target: string, turns: TapTurns = {}): Promise<Tap> {
   const exchanges: Tapped[] = [];
   const server = createServer(async (incoming, response) => {
     const chunks: Buffer[] = [];
@@ -27,7 +35,9 @@ export async function startTap(target: string): Promise<Tap> {
     const sent = Buffer.concat(chunks);
     const { method = 'GET', url = '/' } = incoming;
     const exchange: Tapped = { method, url, sent, status: 0, headers: {}, received: Buffer.alloc(0) };
+    const turn = exchanges.filter((other) => other.method === 'POST').length;
     exchanges.push(exchange);
+    if (method === 'POST') await turns.before?.(turn);
     const headers = { ...incoming.headers, host: new URL(target).host };
     const onward = open(`${target}${url}`, { method, headers }, async (answer) => {
       exchange.status = answer.statusCode ?? 0;
@@ -37,13 +47,15 @@ export async function startTap(target: string): Promise<Tap> {
       try {
         for await (const chunk of answer) {
           kept.push(chunk as Buffer);
-          response.write(chunk);
+          if (!turns.whole) response.write(chunk);
         }
-        response.end();
+        exchange.received = Buffer.concat(kept);
+        if (method === 'POST') await turns.whole?.(turn);
+        response.end(turns.whole && exchange.received);
       } catch {
+        exchange.received = Buffer.concat(kept);
         response.destroy();
       }
-      exchange.received = Buffer.concat(kept);
     });
     onward.on('error', () => response.destroy());
     onward.end(sent);

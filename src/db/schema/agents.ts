@@ -84,7 +84,7 @@ export type IntentRow = {
   source: string | null;
   /** The tool.call that decided it, or null while merely seen. */
   decidedBy: string | null;
-  /** `open`, `done`, `error` or `denied`. */
+  /** `open`, `done`, `error` or `denied`; `program` is a call of other tools that still runs. */
   state: string;
   at: number;
 };

@@ -156,6 +156,44 @@ export const RIGHT_PROMISES: readonly Promised[] = [
         'test/gate.test.ts',
         'hooks: an ordinary tool call goes on, a dangerous one waits for a person, its denial stops it',
       ],
+      ['test/long/agents.test.ts', '… does not do what is denied, its own permissions …'],
+    ],
+  },
+  {
+    id: 'clients-unchanged',
+    group: 'tools',
+    text: 'Claude Code and Codex run on mezz unchanged, with a key or a subscription of their own: every body arrives as it left, both ways, and their exit code is that of mezz run.',
+    restsOn: 'Arguments, variables and a temporary directory; Claude Code 2.1.330 and Codex 0.169.0.',
+    bypassedBy:
+      'Other versions of them. Claude Code asks api.anthropic.com, Codex chatgpt.com, ab.chatgpt.com, github.com and api.github.com by themselves, round any base URL.',
+    tests: [
+      [
+        'test/long/agents.test.ts',
+        '… with a … runs unchanged: its tools and sub-agent are decided, journaled and billed, its login and bytes untouched',
+      ],
+      ['test/long/agents.test.ts', '… gives up at once on a call that is refused, and its exit code passes'],
+      ['test/long/agents.test.ts', 'what the clients ask for round their base URL is known by name'],
+    ],
+  },
+  {
+    id: 'hooked-whole',
+    group: 'tools',
+    text: 'Every tool call of Claude Code and Codex, their sub-agents included, is decided before it happens, and leaves no trace when it is denied, also with their own permissions switched off.',
+    restsOn:
+      'The hooks of Claude Code 2.1.330 and Codex 0.169.0; mezz doctor tries those that are installed.',
+    bypassedBy:
+      'What Codex types into a command that still runs (write_stdin) has no hook; it counts as undecided where the text of its program shows it.',
+    needs: ['enforcing', 'hooked'],
+    tests: [
+      ['test/long/agents.test.ts', '… does not do what is denied, its own permissions …'],
+      [
+        'test/long/agents.test.ts',
+        '… with a … runs unchanged: its tools and sub-agent are decided, journaled and billed, its login and bytes untouched',
+      ],
+      [
+        'src/agents/agents.test.ts',
+        'a program counts by the calls it makes: each that a hook asked about, and itself where nobody was asked',
+      ],
     ],
   },
   {
@@ -168,6 +206,7 @@ export const RIGHT_PROMISES: readonly Promised[] = [
     tests: [
       ['src/cli/run.test.ts', 'deny, an answer that is none, and silence stop it and say why'],
       ['src/cli/adapters/adapters.test.ts', 'gets its address, hooks that block, and no key'],
+      ['test/long/agents.test.ts', '… does nothing while the kernel is gone, and goes on when it is back'],
     ],
   },
   {
