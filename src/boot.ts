@@ -7,7 +7,7 @@ import { LIMITS as agentLimits } from './agents/limits.ts';
 import type { Finding, HookTrial } from './base/control.ts';
 import type { BackendId } from './base/ids.ts';
 import { isRecord, type JsonRecord } from './base/json.ts';
-import { type Observer, observeAll } from './base/observer.ts';
+import { observeAll } from './base/observer.ts';
 import type { BackendSpec, ModelBackend } from './base/ports.ts';
 import { LIMITS as budgetLimits } from './budget/limits.ts';
 import { Prices } from './budget/prices.ts';
@@ -21,6 +21,7 @@ import { META } from './db/schema/meta.ts';
 import { openSqliteStore } from './db/sqlite/store.ts';
 import { type Store, StoreError } from './db/store.ts';
 import { systemClock } from './drivers/clock.ts';
+import { diskFree, diskGuard, lowDisk } from './drivers/disk.ts';
 import { LabBackend } from './drivers/lab/backend.ts';
 import { LIMITS as driverLimits } from './drivers/limits.ts';
 import { LogFile } from './drivers/logfile.ts';
@@ -41,13 +42,14 @@ import { type Gateway, openGateway } from './gateway/server.ts';
 import { diagnose } from './guarantees/doctor.ts';
 import { readTrials, recordTrials } from './guarantees/trials.ts';
 import { LIMITS as journalLimits } from './journal/limits.ts';
+import { type RetentionRule, retire } from './journal/retention.ts';
 import { LIMITS as schedulerLimits } from './scheduler/limits.ts';
 import { fifo } from './scheduler/policies/fifo.ts';
 import { priority } from './scheduler/policies/priority.ts';
 import { LIMITS as telemetryLimits } from './telemetry/limits.ts';
 import { type Level, type Log, newLog } from './telemetry/log.ts';
 import { type Metrics, newMetrics } from './telemetry/metrics.ts';
-import { diskFree, kernelSources } from './telemetry/sources.ts';
+import { kernelSources } from './telemetry/sources.ts';
 import { watchTrouble } from './telemetry/trouble.ts';
 import { LIMITS as wireLimits } from './wire/limits.ts';
 
@@ -59,6 +61,8 @@ export interface BootOptions {
   /** Where the log goes (the error stream by default), and from which level on (info by default). */
   readonly logFile?: string;
   readonly logLevel?: Level;
+  /** Free bytes on the disk of the state directory, for tests; the disk itself is asked by default. */
+  readonly diskFree?: () => number;
 }
 
 export interface Running {
@@ -110,8 +114,10 @@ async function start(options: BootOptions, log: Log): Promise<Running> {
   };
   const store = await openStore(options.stateDir, log, commits);
   try {
-    const parts = await open(store, loaded.config, observeAll([metrics, watcher]));
-    return await serve({ options, log, metrics, parts, file: loaded.file, config: loaded.config });
+    const free = options.diskFree ?? (() => diskFree(options.stateDir));
+    const watching = { observer: observeAll([metrics, watcher]), barred: diskGuard(free, systemClock) };
+    const parts = await open(store, loaded.config, watching);
+    return await serve({ options, log, metrics, parts, free, file: loaded.file, config: loaded.config });
   } catch (error) {
     await store.close();
     throw error;
@@ -123,17 +129,18 @@ interface Opened {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly parts: Parts;
+  readonly free: () => number;
   readonly file: string | null;
   readonly config: Config;
 }
 
 /** Recovers, then listens. */
 async function serve(opened: Opened): Promise<Running> {
-  const { options, log, metrics, parts, file } = opened;
+  const { options, log, metrics, parts, free, file } = opened;
   let { config } = opened;
   const recovered = await recover(parts);
   const gate = new Gate(parts);
-  metrics.read(kernelSources(gate, options.stateDir));
+  metrics.read(kernelSources(gate, free));
   const arrivals = new Arrivals(gate, await loginSalt(parts.store));
   const door = new Door(gate, arrivals, () => metrics.render());
   const gateway = await listen(door, options.port ?? config.port);
@@ -157,9 +164,10 @@ async function serve(opened: Opened): Promise<Running> {
     stateDir: options.stateDir,
     version: readVersion(),
     startedAt: parts.clock.now(),
-    warnings: () => warnings(parts, problems),
-    doctor: (trials) => doctor(parts, options.stateDir, trials),
+    warnings: () => warnings(parts, free(), problems),
+    doctor: (trials) => doctor(parts, options.stateDir, free(), trials),
     config: () => ({ config: showConfig(config), file, problems }),
+    retention: () => retentionOf(config, parts.clock.now()),
     configLimits: () => ({ limits: listLimits() }),
     reload: async () => {
       const again = await load(options);
@@ -175,7 +183,7 @@ async function serve(opened: Opened): Promise<Running> {
   const stopWatch = file
     ? watchConfig(file, config, (change) => reload(change.config, change.problems.map(formatProblem)))
     : () => {};
-  const stopTimers = startTimers(parts, () => config);
+  const stopTimers = startTimers(parts, log, () => config);
   logStart(opened, gateway.origin, recovered);
   return {
     origin: gateway.origin,
@@ -246,7 +254,11 @@ function openStore(
   });
 }
 
-async function open(store: Store, config: Config, observer: Observer): Promise<Parts> {
+async function open(
+  store: Store,
+  config: Config,
+  watching: Pick<Parts, 'observer' | 'barred'>,
+): Promise<Parts> {
   const policies = [
     readShipped('policies/default.cedar'),
     ...config.access.files.map((file) => readFileSync(file, 'utf8')),
@@ -255,7 +267,7 @@ async function open(store: Store, config: Config, observer: Observer): Promise<P
     store,
     clock: systemClock,
     random: systemRandom,
-    observer,
+    ...watching,
     access: new Access({
       schema: readShipped('policies/schema.cedarschema'),
       policies: policies.join('\n'),
@@ -322,8 +334,15 @@ async function saveUsedKeys({ keys, store }: Parts): Promise<void> {
   if (puts.length > 0) await store.commit({ puts });
 }
 
+/** What mezz.yaml says is kept, at this instant. */
+const retentionOf = ({ journal }: Config, now: number): RetentionRule => ({
+  bodiesBeforeMs: now - journal.keepMs,
+  keepBytes: journal.keepBytes,
+  entriesBeforeMs: now - journal.entriesMs,
+});
+
 /** Expired questions, checkpoints of the log, retention. */
-function startTimers(parts: Parts, config: () => Config): () => void {
+function startTimers(parts: Parts, log: Log, config: () => Config): () => void {
   let stopped = false;
   let checkpointed = parts.journal.size;
   let prunedAt = parts.clock.now();
@@ -336,12 +355,8 @@ function startTimers(parts: Parts, config: () => Config): () => void {
     }
     if (now - prunedAt >= RETENTION_MS) {
       prunedAt = now;
-      const gone = await parts.store.prune({
-        beforeMs: now - config().journal.keepMs,
-        keepBytes: config().journal.keepBytes,
-      });
-      if (gone.blobs > 0)
-        await parts.journal.append({ entries: [{ kind: 'prune', agent: 0, body: { ...gone } }] });
+      const gone = await retire(parts, retentionOf(config(), now));
+      if (gone.blobs > 0 || gone.entries > 0) log.info('journal.pruned', { ...gone });
     }
   };
   const next = () => {
@@ -358,14 +373,15 @@ function startTimers(parts: Parts, config: () => Config): () => void {
 const SAME_USER =
   "without a sandbox an agent runs as your user: it can read mezz's keys and approve its own questions";
 
-function warnings(parts: Parts, problems: readonly string[]): string[] {
+function warnings(parts: Parts, freeBytes: number, problems: readonly string[]): string[] {
   const observing = parts.access.profile === 'observe' ? ['profile observe: nothing is refused'] : [];
-  return [SAME_USER, ...observing, ...problems];
+  return [SAME_USER, ...observing, ...[lowDisk(freeBytes) ?? []].flat(), ...problems];
 }
 
 async function doctor(
   parts: Parts,
   stateDir: string,
+  freeBytes: number,
   trials: readonly HookTrial[] | undefined,
 ): Promise<Finding[]> {
   if (trials) await recordTrials(parts.journal, trials, parts.clock.now());
@@ -379,7 +395,7 @@ async function doctor(
     uid,
     agentUid: uid,
     sandboxed: false,
-    freeBytes: diskFree(stateDir),
+    freeBytes,
     profile: parts.access.profile,
     backends: [...parts.catalog.backends.values()].map((spec) => ({
       id: spec.id,

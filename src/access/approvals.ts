@@ -114,6 +114,23 @@ export class Approvals {
     return { expired: puts.map(({ row }) => approvalOf(row)), puts };
   }
 
+  /** Takes the arguments out of every question of these agents, closed ones too; an open one is over. */
+  async erase(store: Store, agents: ReadonlySet<number>): Promise<{ closed: string[]; puts: Puts }> {
+    const closed: string[] = [];
+    const puts: Puts[number][] = [];
+    for (let from = ''; ; ) {
+      const page = await store.range(APPROVAL, { from, limit: LIMITS.page.value });
+      for (const row of page) {
+        if (row.id === from || !agents.has(row.agent)) continue;
+        const now = this.find(row.id) ?? approvalOf(row);
+        if (now.state === 'open') closed.push(now.id);
+        puts.push(this.#change(now, { args: {}, digest: '', state: isLive(now) ? 'expired' : now.state }));
+      }
+      if (page.length < LIMITS.page.value) return { closed, puts };
+      from = page.at(-1)?.id ?? '';
+    }
+  }
+
   /** By id, or by a prefix that only one approval has. */
   find(idOrPrefix: string): Approval | undefined {
     const exact = this.#live.get(idOrPrefix) ?? this.#closed.get(idOrPrefix);

@@ -186,6 +186,15 @@ export interface Launch {
   readonly cwd: string;
 }
 
+/** What takes the room: rows and bytes of content by kind, by agent and by owner. */
+export interface StoreSizesView {
+  readonly fileBytes: number;
+  readonly freeBytes: number;
+  readonly entries: readonly { readonly agent: number; readonly rows: number; readonly bytes: number }[];
+  readonly bodies: readonly { readonly owner: string; readonly rows: number; readonly bytes: number }[];
+  readonly tables: readonly { readonly name: string; readonly rows: number; readonly bytes: number }[];
+}
+
 interface Verb<Request, Response> {
   readonly request: Request;
   readonly response: Response;
@@ -289,7 +298,11 @@ export interface ControlVerbs {
   >;
   'policy.apply': Verb<{ text?: string; profile?: string }, { epoch: number; findings: Finding[] }>;
   freeze: Verb<{ agent?: string; all?: boolean; thaw?: boolean }, { frozen: string[] }>;
-  'audit.verify': Verb<Record<string, never>, { entries: number; root: string; problems: string[] }>;
+  /** `pruned` of the entries went by retention: they are proven to have been there, and can no longer be shown. */
+  'audit.verify': Verb<
+    Record<string, never>,
+    { entries: number; pruned: number; root: string; problems: string[] }
+  >;
   /** `trials`: what the command line tried just now; without it nothing was tried, and that is a finding. */
   doctor: Verb<{ trials?: HookTrial[] }, { findings: Finding[] }>;
   config: Verb<Record<string, never>, { config: JsonRecord; file: string | null; problems: string[] }>;
@@ -304,8 +317,17 @@ export interface ControlVerbs {
   >;
   backup: Verb<{ path: string }, { path: string; bytes: number }>;
   fsck: Verb<Record<string, never>, { checked: number; problems: string[] }>;
-  gc: Verb<{ beforeMs?: number; keepBytes?: number }, { blobs: number; bytes: number }>;
-  forget: Verb<Selector, { blobs: number; bytes: number }>;
+  /** Without any rule the settings' own. */
+  gc: Verb<
+    { beforeMs?: number; keepBytes?: number; entriesBeforeMs?: number; dryRun?: boolean },
+    { blobs: number; bytes: number; entries: number; calls: number; dryRun: boolean }
+  >;
+  /** An agent (with `tree` also those below it), or everything of an owner and the secret of its commitments. */
+  forget: Verb<
+    { agent?: string; tree?: boolean; owner?: string },
+    { agents: number[]; blobs: number; bytes: number; shared: number }
+  >;
+  du: Verb<Record<string, never>, StoreSizesView>;
   export: Verb<{ directory: string }, { files: { path: string; rows: number }[] }>;
 }
 export type VerbName = keyof ControlVerbs;
@@ -354,6 +376,7 @@ export const VERBS: { readonly [V in VerbName]: true } = {
   backup: true,
   fsck: true,
   gc: true,
+  du: true,
   forget: true,
   export: true,
 };

@@ -36,6 +36,10 @@ export function sortableDigits(atMs: number, random: Random): string {
   return text;
 }
 
+/** Sorts after every call that arrived before this instant, and before all others. */
+export const callIdsFrom = (atMs: number): string =>
+  `c${sortableDigits(atMs, { bytes: (count) => new Uint8Array(count), unit: () => 0 }).slice(0, 9)}`;
+
 export const newCallId = (atMs: number, random: Random) => `c${sortableDigits(atMs, random)}` as CallId;
 export const newTurnId = (atMs: number, random: Random) => `t${sortableDigits(atMs, random)}` as TurnId;
 export const newApprovalId = (atMs: number, random: Random) =>

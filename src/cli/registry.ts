@@ -104,11 +104,11 @@ export const GROUPS: readonly CommandGroup[] = [
     commands: [
       entry('audit', 'verify that the journal is whole', store),
       entry('fsck', 'recompute state from the journal and compare', store),
-      entry('du', 'how much is stored', store),
+      entry('du', 'what takes the room: by kind, owner and agent', store),
       entry('backup', 'write a copy of the store', store),
       entry('restore', 'how to put a copy in place of the store', store),
       entry('export', 'write everything in open formats', store),
-      entry('gc', 'delete old bodies', store),
+      entry('gc', 'delete what is older than it must be kept', store),
       entry('forget', 'erase what an agent said and read', store),
     ],
   },

@@ -58,6 +58,7 @@ export function buildConfig(raw: RawConfig, directory: string, home: string): Bu
     journal: {
       bodies: journal.bodies,
       keepMs: duration(`${journal.keepDays}d`),
+      entriesMs: duration(`${journal.entriesDays}d`),
       keepBytes: known(parseSize(journal.keepBytes)),
     },
     ask: { holdMs: duration(ask.hold), expiresMs: duration(ask.expires) },

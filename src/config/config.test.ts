@@ -143,7 +143,7 @@ limits:
   - { scope: "agent:7", dimension: tokens, period: total, cap: 1000000 }
 access: { profile: observe, files: [team.cedar, /opt/base.cedar] }
 scheduling: { policy: fifo, maxWait: 90s, queue: 10 }
-journal: { bodies: digest, keepDays: 7, keepBytes: 500MB }
+journal: { bodies: digest, keepDays: 7, keepBytes: 500MB, entriesDays: 90 }
 ask: { hold: 0s, expires: 1h }
 loop: { repeats: 5, window: 1m, usdPerHour: 0.5 }
 hostedTools: [mcp]
@@ -172,7 +172,12 @@ hostedTools: [mcp]
       files: ['/etc/mezz/team.cedar', '/opt/base.cedar'],
     });
     assert.deepEqual(config.scheduling, { policy: 'fifo', maxWaitMs: 90_000, queue: 10 });
-    assert.deepEqual(config.journal, { bodies: 'digest', keepMs: 7 * 86_400_000, keepBytes: 5e8 });
+    assert.deepEqual(config.journal, {
+      bodies: 'digest',
+      keepMs: 7 * 86_400_000,
+      keepBytes: 5e8,
+      entriesMs: 90 * 86_400_000,
+    });
     assert.deepEqual(config.ask, { holdMs: 0, expiresMs: 3_600_000 });
     assert.deepEqual(config.loop, { repeats: 5, windowMs: 60_000, nanoUsdPerHour: 5e8 });
     assert.deepEqual(config.hostedTools, ['mcp']);

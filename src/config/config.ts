@@ -65,6 +65,8 @@ export interface Config {
     readonly bodies: 'keep' | 'digest' | 'off';
     readonly keepMs: number;
     readonly keepBytes: number;
+    /** Entries, and the rows of calls that they prove. */
+    readonly entriesMs: number;
   };
   /** How long a call is held open for a person's answer, and when an unanswered question counts as denied. */
   readonly ask: { readonly holdMs: number; readonly expiresMs: number };

@@ -42,6 +42,7 @@ export interface RawConfig {
   readonly access?: { readonly profile?: Config['access']['profile']; readonly files?: readonly string[] };
   readonly scheduling?: { readonly policy?: string; readonly maxWait?: string; readonly queue?: number };
   readonly journal?: {
+    readonly entriesDays?: number;
     readonly bodies?: Config['journal']['bodies'];
     readonly keepDays?: number;
     readonly keepBytes?: string;

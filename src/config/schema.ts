@@ -280,6 +280,11 @@ export const SCHEMA = {
           pattern: SIZE,
           description: 'The oldest bodies beyond this go.',
         }),
+        entriesDays: {
+          ...whole(1, 36_500, 365),
+          description:
+            'Days after which entries go: what happened can then no longer be shown, only proven whole.',
+        },
       }),
       ask: object('Questions to a person.', {
         hold: duration('10m', 'How long the call itself is held open for the answer.'),

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { sha256Hex } from '../base/hash.ts';
 import { table } from './schema/table.ts';
-import type { BlobRow, EntryRow, RangeQuery, Store, Table } from './store.ts';
+import type { BlobRow, EntryRow, PruneRule, RangeQuery, Store, Table } from './store.ts';
 
 export type ThingRow = { a: number; b: string; c: string | null; d: number | null; e: Uint8Array | null };
 
@@ -174,21 +174,79 @@ function conformBlobs(make: () => Promise<Subject>): void {
     await store.close();
   });
 
-  test('prune by age, by size, by name and by owner', async () => {
+  test('prune by age, by size and by owner; a dry run says the same and removes nothing', async () => {
     const { store } = await make();
     const blobs = [1, 2, 3, 4].map((at) => blob(`blob ${at}....`, { at }));
     await store.commit({ blobs: [...blobs, blob('yours', { owner: 'you' })] });
-    assert.deepEqual(await store.prune({}), { blobs: 0, bytes: 0 });
-    assert.deepEqual(await store.prune({ beforeMs: 2, owner: 'me' }), { blobs: 1, bytes: 10 });
-    assert.deepEqual(await store.prune({ keepBytes: 20, owner: 'me' }), { blobs: 1, bytes: 10 });
-    assert.deepEqual(await store.prune({ owner: 'me', hashes: [(blobs[2] as BlobRow).hash] }), {
-      blobs: 1,
-      bytes: 10,
+    const prune = async (rule: PruneRule) => {
+      const before = await store.stats();
+      const foreseen = await store.prune({ ...rule, dryRun: true });
+      assert.deepEqual(await store.stats(), before, 'a dry run removes nothing');
+      assert.deepEqual(await store.prune(rule), foreseen);
+      return foreseen;
+    };
+    assert.deepEqual(await prune({}), { blobs: 0, bytes: 0, newestAt: null });
+    assert.deepEqual(await prune({ beforeMs: 2, owner: 'me' }), { blobs: 1, bytes: 10, newestAt: 1 });
+    assert.deepEqual(await prune({ beforeMs: 2, keepBytes: 10, owner: 'me' }), {
+      blobs: 2,
+      bytes: 20,
+      newestAt: 3,
     });
     assert.deepEqual(await store.blob('me', (blobs[3] as BlobRow).hash), (blobs[3] as BlobRow).bytes);
-    assert.deepEqual(await store.prune({ owner: 'you' }), { blobs: 1, bytes: 5 });
+    const yours = await store.prune({ owner: 'you' });
+    assert.deepEqual([yours.blobs, yours.bytes], [1, 5]);
     const { entries, blobs: left, blobBytes } = await store.stats();
     assert.deepEqual({ entries, left, blobBytes }, { entries: 0, left: 1, blobBytes: 10 });
+    await store.close();
+  });
+
+  test('a batch erases bodies by name and drops the front of one log, with everything else in it', async () => {
+    const { store, reopen } = await make();
+    await store.commit({
+      entries: [entry(0), entry(1), entry(2), entry(0, { log: 1 })],
+      blobs: [blob('one'), blob('two'), blob('one', { owner: 'you' })],
+    });
+    const erases = [
+      { owner: 'me', hash: sha256Hex('one') },
+      { owner: 'me', hash: sha256Hex('never there') },
+    ];
+    await store.commit({ entries: [entry(3)], puts: [put(1, 'x')], erases, drop: { log: 0, beforeSeq: 2 } });
+    await store.scrub();
+    const again = await reopen();
+    const seqs = (await again.entries({ limit: 9 })).map(({ log, seq }) => `${log}/${seq}`);
+    assert.deepEqual(seqs, ['0/2', '0/3', '1/0']);
+    assert.equal(await again.blob('me', sha256Hex('one')), undefined);
+    assert.ok(await again.blob('me', sha256Hex('two')));
+    assert.ok(await again.blob('you', sha256Hex('one')));
+    assert.ok(await again.get(THING, [1, 'x']));
+    await again.close();
+  });
+
+  test('sizes name what takes the room', async () => {
+    const { store } = await make();
+    await store.commit({
+      entries: [entry(0), entry(1), entry(2, { agent: 9 })],
+      puts: [put(12, 'xyz')],
+      blobs: [blob('four'), blob('six---', { owner: 'you' })],
+    });
+    const { tables, entries, bodies } = await store.sizes();
+    const thing = tables.find(({ name }) => name === THING.name);
+    assert.deepEqual([thing?.rows, thing?.bytes], [1, 5]);
+    assert.deepEqual(
+      entries.map(({ agent, rows }) => [agent, rows]),
+      [
+        [1, 2],
+        [9, 1],
+      ],
+    );
+    assert.ok(entries.every(({ bytes }) => bytes > 32));
+    assert.deepEqual(
+      bodies.map((body) => ({ ...body })),
+      [
+        { owner: 'me', rows: 1, bytes: 4 },
+        { owner: 'you', rows: 1, bytes: 6 },
+      ],
+    );
     await store.close();
   });
 }

@@ -10,4 +10,12 @@ export const LIMITS = {
   walBytes: { value: 67_108_864, unit: 'bytes', what: 'the write-ahead log keeps after a checkpoint' },
   checkedBlobs: { value: 256, unit: 'blobs', what: 'whose content `check` compares with their hash' },
   checkProblems: { value: 20, unit: 'messages', what: '`check` reports of one kind' },
+  prunedBlobs: { value: 500, unit: 'blobs', what: 'that retention deletes in one transaction' },
+  listedBlobs: { value: 20_000, unit: 'blobs', what: 'that retention lists at once' },
+  shrunkPages: { value: 2_000, unit: 'pages', what: 'given back to the file system between two commits' },
+  shrinkTries: {
+    value: 50,
+    unit: 'times',
+    what: 'emptying the write-ahead log is tried while others read it',
+  },
 } as const;

@@ -52,7 +52,13 @@ export interface Batch {
   readonly deletes?: readonly { readonly table: Table; readonly key: readonly Value[] }[];
   /** Blobs already there (same hash and owner) are left as they are. */
   readonly blobs?: readonly BlobRow[];
+  /** Blobs that go, after those of the batch were written; what is not there is ignored. */
+  readonly erases?: readonly BlobKey[];
+  /** A log loses its front: every entry before this one. */
+  readonly drop?: { readonly log: number; readonly beforeSeq: number };
 }
+
+export type BlobKey = Pick<BlobRow, 'owner' | 'hash'>;
 
 export interface RangeQuery {
   /** Columns compared, in order: the primary key by default, else exactly one declared index. */
@@ -77,12 +83,20 @@ export interface EntryQuery {
   readonly limit: number;
 }
 
-/** `hashes` alone decides where given; an owner without any other rule loses everything; no rule removes nothing. */
+/** An owner without any other rule loses everything; no rule removes nothing. */
 export interface PruneRule {
   readonly beforeMs?: number;
   readonly keepBytes?: number;
   readonly owner?: string;
-  readonly hashes?: readonly string[];
+  /** Only counts what would go. */
+  readonly dryRun?: boolean;
+}
+
+export interface Pruned {
+  readonly blobs: number;
+  readonly bytes: number;
+  /** The instant of the newest blob that went; every older one of the rule's owner went with it. */
+  readonly newestAt: number | null;
 }
 
 export interface StoreStats {
@@ -96,6 +110,13 @@ export interface StoreStats {
   readonly batches: number;
 }
 
+/** What takes the room, for people: bytes are those of the content, without the file's own overhead. */
+export interface StoreSizes {
+  readonly tables: readonly { readonly name: string; readonly rows: number; readonly bytes: number }[];
+  readonly entries: readonly { readonly agent: number; readonly rows: number; readonly bytes: number }[];
+  readonly bodies: readonly { readonly owner: string; readonly rows: number; readonly bytes: number }[];
+}
+
 export interface Store {
   commit(batch: Batch): Promise<void>;
   get<R extends Row>(table: Table<R>, key: readonly Value[]): Promise<R | undefined>;
@@ -103,10 +124,14 @@ export interface Store {
   entries(query: EntryQuery): Promise<EntryRow[]>;
   blob(owner: string, hash: string): Promise<Uint8Array | undefined>;
   /** Removes blobs older than `beforeMs` and, among the rest, the oldest beyond `keepBytes`; says what went. */
-  prune(what: PruneRule): Promise<{ blobs: number; bytes: number }>;
+  prune(what: PruneRule): Promise<Pruned>;
+  /** What was deleted before is gone from the files too, and the room it took is given back. */
+  scrub(): Promise<void>;
   /** Integrity of the file itself; an empty list means sound. */
   check(): Promise<string[]>;
   stats(): Promise<StoreStats>;
+  /** Reads everything: slow on a large store, and nothing waits for it. */
+  sizes(): Promise<StoreSizes>;
   /** A consistent copy at `path`, taken while the kernel runs. */
   backup(path: string): Promise<void>;
   close(): Promise<void>;

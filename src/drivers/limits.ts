@@ -8,4 +8,15 @@ export const LIMITS = {
   connectMs: { value: 15_000, unit: 'ms', what: 'time to connect to an upstream' },
   labBodyBytes: { value: 67_108_864, unit: 'bytes', what: 'a request to the lab' },
   logFileBytes: { value: 8_388_608, unit: 'bytes', what: 'size of the log before it becomes the old log' },
+  lowDiskBytes: {
+    value: 1_000_000_000,
+    unit: 'bytes',
+    what: 'free on the disk below which status and doctor warn',
+  },
+  fullDiskBytes: {
+    value: 64_000_000,
+    unit: 'bytes',
+    what: 'free on the disk below which new calls are refused',
+  },
+  diskLookMs: { value: 1000, unit: 'ms', what: 'between two looks at the free space' },
 } as const;

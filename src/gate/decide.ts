@@ -3,14 +3,12 @@
  * the loop guard. Synchronous and repeatable: a call enters here again after every wait.
  */
 
-import type { Principal } from '../access/decide.ts';
-import type { Agent } from '../agents/table.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import type { ModelCall } from '../base/model.ts';
-import type { SyscallKind } from '../base/syscall.ts';
 import type { Candidate } from './catalog.ts';
 import { type Flight, go, refuse, type Stage } from './flight.ts';
 import type { Parts } from './parts.ts';
+import { question } from './question.ts';
 import { SYSCALLS } from './syscalls.ts';
 
 export interface Decided {
@@ -29,7 +27,7 @@ export function decide(parts: Parts, flight: Flight): Stage<Decided> {
     flight.candidates = candidates;
   }
   const approved = parts.approvals.findApproved(flight.agent.pid, flight.digest, parts.clock.now());
-  const decision = parts.access.decide(accessRequest(parts, flight, approved !== undefined));
+  const decision = parts.access.decide(question(parts, flight, approved !== undefined));
   parts.observer.decided(decision.effect, decision.rules[0] ?? 'default-deny');
   if (decision.effect === 'forbid') return refuse(nameHostedTools(flight, decision.refusal));
   // A call that has started is among those it is compared with: the second look must not count it again.
@@ -96,27 +94,6 @@ function checkStates(parts: Parts, flight: Flight): Refusal | undefined {
   });
 }
 
-export function accessRequest(parts: Parts, flight: Flight, approved: boolean) {
-  const candidate = flight.candidates[0];
-  const payload = flight.call.payload;
-  const hosted =
-    'facts' in payload ? payload.facts.hostedTools.filter((tool) => tool.acts).map((tool) => tool.type) : [];
-  return {
-    chain: flight.chain.map((agent, index) => principal(agent, flight.chain.length - 1 - index)),
-    action: flight.call.kind satisfies SyscallKind,
-    resource: flight.resource,
-    args: flight.args,
-    labels: [],
-    facts: {
-      ...(candidate ? { backend: candidate.backend.id, account: candidate.account } : {}),
-      hostedTools: hosted,
-      level: flight.agent.level,
-      localHour: new Date(parts.clock.now()).getUTCHours(),
-    },
-    approved,
-  };
-}
-
 /** A refusal of a request that declares acting hosted tools is about them: its code says so. */
 function nameHostedTools(flight: Flight, why: Refusal): Refusal {
   const payload = flight.call.payload;
@@ -127,8 +104,4 @@ function nameHostedTools(flight: Flight, why: Refusal): Refusal {
     code: 'hosted_tool',
     message: `${why.message} (${acting.map((tool) => tool.type).join(', ')})`,
   };
-}
-
-function principal(agent: Agent, depth: number): Principal {
-  return { pid: agent.pid, name: agent.name, owner: agent.owner, client: agent.client, depth, groups: [] };
 }

@@ -52,9 +52,10 @@ export class Gate {
   /** The one way in. Resolves when END (or the refusal) is queued durably; rejects only for bugs. */
   async walk<K extends SyscallKind>(flight: Flight<K>): Promise<Walked<K>> {
     const id = flight.call.id;
-    if (this.#draining) {
-      this.parts.observer.ended(refusedCall(flight as unknown as Flight, DRAINING, this.parts.clock.now()));
-      return { kind: 'refused', refusal: DRAINING, call: id };
+    const shut = this.#draining ? DRAINING : this.parts.barred();
+    if (shut) {
+      this.parts.observer.ended(refusedCall(flight as unknown as Flight, shut, this.parts.clock.now()));
+      return { kind: 'refused', refusal: shut, call: id };
     }
     this.flights.set(id, flight as unknown as Flight);
     this.parts.ending.add(id);

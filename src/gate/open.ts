@@ -37,6 +37,7 @@ export interface Opening extends Changeable {
   readonly random: Random;
   /** Nobody watches where none is given. */
   readonly observer?: Observer;
+  readonly barred?: Parts['barred'];
   readonly access: Access;
   readonly loop: { readonly repeats: number; readonly windowMs: number };
   readonly scheduling: {
@@ -72,6 +73,7 @@ export async function openParts(from: Opening): Promise<Parts> {
     waits: new Waits(clock),
     ending: new Set(),
     observer: from.observer ?? observeAll([]),
+    barred: from.barred ?? (() => undefined),
     prices,
     catalog,
     settings,

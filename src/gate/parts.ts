@@ -9,6 +9,7 @@ import type { Coverage } from '../agents/coverage.ts';
 import type { AgentTable } from '../agents/table.ts';
 import type { Turns } from '../agents/turns.ts';
 import type { Clock } from '../base/clock.ts';
+import type { Refusal } from '../base/errors.ts';
 import type { BackendId } from '../base/ids.ts';
 import type { Observer } from '../base/observer.ts';
 import type { ModelBackend } from '../base/ports.ts';
@@ -58,6 +59,8 @@ export interface Parts {
   /** Calls in the gate, and tool calls it let go whose END is being written: nobody else may end them. */
   readonly ending: Set<string>;
   readonly observer: Observer;
+  /** Why no new call may enter at all just now, if so: the disk has no room for what it would have to store. */
+  readonly barred: () => Refusal | undefined;
   /** These change when mezz.yaml is read again. */
   prices: Prices;
   catalog: Catalog;

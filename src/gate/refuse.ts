@@ -4,8 +4,12 @@ import type { Refusal } from '../base/errors.ts';
 import type { CallReport } from '../base/observer.ts';
 import { NO_USAGE } from '../base/usage.ts';
 import { applyEntry, callPut, refuseEntry } from '../journal/calls.ts';
+import { storeBody } from './body.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
+
+/** What the access policies refused is kept as if it had started: another text of them can be tried on it. */
+const REPLAYED: ReadonlySet<string> = new Set(['denied', 'awaiting_approval', 'hosted_tool']);
 
 /** Queued and awaited; a store that fails here has already stopped the kernel, and the refusal stands. */
 export async function recordRefusal(parts: Parts, flight: Flight, why: Refusal): Promise<void> {
@@ -26,6 +30,7 @@ export async function recordRefusal(parts: Parts, flight: Flight, why: Refusal):
   });
   flight.row = applyEntry(flight.row, entry);
   parts.observer.ended(refusedCall(flight, why, now));
+  const body = REPLAYED.has(why.code) ? storeBody(parts, flight, now) : { puts: [], blobs: [] };
   const coverage =
     'toolUseId' in call.payload
       ? parts.coverage.decided(agent, call.payload.toolUseId, call.payload.tool, call.id, true, now)
@@ -36,9 +41,11 @@ export async function recordRefusal(parts: Parts, flight: Flight, why: Refusal):
       puts: [
         ...(flight.row ? [callPut(flight.row)] : []),
         agentPut(agent),
+        ...body.puts,
         ...coverage,
         ...parts.salts.takeFresh(now),
       ],
+      blobs: body.blobs,
     })
     .catch(() => undefined);
 }

@@ -3,12 +3,13 @@ import { agentPut } from '../agents/table.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import { mintTicket, type Ticket } from '../base/ticket.ts';
 import { NO_USAGE } from '../base/usage.ts';
-import type { Batch, BlobRow } from '../db/store.ts';
+import type { Batch } from '../db/store.ts';
 import { applyEntry, type CallDraft, callPut, startEntry } from '../journal/calls.ts';
+import { storeBody } from './body.ts';
 import type { Decided } from './decide.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
-import { SYSCALLS, toolText } from './syscalls.ts';
+import { SYSCALLS } from './syscalls.ts';
 
 export async function start(parts: Parts, flight: Flight, decided: Decided): Promise<Ticket | Refusal> {
   const { call, agent, granted } = flight;
@@ -104,26 +105,4 @@ function startDetail({ granted, outgoing }: Flight): string {
   const changed = outgoing?.transforms ? `, transforms ${outgoing.transforms.join(', ')}` : '';
   const lost = outgoing?.losses?.length ? `, lost ${outgoing.losses.join(', ')}` : '';
   return `${granted.backend.id}, ${granted.credential} login, account ${granted.account}${changed}${lost}`;
-}
-
-function storeBody(
-  parts: Parts,
-  flight: Flight,
-  now: number,
-): { puts: readonly never[] | ReturnType<Parts['context']['store']>['puts']; blobs: readonly BlobRow[] } {
-  const payload = flight.call.payload;
-  if (parts.settings.bodies !== 'keep') return { puts: [], blobs: [] };
-  if ('facts' in payload) {
-    if (payload.decoded.length === 0) return { puts: [], blobs: [] };
-    return parts.context.store(
-      flight.call.id,
-      flight.agent.owner,
-      payload.decoded,
-      payload.facts,
-      flight.links,
-      now,
-    );
-  }
-  const bytes = Buffer.from(toolText(payload));
-  return { puts: [], blobs: [{ hash: flight.digest, owner: flight.agent.owner, at: now, bytes }] };
 }

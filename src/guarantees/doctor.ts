@@ -1,11 +1,12 @@
 /** doctor: what really holds on this machine, from what was looked at and tried; never from configuration. */
 import type { Finding, HookTrial } from '../base/control.ts';
+import { lowDisk } from '../drivers/disk.ts';
+import { LIMITS } from '../drivers/limits.ts';
 import { type KnownTrial, knownText } from './trials.ts';
 
 const LOWEST_NODE = [24, 0, 0];
 /** Older versions have a bug that can damage a WAL database when checkpoints race (fixed in 3.51.3). */
 const LOWEST_SQLITE = [3, 51, 3];
-const LOW_DISK_BYTES = 1e9;
 
 export interface Examined {
   readonly nodeVersion: string;
@@ -91,10 +92,11 @@ function checkStateDir({ stateDir, uid }: Examined): Finding {
 }
 
 function checkDisk({ freeBytes, stateDir }: Examined): Finding {
-  const gigabytes = (freeBytes / 1e9).toFixed(1);
-  if (freeBytes >= LOW_DISK_BYTES) return ok('disk', `${gigabytes} GB free`);
-  const text = `${gigabytes} GB free for ${stateDir.path}: when it is full nothing is accepted any more`;
-  return { id: 'disk', level: 'warn', text, remedy: 'mezz gc, or free some space' };
+  const low = lowDisk(freeBytes);
+  if (low === undefined) return ok('disk', `${(freeBytes / 1e9).toFixed(1)} GB free`);
+  const level = freeBytes < LIMITS.fullDiskBytes.value ? 'fail' : 'warn';
+  const remedy = 'free some space, or mezz gc; mezz du shows what takes it';
+  return { id: 'disk', level, text: `${stateDir.path}: ${low}`, remedy };
 }
 
 /** Said whenever it is true, asked or not: the one limit of everything else without a sandbox. */

@@ -50,13 +50,13 @@ export class ContextStore {
 
   /** What must be written so that this request can be rebuilt later. */
   store(
-    call: string,
-    owner: string,
+    request: Pick<RequestRow, 'call' | 'owner' | 'asked'>,
     body: Uint8Array,
     facts: RequestFacts,
     links: readonly ChainLink[],
     at: number,
   ): StoredRequest {
+    const { owner } = request;
     const puts: { table: typeof MESSAGE | typeof REQUEST; row: MessageRow | RequestRow }[] = [];
     const blobs: BlobRow[] = [];
     const keep = (bytes: Uint8Array): string => {
@@ -75,14 +75,38 @@ export class ContextStore {
     }
     const { envelope, parts } = takeApart(body, facts, keep);
     const row: RequestRow = {
-      call,
-      owner,
+      ...request,
       head: links.at(-1)?.exact ?? '',
       envelope: keep(envelope),
       parts: JSON.stringify(parts),
     };
     puts.push({ table: REQUEST, row });
     return { links, puts: puts as unknown as NonNullable<Batch['puts']>, blobs };
+  }
+
+  /** The same for a body that is no conversation: it is one blob. */
+  storeWhole(
+    request: Pick<RequestRow, 'call' | 'owner' | 'asked'>,
+    bytes: Uint8Array,
+    at: number,
+  ): Omit<StoredRequest, 'links'> {
+    const { owner } = request;
+    const hash = sha256Hex(bytes);
+    const row: RequestRow = { ...request, head: '', envelope: hash, parts: '[]' };
+    return {
+      puts: [{ table: REQUEST, row }],
+      blobs: this.#remember(`${owner}/b/${hash}`) ? [{ owner, hash, at, bytes }] : [],
+    };
+  }
+
+  /** Something stored may be gone: whatever comes is handed to the store again, which keeps what it has. */
+  forgetKnown(): void {
+    this.#known.clear();
+  }
+
+  /** Was this blob (`b`) or message (`m`) used by a call since what is known was last forgotten? */
+  knows(owner: string, kind: 'b' | 'm', id: string): boolean {
+    return this.#known.has(`${owner}/${kind}/${id}`);
   }
 
   /** true if it was not known. */

@@ -6,9 +6,10 @@ import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import type { JsonRecord } from '../base/json.ts';
 import { ORDER, TILE } from '../db/schema/journal.ts';
-import type { Batch, EntryRow, Row, Store, Table } from '../db/store.ts';
+import { type Batch, type EntryRow, type Row, type Store, StoreError, type Table } from '../db/store.ts';
 import { LIMITS } from './limits.ts';
-import { leafHash, MerkleTree, rootOf } from './merkle.ts';
+import { leafHash, type MerkleTree } from './merkle.ts';
+import { treeAt } from './tree.ts';
 
 export type EntryKind =
   | `agent.${'open' | 'set' | 'close'}`
@@ -36,7 +37,9 @@ export interface Journal {
   root(): Buffer;
   /** Resolves with the seq of the first entry when all is durable; rejects for good after a failed commit. */
   append(
-    what: Pick<Batch, 'puts' | 'deletes' | 'blobs'> & { readonly entries: readonly EntryDraft[] },
+    what: Pick<Batch, 'puts' | 'deletes' | 'blobs' | 'erases' | 'drop'> & {
+      readonly entries: readonly EntryDraft[];
+    },
   ): Promise<{ seq: number }>;
   /** Writes an entry that holds the size and root of the tree before it. */
   checkpoint(): Promise<{ seq: number }>;
@@ -48,33 +51,17 @@ export const leafOf = (row: Omit<EntryRow, 'leaf'>): Buffer =>
     Buffer.from(JSON.stringify([row.log, row.seq, row.agent, row.n, row.call, row.kind, row.at, row.body])),
   );
 
+/** Throws StoreError `corrupt` when the tree cannot be continued. */
 export async function openJournal(from: { readonly store: Store; readonly clock: Clock }): Promise<Journal> {
   const [last] = await from.store.entries({ log: 0, reverse: true, limit: 1 });
-  const tree = await reopenTree(from.store, last ? last.seq + 1 : 0);
+  const tree = await treeAt(from.store, last ? last.seq + 1 : 0);
+  if (!tree)
+    throw new StoreError(
+      'corrupt',
+      'the Merkle tree of the journal has holes: rows of mezz.db were changed or lost',
+      'mezz restore <backup> puts a good copy in its place',
+    );
   return new Writer(from.store, from.clock, tree, await readOrders(from.store));
-}
-
-async function reopenTree(store: Store, size: number): Promise<MerkleTree> {
-  const width = LIMITS.tileHashes.value;
-  const open: Buffer[][] = [];
-  for (let level = 0, covers = 1; covers <= size; level++, covers *= width) {
-    const total = Math.floor(size / covers);
-    const first = total - (total % width);
-    if (level === 0) {
-      const rows = await store.entries({ log: 0, fromSeq: first, limit: width });
-      open.push(rows.map((row) => Buffer.from(row.leaf)));
-      continue;
-    }
-    const tiles = await store.range(TILE, { prefix: [0, level - 1], from: first, limit: width });
-    open.push(tiles.map((tile) => rootOf(splitTile(tile.hashes))));
-  }
-  return MerkleTree.resume(size, open);
-}
-
-export function splitTile(hashes: Uint8Array): Buffer[] {
-  const count = LIMITS.tileHashes.value;
-  assert(hashes.length === count * 32, 'a tile has the wrong length');
-  return Array.from({ length: count }, (_, i) => Buffer.from(hashes.subarray(i * 32, i * 32 + 32)));
 }
 
 async function readOrders(store: Store): Promise<Map<number, number>> {

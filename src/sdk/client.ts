@@ -23,6 +23,7 @@ const LONG_VERBS: ReadonlySet<VerbName> = new Set<VerbName>([
   'audit.verify',
   'backup',
   'doctor',
+  'du',
   'export',
   'forget',
   'fsck',

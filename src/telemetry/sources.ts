@@ -1,21 +1,10 @@
 /** What the metrics page reads in the kernel's own tables at the moment it is asked for. */
-import { statfsSync } from 'node:fs';
 import type { Gate } from '../gate/gate.ts';
 import { agentViews } from '../gateway/control/views.ts';
 import type { Sources } from './metrics.ts';
 import type { Readings } from './prometheus.ts';
 
-/** Bytes that a user may still write on the disk of a directory; 0 when the directory cannot be asked. */
-export function diskFree(directory: string): number {
-  try {
-    const disk = statfsSync(directory);
-    return disk.bavail * disk.bsize;
-  } catch {
-    return 0;
-  }
-}
-
-export function kernelSources(gate: Gate, stateDir: string): Sources {
+export function kernelSources(gate: Gate, diskFree: () => number): Sources {
   const { parts } = gate;
   return {
     agents: () => count([...agentViews(gate, parts.agents.all())].map(({ state }) => [state])),
@@ -29,7 +18,7 @@ export function kernelSources(gate: Gate, stateDir: string): Sources {
         .filter((limit) => limit.dimension === 'usd')
         .map((limit) => [(limit.cap - limit.used - limit.held) / 1e9, limit.scope, limit.period] as const),
     entries: () => parts.journal.size,
-    diskFree: () => diskFree(stateDir),
+    diskFree,
   };
 }
 

@@ -120,6 +120,7 @@ const contextOf = (gate: Gate): ControlContext => ({
   warnings: () => [],
   doctor: async () => [],
   config: () => ({ config: {}, file: null, problems: [] }),
+  retention: () => ({}),
   configLimits: () => ({ limits: [] }),
   reload: async () => [],
   shutDown: () => {},

@@ -101,6 +101,14 @@ export class LifeStore implements Store {
     return this.#alive(this.#inner.prune(rule));
   }
 
+  scrub() {
+    return this.#alive(this.#inner.scrub());
+  }
+
+  sizes() {
+    return this.#alive(this.#inner.sizes());
+  }
+
   check() {
     return this.#alive(this.#inner.check());
   }

@@ -3,14 +3,19 @@ import type { Command } from 'commander';
 import { UsageFailure } from '../exit.ts';
 import { formatBytes, formatCount, parseBytes, parseDuration } from '../format.ts';
 import type { Session } from '../session.ts';
+import type { Column } from '../table.ts';
 import { asJson, change, show, type ViewOptions } from '../view.ts';
 
 interface GcOptions extends ViewOptions {
   readonly olderThan?: number;
   readonly keep?: number;
+  readonly entriesOlderThan?: number;
+  readonly dryRun?: boolean;
 }
 interface ForgetOptions extends ViewOptions {
   readonly yes?: boolean;
+  readonly tree?: boolean;
+  readonly owner?: string;
 }
 
 /** The store's file in the state directory. */
@@ -23,9 +28,14 @@ async function verify(session: Session, verb: 'audit.verify' | 'fsck', options: 
   session.exit = answer.problems.length === 0 ? 0 : 1;
   if (options.json) return terminal.printJson(answer);
   for (const problem of answer.problems) terminal.print(`${terminal.style('red', 'fail')}  ${problem}`);
-  const entries = 'entries' in answer ? answer.entries : answer.checked;
-  terminal.print(`${entries} entries checked, ${answer.problems.length} problems`);
-  if ('root' in answer) terminal.print(`root ${answer.root}`);
+  const count = 'entries' in answer ? `${answer.entries - answer.pruned} entries` : `${answer.checked} rows`;
+  terminal.print(`${count} checked, ${answer.problems.length} problems`);
+  if (!('root' in answer)) return;
+  if (answer.pruned > 0)
+    terminal.print(
+      `${answer.pruned} older entries went by retention: it is proven that they were there, not what they said`,
+    );
+  terminal.print(`root ${answer.root}`);
 }
 
 /** The kernel holds its store open, so a restore is a copy while it is down: said, not done. */
@@ -44,45 +54,106 @@ function restore(session: Session, copy: string): void {
 }
 
 async function gc(session: Session, options: GcOptions): Promise<void> {
-  if (options.olderThan === undefined && options.keep === undefined)
-    throw new UsageFailure('mezz gc needs what to keep', 'mezz gc --older-than 30d, or mezz gc --keep 10GB');
-  const request = {
-    ...(options.olderThan === undefined ? {} : { beforeMs: session.now() - options.olderThan }),
-    ...(options.keep === undefined ? {} : { keepBytes: options.keep }),
-  };
-  await change(
-    session,
-    options,
-    'gc',
-    request,
-    ({ blobs, bytes }) => `${formatCount(blobs)} bodies deleted, ${formatBytes(bytes)}`,
-  );
+  const { olderThan, keep, entriesOlderThan, dryRun } = options;
+  const before = (age: number | undefined) => (age === undefined ? undefined : session.now() - age);
+  const rules = { beforeMs: before(olderThan), keepBytes: keep, entriesBeforeMs: before(entriesOlderThan) };
+  const given = Object.fromEntries(Object.entries(rules).filter(([, value]) => value !== undefined));
+  await change(session, options, 'gc', { ...given, ...(dryRun ? { dryRun } : {}) }, (answer) => {
+    const verb = answer.dryRun ? 'would go' : 'gone';
+    return [
+      `bodies   ${formatCount(answer.blobs)} ${verb}, ${formatBytes(answer.bytes)}`,
+      `entries  ${formatCount(answer.entries)} ${verb}, with the rows of ${formatCount(answer.calls)} calls`,
+    ];
+  });
 }
 
-async function forget(session: Session, agent: string, options: ForgetOptions): Promise<void> {
+async function forget(session: Session, agent: string | undefined, options: ForgetOptions): Promise<void> {
+  const { owner, tree } = options;
+  if ((agent === undefined) === (owner === undefined))
+    throw new UsageFailure(
+      'mezz forget needs one agent, or --owner',
+      'mezz forget <agent>, or mezz forget --owner me',
+    );
+  const again = owner === undefined ? `${agent}${tree ? ' --tree' : ''}` : `--owner ${owner}`;
   if (!options.yes)
     throw new UsageFailure(
-      `This erases for good what ${agent} said and read; the journal keeps that it happened`,
-      `mezz forget ${agent} --yes`,
+      `This erases for good what ${agent ?? `every agent of ${owner}`} said and read; the journal keeps that it happened`,
+      `mezz forget ${again} --yes`,
     );
-  await change(
-    session,
-    options,
-    'forget',
-    { agent },
-    ({ blobs, bytes }) => `${formatCount(blobs)} bodies erased, ${formatBytes(bytes)}`,
-  );
+  const request = owner === undefined ? { agent: agent ?? '', ...(tree ? { tree } : {}) } : { owner };
+  await change(session, options, 'forget', request, ({ blobs, bytes, shared }) => [
+    `${formatCount(blobs)} bodies erased, ${formatBytes(bytes)}`,
+    ...(shared > 0
+      ? [`${formatCount(shared)} bodies stay: other agents of the same owner use them too`]
+      : []),
+    ...(owner === undefined
+      ? []
+      : ['the secret of its commitments is erased: no entry can be linked to a content']),
+    'backups and exports made before still hold what was erased: they are yours to delete',
+  ]);
 }
 
+/** Sizes are those of the content; the file is larger by what SQLite adds. */
+function du(session: Session, options: ViewOptions): Promise<void> {
+  const { terminal } = session;
+  const size: Column<{ rows: number; bytes: number }>[] = [
+    { head: 'ROWS', cell: (row) => formatCount(row.rows), right: true },
+    { head: 'BYTES', cell: (row) => formatBytes(row.bytes), right: true },
+  ];
+  return show(session, options, {
+    verb: 'du',
+    request: {},
+    render: (answer) => {
+      const kinds = [
+        { name: 'entries', ...sum(answer.entries) },
+        { name: 'bodies', ...sum(answer.bodies) },
+        ...answer.tables
+          .filter(({ rows }) => rows > 0)
+          .map((table) => ({ ...table, name: `rows of ${table.name}` })),
+      ].sort((a, b) => b.bytes - a.bytes);
+      terminal.printTable([{ head: 'WHAT', cell: ({ name }) => name }, ...size], kinds);
+      terminal.print('');
+      terminal.printTable([{ head: 'BODIES OF', cell: ({ owner }) => owner }, ...size], answer.bodies);
+      terminal.print('');
+      const named = (agent: number) => (agent === 0 ? 'the kernel' : `agent ${agent}`);
+      terminal.printTable(
+        [{ head: 'ENTRIES OF', cell: ({ agent }) => named(agent) }, ...size],
+        answer.entries,
+      );
+      terminal.print(
+        '',
+        `file ${formatBytes(answer.fileBytes)}, ${formatBytes(answer.freeBytes)} free on its disk`,
+      );
+    },
+  });
+}
+
+const sum = (rows: readonly { rows: number; bytes: number }[]) => ({
+  rows: rows.reduce((total, row) => total + row.rows, 0),
+  bytes: rows.reduce((total, row) => total + row.bytes, 0),
+});
+
 function defineUpkeep(program: Command, session: Session): void {
-  asJson(program.command('gc').description('delete old bodies'))
+  asJson(
+    program
+      .command('gc')
+      .description('delete what is older than it must be kept; without options as configured'),
+  )
     .option('--older-than <duration>', 'bodies older than this, e.g. 30d', parseDuration)
     .option('--keep <size>', 'the newest bodies up to this size, e.g. 10GB', parseBytes)
+    .option(
+      '--entries-older-than <duration>',
+      'entries older than this, and the rows they prove',
+      parseDuration,
+    )
+    .option('--dry-run', 'say what would go')
     .action((options: GcOptions) => gc(session, options));
   asJson(program.command('forget').description('erase what an agent said and read'))
-    .argument('<agent>', 'pid, name, or the beginning of a name')
+    .argument('[agent]', 'pid, name, or the beginning of a name')
+    .option('--tree', 'also the agents below it')
+    .option('--owner <owner>', 'everything of every agent of an owner, and the secret of its commitments')
     .option('--yes', 'really')
-    .action((agent: string, options: ForgetOptions) => forget(session, agent, options));
+    .action((agent: string | undefined, options: ForgetOptions) => forget(session, agent, options));
   asJson(program.command('export').description('write everything in open formats'))
     .argument('<directory>', 'a new or empty directory')
     .action((directory: string, options: ViewOptions) =>
@@ -100,18 +171,8 @@ export function define(program: Command, session: Session): void {
   asJson(program.command('fsck').description('recompute state from the journal and compare')).action(
     (options: ViewOptions) => verify(session, 'fsck', options),
   );
-  asJson(program.command('du').description('how much is stored')).action((options: ViewOptions) =>
-    show(session, options, {
-      verb: 'store',
-      request: {},
-      render: (answer) =>
-        session.terminal.print(
-          `entries  ${formatCount(answer.entries)}`,
-          `bodies   ${formatCount(answer.blobs)}, ${formatBytes(answer.blobBytes)}`,
-          `on disk  ${formatBytes(answer.fileBytes)}`,
-          `schema   ${answer.schemaVersion}`,
-        ),
-    }),
+  asJson(program.command('du').description('what takes the room: by kind, owner and agent')).action(
+    (options: ViewOptions) => du(session, options),
   );
   asJson(program.command('backup').description('write a copy of the store, while the kernel runs'))
     .argument('<file>', 'where to write it')

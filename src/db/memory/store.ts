@@ -9,11 +9,13 @@ import {
   type BlobRow,
   type EntryQuery,
   type EntryRow,
+  type Pruned,
   type PruneRule,
   type RangeQuery,
   type Row,
   type Store,
   StoreError,
+  type StoreSizes,
   type StoreStats,
   type Table,
   type Value,
@@ -35,6 +37,10 @@ export interface Disk {
   readonly rows: Map<string, Map<string, Row>>;
   readonly blobs: Map<string, BlobRow>;
 }
+
+/** SQLite's length(): characters of a text or of a number as text, bytes of a blob. */
+const sizeOf = (value: Value): number =>
+  value === null ? 0 : value instanceof Uint8Array ? value.length : [...String(value)].length;
 
 const blobKey = (owner: string, hash: string): string => JSON.stringify([owner, hash]);
 
@@ -98,6 +104,12 @@ export class MemoryStore implements Store {
       const key = blobKey(blob.owner, blob.hash);
       if (!this.#disk.blobs.has(key))
         this.#disk.blobs.set(key, { ...blob, bytes: new Uint8Array(blob.bytes) });
+    }
+    for (const { owner, hash } of batch.erases ?? []) this.#disk.blobs.delete(blobKey(owner, hash));
+    const { drop } = batch;
+    if (drop) {
+      const left = (this.#disk.entries.get(drop.log) ?? []).filter(({ seq }) => seq >= drop.beforeSeq);
+      this.#disk.entries.set(drop.log, left);
     }
   }
 
@@ -168,21 +180,24 @@ export class MemoryStore implements Store {
     return blob && new Uint8Array(blob.bytes);
   }
 
-  async prune(rule: PruneRule): Promise<{ blobs: number; bytes: number }> {
+  async prune(rule: PruneRule): Promise<Pruned> {
     await this.#tail;
     if (this.#dead ?? this.#refusing) throw this.#dead ?? this.#refusing;
-    const gone = { blobs: 0, bytes: 0 };
+    const gone = { blobs: 0, bytes: 0, newestAt: null as number | null };
     for (const blob of this.#doomed(rule)) {
-      this.#disk.blobs.delete(blobKey(blob.owner, blob.hash));
+      if (!rule.dryRun) this.#disk.blobs.delete(blobKey(blob.owner, blob.hash));
       gone.blobs++;
       gone.bytes += blob.bytes.length;
+      gone.newestAt = Math.max(gone.newestAt ?? 0, blob.at);
     }
     return gone;
   }
 
+  /** Memory keeps nothing of what is deleted. */
+  async scrub(): Promise<void> {}
+
   #doomed(rule: PruneRule): BlobRow[] {
     const mine = [...this.#disk.blobs.values()].filter((blob) => blob.owner === (rule.owner ?? blob.owner));
-    if (rule.hashes) return mine.filter((blob) => rule.hashes?.includes(blob.hash));
     if (rule.beforeMs === undefined && rule.keepBytes === undefined)
       return rule.owner === undefined ? [] : mine;
     let kept = 0;
@@ -197,6 +212,35 @@ export class MemoryStore implements Store {
     return [...this.#disk.blobs.values()]
       .filter((blob) => sha256Hex(blob.bytes) !== blob.hash)
       .map((blob) => `blob ${blob.hash} of ${blob.owner} has other content`);
+  }
+
+  async sizes(): Promise<StoreSizes> {
+    const tables = [...this.#disk.rows].map(([name, rows]) => ({
+      name,
+      rows: rows.size,
+      bytes: [...rows.values()]
+        .flatMap((row) => Object.values(row))
+        .reduce((sum: number, value) => sum + sizeOf(value), 0),
+    }));
+    const entries = new Map<number, { agent: number; rows: number; bytes: number }>();
+    for (const { agent, body, kind, leaf } of [...this.#disk.entries.values()].flat()) {
+      const known = entries.get(agent) ?? { agent, rows: 0, bytes: 0 };
+      known.rows++;
+      known.bytes += body.length + kind.length + leaf.length;
+      entries.set(agent, known);
+    }
+    const bodies = new Map<string, { owner: string; rows: number; bytes: number }>();
+    for (const { owner, bytes } of this.#disk.blobs.values()) {
+      const known = bodies.get(owner) ?? { owner, rows: 0, bytes: 0 };
+      known.rows++;
+      known.bytes += bytes.length;
+      bodies.set(owner, known);
+    }
+    return {
+      tables,
+      entries: [...entries.values()].sort((a, b) => a.agent - b.agent),
+      bodies: [...bodies.values()].sort((a, b) => compare(a.owner, b.owner)),
+    };
   }
 
   async stats(): Promise<StoreStats> {

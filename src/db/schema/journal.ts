@@ -85,6 +85,7 @@ export const MESSAGE = table<MessageRow>(
   'message',
   { owner: 'text', id: 'text', prev: 'text', canon: 'text', blob: 'text', at: 'int' },
   ['owner', 'id'],
+  [['at']],
 );
 
 /** How to put one request's body together again: its chain head and the blobs of everything around the messages. */
@@ -94,11 +95,13 @@ export type RequestRow = {
   head: string;
   envelope: string;
   parts: string;
+  /** What the access policies were asked, as JSON, so that others can be asked again. Null in rows of older kernels. */
+  asked: string | null;
 };
 
 export const REQUEST = table<RequestRow>(
   'request',
-  { call: 'text', owner: 'text', head: 'text', envelope: 'text', parts: 'text' },
+  { call: 'text', owner: 'text', head: 'text', envelope: 'text', parts: 'text', asked: 'text?' },
   ['call'],
 );
 

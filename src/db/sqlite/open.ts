@@ -25,6 +25,8 @@ export function openForWriting(directory: string, tables: readonly Table[]): Ope
   const lock = holdLock(directory);
   const db = new DatabaseSync(ownFile(join(directory, DATABASE)), { timeout: LIMITS.busyWaitMs.value });
   assertVersion((db.prepare('SELECT sqlite_version() AS v').get() as { v: string }).v);
+  // The first has effect on a new file alone: an older one keeps the room of what was deleted for what comes.
+  db.exec('PRAGMA auto_vacuum=INCREMENTAL; PRAGMA secure_delete=ON');
   // On macOS fsync alone does not reach the platter; elsewhere the two fullfsync pragmas do nothing.
   db.exec(
     'PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA fullfsync=1; PRAGMA checkpoint_fullfsync=1',

@@ -58,26 +58,38 @@ export function entriesSql(query: EntryQuery): Sql {
   };
 }
 
-/** One statement a rule: by name, by age, by size (newest kept). */
-export function pruneSql(what: PruneRule): Sql[] {
-  const owned = what.owner === undefined ? '' : ' AND owner=?';
-  const owner: Value[] = what.owner === undefined ? [] : [what.owner];
-  const tail = ' RETURNING length(bytes) AS size';
-  if (what.hashes)
-    return what.hashes.map((hash) => ({
-      sql: `DELETE FROM blob WHERE hash=?${owned}${tail}`,
-      values: [hash, ...owner],
-    }));
-  const list: Sql[] = [];
-  if (what.beforeMs !== undefined)
-    list.push({ sql: `DELETE FROM blob WHERE at<?${owned}${tail}`, values: [what.beforeMs, ...owner] });
-  if (what.keepBytes !== undefined) {
-    list.push({
-      sql: `DELETE FROM blob WHERE (owner,hash) IN (SELECT owner,hash FROM (SELECT owner,hash,sum(length(bytes)) OVER (ORDER BY at DESC, hash, owner ROWS UNBOUNDED PRECEDING) AS total FROM blob WHERE 1=1${owned}) WHERE total>?)${tail}`,
-      values: [...owner, what.keepBytes],
-    });
+/** The oldest blobs that a rule dooms: by age, by size (newest kept), or all of an owner. */
+export function doomedSql(rule: PruneRule, limit: number): Sql {
+  const owned = rule.owner === undefined ? '' : ' AND owner=?';
+  const owner: Value[] = rule.owner === undefined ? [] : [rule.owner];
+  const conditions: string[] = [];
+  const values: Value[] = [];
+  if (rule.beforeMs !== undefined) {
+    conditions.push('at<?');
+    values.push(rule.beforeMs);
   }
-  if (list.length === 0 && what.owner !== undefined)
-    list.push({ sql: `DELETE FROM blob WHERE owner=?${tail}`, values: owner });
-  return list;
+  if (rule.keepBytes !== undefined) {
+    conditions.push('total>?');
+    values.push(rule.keepBytes);
+  }
+  if (conditions.length === 0) conditions.push(rule.owner === undefined ? '0' : '1');
+  const total =
+    rule.keepBytes === undefined
+      ? '0'
+      : 'sum(length(bytes)) OVER (ORDER BY at DESC, hash, owner ROWS UNBOUNDED PRECEDING)';
+  const all = `SELECT owner,hash,at,length(bytes) AS size,${total} AS total FROM blob WHERE 1=1${owned}`;
+  return {
+    sql: `SELECT owner,hash,at,size FROM (${all}) WHERE ${conditions.join(' OR ')} ORDER BY at LIMIT ?`,
+    values: [...owner, ...values, limit],
+  };
 }
+
+/** Rows and bytes of one declared table, of the entries by agent and of the bodies by owner. */
+export function sizeSql(table: Table): string {
+  const bytes = table.columns.map(({ name }) => `coalesce(length("${name}"),0)`).join('+');
+  return `SELECT count(*) AS rows, coalesce(sum(${bytes}),0) AS bytes FROM "${table.name}"`;
+}
+export const ENTRY_SIZES =
+  'SELECT agent, count(*) AS rows, sum(length(body)+length(kind)+length(leaf)) AS bytes FROM entry GROUP BY agent ORDER BY agent';
+export const BODY_SIZES =
+  'SELECT owner, count(*) AS rows, sum(length(bytes)) AS bytes FROM blob GROUP BY owner ORDER BY owner';

@@ -11,11 +11,13 @@ import {
   type Batch,
   type EntryQuery,
   type EntryRow,
+  type Pruned,
   type PruneRule,
   type RangeQuery,
   type Row,
   type Store,
   StoreError,
+  type StoreSizes,
   type StoreStats,
   type Table,
   type Value,
@@ -24,7 +26,7 @@ import { writeBackup } from './backup.ts';
 import { Channel } from './channel.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
 import { DATABASE } from './open.ts';
-import { entriesSql, pruneSql, rangeSql } from './sql.ts';
+import { BODY_SIZES, doomedSql, ENTRY_SIZES, entriesSql, rangeSql, sizeSql } from './sql.ts';
 import type { WireBatch } from './writer.ts';
 
 export interface SqliteOptions {
@@ -129,6 +131,8 @@ class SqliteStore implements Store {
     return {
       ...(batch.entries ? { entries: batch.entries } : {}),
       ...(batch.blobs ? { blobs: batch.blobs } : {}),
+      ...(batch.erases ? { erases: batch.erases } : {}),
+      ...(batch.drop ? { drop: batch.drop } : {}),
       puts: (batch.puts ?? []).map(({ table, row }) => [name(table), rowValues(table, row)]),
       deletes: (batch.deletes ?? []).map(({ table, key }) => [name(table), wholeKey(table, key)]),
     };
@@ -158,10 +162,42 @@ class SqliteStore implements Store {
     return row?.bytes as Uint8Array | undefined;
   }
 
-  async prune(rule: PruneRule): Promise<{ blobs: number; bytes: number }> {
-    if (this.#dead) throw this.#dead;
-    const gone = await this.#writer.ask({ do: 'prune', statements: pruneSql(rule) });
-    return gone as { blobs: number; bytes: number };
+  /** In batches between others' commits: however much goes, nobody waits long. */
+  async prune(rule: PruneRule): Promise<Pruned> {
+    const limit = rule.dryRun ? Number.MAX_SAFE_INTEGER : LIMITS.listedBlobs.value;
+    const chunk = LIMITS.prunedBlobs.value;
+    const gone = { blobs: 0, bytes: 0, newestAt: null as number | null };
+    for (;;) {
+      if (this.#dead) throw this.#dead;
+      const { sql, values } = doomedSql(rule, limit);
+      const doomed = (await this.#all(sql, values)) as {
+        owner: string;
+        hash: string;
+        at: number;
+        size: number;
+      }[];
+      gone.blobs += doomed.length;
+      for (const { size } of doomed) gone.bytes += size;
+      gone.newestAt = doomed.at(-1)?.at ?? gone.newestAt;
+      for (let i = 0; i < doomed.length && !rule.dryRun; i += chunk)
+        await this.commit({ erases: doomed.slice(i, i + chunk).map(({ owner, hash }) => ({ owner, hash })) });
+      if (doomed.length < limit) return gone;
+    }
+  }
+
+  async scrub(): Promise<void> {
+    const { shrunkPages, shrinkTries } = LIMITS;
+    for (let busy = 0; busy < shrinkTries.value; ) {
+      if (this.#dead) throw this.#dead;
+      const state = await this.#writer.ask({ do: 'shrink', pages: shrunkPages.value });
+      if (state === 'done') return;
+      if (state === 'busy') busy++;
+    }
+    throw new StoreError(
+      'failed',
+      'the log of the database could not be emptied: something reads it all the time',
+      'close other programs that have mezz.db open, then mezz gc',
+    );
   }
 
   /** In a worker of its own: it reads the whole file, and the kernel goes on meanwhile. */
@@ -182,6 +218,21 @@ class SqliteStore implements Store {
     } catch (error) {
       if (error instanceof StoreError && error.code === 'corrupt') return [error.message];
       throw error;
+    } finally {
+      await reader.end();
+    }
+  }
+
+  async sizes(): Promise<StoreSizes> {
+    const reader = await Channel.start('reader', { directory: this.#options.directory });
+    const read = async (sql: string) => (await reader.ask({ sql, values: [] })) as never[];
+    try {
+      const tables = [];
+      for (const table of this.#options.tables) {
+        const [size] = await read(sizeSql(table));
+        tables.push({ name: table.name, ...(size as unknown as { rows: number; bytes: number }) });
+      }
+      return { tables, entries: await read(ENTRY_SIZES), bodies: await read(BODY_SIZES) };
     } finally {
       await reader.end();
     }

@@ -5,7 +5,6 @@ import { assert } from '../../base/assert.ts';
 import type { Batch, Table, Value } from '../store.ts';
 import { storeError, toData } from './failure.ts';
 import { type OpenedFile, openForWriting } from './open.ts';
-import type { Sql } from './sql.ts';
 
 const { directory, tables } = workerData as { directory: string; tables: readonly Table[] };
 const port = parentPort;
@@ -62,6 +61,10 @@ function write(batch: WireBatch): void {
       blob.bytes,
     );
   }
+  for (const { owner, hash } of batch.erases ?? [])
+    statement('DELETE FROM blob WHERE owner=? AND hash=?').run(owner, hash);
+  if (batch.drop)
+    statement('DELETE FROM entry WHERE log=? AND seq<?').run(batch.drop.log, batch.drop.beforeSeq);
 }
 
 const byName = new Map(tables.map((table) => [table.name, table]));
@@ -72,13 +75,13 @@ function tableNamed(name: string): Table {
 }
 
 /** A batch as it crosses to the worker: rows as value lists in the order of the table's columns. */
-export type WireBatch = Pick<Batch, 'entries' | 'blobs'> & {
+export type WireBatch = Pick<Batch, 'entries' | 'blobs' | 'erases' | 'drop'> & {
   readonly puts: readonly (readonly [string, readonly Value[]])[];
   readonly deletes: readonly (readonly [string, readonly Value[]])[];
 };
 export type Command =
   | { readonly id: number; readonly do: 'commit'; readonly batches: readonly WireBatch[] }
-  | { readonly id: number; readonly do: 'prune'; readonly statements: readonly Sql[] }
+  | { readonly id: number; readonly do: 'shrink'; readonly pages: number }
   | { readonly id: number; readonly do: 'close' };
 
 function transaction<T>(work: () => T): T {
@@ -88,9 +91,19 @@ function transaction<T>(work: () => T): T {
   return result;
 }
 
-function prune(statements: readonly Sql[]): { blobs: number; bytes: number } {
-  const gone = statements.flatMap(({ sql, values }) => statement(sql).all(...values) as { size: number }[]);
-  return { blobs: gone.length, bytes: gone.reduce((sum, row) => sum + row.size, 0) };
+/**
+ * Gives free pages back to the file system, a bounded number at a time, and then empties the log: with secure_delete
+ * nothing deleted is left in either file. `busy`: a reader holds the log.
+ */
+function shrink(pages: number): 'more' | 'busy' | 'done' {
+  file.db.exec(`PRAGMA incremental_vacuum(${pages})`);
+  const { freelist_count: free } = file.db.prepare('PRAGMA freelist_count').get() as {
+    freelist_count: number;
+  };
+  const { auto_vacuum: automatic } = file.db.prepare('PRAGMA auto_vacuum').get() as { auto_vacuum: number };
+  if (free > 0 && automatic !== 0) return 'more';
+  const { busy } = file.db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number };
+  return busy === 0 ? 'done' : 'busy';
 }
 
 function close(): void {
@@ -103,8 +116,8 @@ function run(command: Command): unknown {
   switch (command.do) {
     case 'commit':
       return transaction(() => command.batches.forEach(write));
-    case 'prune':
-      return transaction(() => prune(command.statements));
+    case 'shrink':
+      return shrink(command.pages);
     case 'close':
       return close();
   }

@@ -11,6 +11,7 @@ import type {
 } from '../../base/control.ts';
 import { type Refusal, refusal } from '../../base/errors.ts';
 import type { Gate } from '../../gate/gate.ts';
+import type { RetentionRule } from '../../journal/retention.ts';
 
 export interface ControlContext {
   readonly gate: Gate;
@@ -22,6 +23,8 @@ export interface ControlContext {
   doctor(trials: readonly HookTrial[] | undefined): Promise<Finding[]>;
   config(): ControlVerbs['config']['response'];
   configLimits(): ControlVerbs['config.limits']['response'];
+  /** What the settings keep, at this instant. */
+  retention(): RetentionRule;
   reload(): Promise<string[]>;
   /** Ends the kernel after the answer to this request has left. */
   shutDown(graceMs: number): void;

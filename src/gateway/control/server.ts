@@ -11,6 +11,7 @@ import type { ControlContext, Handler, Handlers } from './context.ts';
 import { insightVerbs } from './insight.ts';
 import { moneyVerbs } from './money.ts';
 import { rightsVerbs } from './rights.ts';
+import { storeVerbs } from './store.ts';
 import { upkeepVerbs } from './upkeep.ts';
 
 const HANDLERS: Handlers<VerbName> = {
@@ -18,6 +19,7 @@ const HANDLERS: Handlers<VerbName> = {
   ...moneyVerbs,
   ...rightsVerbs,
   ...insightVerbs,
+  ...storeVerbs,
   ...upkeepVerbs,
 };
 const MAX_REQUEST_BYTES = 8_388_608;

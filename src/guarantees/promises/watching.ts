@@ -34,4 +34,43 @@ export const WATCHING_PROMISES: readonly Promised[] = [
       ],
     ],
   },
+  {
+    id: 'retention-proven',
+    group: 'journal',
+    text: 'Entries that retention takes go from the front in one transaction with an entry that says so, and the audit still proves what is left and every older checkpoint.',
+    restsOn: 'The tiles of the Merkle tree stay, so its root can be computed at every size (RFC 6962).',
+    bypassedBy: 'What a pruned entry said can no longer be shown, only that it was there.',
+    tests: [
+      [
+        'src/journal/retention.test.ts',
+        'entries go from the front in whole tiles; what is left is proven, at every size there ever was',
+      ],
+      [
+        'src/journal/retention.test.ts',
+        'a front that nothing announced, a changed tile below it and a later change are found',
+      ],
+    ],
+  },
+  {
+    id: 'erased',
+    group: 'journal',
+    text: 'After mezz forget no byte that only the forgotten agent said is in the database or its log, and the audit stays clean.',
+    restsOn: "SQLite's secure_delete, and a write-ahead log that is emptied.",
+    bypassedBy:
+      'Backups and exports, which are yours to delete; blocks that the file system freed; what other agents of the owner use too; the answer of the provider.',
+    tests: [
+      [
+        'test/erase.test.ts',
+        'an agent: its bytes are gone from database and log, what others use stays, the audit is clean',
+      ],
+      [
+        'test/erase.test.ts',
+        'an owner: everything, and the secret of the commitments; another owner is untouched',
+      ],
+      [
+        'test/erase.test.ts',
+        'a question to a person loses its arguments, and the call that waits for it is refused',
+      ],
+    ],
+  },
 ];
