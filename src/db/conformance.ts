@@ -52,6 +52,8 @@ export function conform(name: string, make: () => Promise<Subject>): void {
     conformRows(make);
     conformQueries(make);
     conformBlobs(make);
+    conformRetention(make);
+    conformSizes(make);
     conformEnd(make);
   });
 }
@@ -173,7 +175,9 @@ function conformBlobs(make: () => Promise<Subject>): void {
     assert.equal((await store.check()).length, 1);
     await store.close();
   });
+}
 
+function conformRetention(make: () => Promise<Subject>): void {
   test('prune by age, by size and by owner; a dry run says the same and removes nothing', async () => {
     const { store } = await make();
     const blobs = [1, 2, 3, 4].map((at) => blob(`blob ${at}....`, { at }));
@@ -221,7 +225,9 @@ function conformBlobs(make: () => Promise<Subject>): void {
     assert.ok(await again.get(THING, [1, 'x']));
     await again.close();
   });
+}
 
+function conformSizes(make: () => Promise<Subject>): void {
   test('sizes name what takes the room', async () => {
     const { store } = await make();
     await store.commit({
