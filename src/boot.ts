@@ -37,7 +37,7 @@ import { recover } from './gate/recovery.ts';
 import type { ControlContext } from './gateway/control/context.ts';
 import { openControl } from './gateway/control/server.ts';
 import { Door } from './gateway/door.ts';
-import { LIMITS as gatewayLimits } from './gateway/limits.ts';
+import { LIMITS as gatewayLimits, type Patience } from './gateway/limits.ts';
 import { type Gateway, openGateway } from './gateway/server.ts';
 import { diagnose } from './guarantees/doctor.ts';
 import { readTrials, recordTrials } from './guarantees/trials.ts';
@@ -58,6 +58,8 @@ export interface BootOptions {
   readonly configPath?: string;
   /** 0 takes a free one; mezz.yaml decides by default. */
   readonly port?: number;
+  /** How slow a client may be; the limits of the gateway by default. */
+  readonly patience?: Patience;
   /** Where the log goes (the error stream by default), and from which level on (info by default). */
   readonly logFile?: string;
   readonly logLevel?: Level;
@@ -143,7 +145,7 @@ async function serve(opened: Opened): Promise<Running> {
   metrics.read(kernelSources(gate, free));
   const arrivals = new Arrivals(gate, await loginSalt(parts.store));
   const door = new Door(gate, arrivals, () => metrics.render());
-  const gateway = await listen(door, options.port ?? config.port);
+  const gateway = await listen(door, options.port ?? config.port, options.patience);
   await parts.journal.append({
     entries: [{ kind: 'config', agent: 0, body: { started: readVersion(), log: config.journal.bodies } }],
   });
@@ -220,8 +222,8 @@ function logStart({ log, options, parts, file }: Opened, origin: string, recover
   });
 }
 
-function listen(door: Door, port: number): Promise<Gateway> {
-  return openGateway(door, port).catch((error: NodeJS.ErrnoException) => {
+function listen(door: Door, port: number, patience: Patience | undefined): Promise<Gateway> {
+  return openGateway(door, port, patience).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES') throw error;
     const why =
       error.code === 'EACCES' ? 'needs more rights than this user has' : 'is taken by another program';

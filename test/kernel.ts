@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Launch } from '../src/base/control.ts';
-import { boot, type Running } from '../src/boot.ts';
+import { type BootOptions, boot, type Running } from '../src/boot.ts';
 import { ControlClient } from '../src/sdk/client.ts';
 import { type Script, startUpstream, type Upstream } from './upstream/upstream.ts';
 
@@ -22,12 +22,17 @@ export interface TestKernel {
   close(): Promise<void>;
 }
 
-export async function startKernel(script?: Script, more = ''): Promise<TestKernel> {
+export async function startKernel(
+  script?: Script,
+  more = '',
+  options: Partial<BootOptions> = {},
+): Promise<TestKernel> {
   const upstream = await startUpstream(script);
   const stateDir = mkdtempSync(join(tmpdir(), 'mezz-kernel-'));
   const configPath = join(stateDir, 'mezz.yaml');
   writeFileSync(configPath, configText(upstream.origin, more), { mode: 0o600 });
-  const open = () => boot({ stateDir, configPath, port: 0, logFile: join(stateDir, 'kernel.log') });
+  const open = () =>
+    boot({ stateDir, configPath, port: 0, logFile: join(stateDir, 'kernel.log'), ...options });
   const control = new ControlClient(stateDir);
   let stopped = false;
   const kernel: TestKernel = {

@@ -3,9 +3,8 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { ERRORS, type Refusal, refusal } from '../base/errors.ts';
 import type { ModelCall, ModelOutcome, RequestFacts } from '../base/model.ts';
 import type { Dialect } from '../wire/dialect.ts';
-import { decodeBody } from '../wire/encoding.ts';
 import { DIALECTS } from '../wire/registry.ts';
-import { collectBody } from './body.ts';
+import type { Bodies, HeldBody } from './body.ts';
 import type { Caller, Kernel } from './kernel.ts';
 import { LIMITS } from './limits.ts';
 import { objectIdOf, type Route } from './routes.ts';
@@ -14,7 +13,7 @@ import { HttpSink } from './sink.ts';
 type ModelRoute = Extract<Route, { to: 'model' }>;
 
 export async function serveModel(
-  kernel: Kernel,
+  { kernel, bodies }: { readonly kernel: Kernel; readonly bodies: Bodies },
   caller: Caller,
   route: ModelRoute,
   headers: readonly string[],
@@ -22,31 +21,73 @@ export async function serveModel(
   response: ServerResponse,
 ): Promise<void> {
   const dialect = DIALECTS[route.dialect];
-  const body = await collectBody(request, LIMITS.bodyBytes.value);
-  if ('code' in body) return refuseAtDoor(kernel, response, dialect, body);
-  const decoded = body.length === 0 ? body : await decodeBody(request.headers['content-encoding'], body);
-  if ('code' in decoded) return refuseAtDoor(kernel, response, dialect, decoded);
-  const facts = route.kind === 'model.object' ? objectFacts(route) : dialect.readRequest(decoded);
-  if ('problem' in facts) return refuseAtDoor(kernel, response, dialect, facts.problem);
-  const left = new AbortController();
-  response.on('close', () => left.abort());
+  const held = bodies.hold();
+  try {
+    const asked = await readCall(held, route, request);
+    if ('code' in asked) return refuseAtDoor(kernel, response, dialect, asked);
+    await walk(kernel, caller, route, { ...asked, headers }, response);
+  } finally {
+    held.release();
+  }
+}
+
+type Asked = Pick<ModelCall, 'method' | 'body' | 'decoded' | 'facts'>;
+
+async function readCall(
+  held: HeldBody,
+  route: ModelRoute,
+  request: IncomingMessage,
+): Promise<Asked | Refusal> {
+  const body = await held.collect(request, LIMITS.bodyBytes.value);
+  if ('code' in body) return body;
+  const decoded = await held.decode(request.headers['content-encoding'], body);
+  if ('code' in decoded) return decoded;
+  const facts =
+    route.kind === 'model.object' ? objectFacts(route) : DIALECTS[route.dialect].readRequest(decoded);
+  if ('problem' in facts) return facts.problem;
+  return { method: request.method ?? 'POST', body, decoded, facts };
+}
+
+async function walk(
+  kernel: Kernel,
+  caller: Caller,
+  route: ModelRoute,
+  asked: Asked & Pick<ModelCall, 'headers'>,
+  response: ServerResponse,
+): Promise<void> {
+  const dialect = DIALECTS[route.dialect];
+  const { stream } = asked.facts;
+  const left = leaving(response);
   const extra: string[] = [];
   const sink = new HttpSink(response, extra);
   const call: ModelCall = {
+    ...asked,
     dialect: route.dialect,
-    method: request.method ?? 'POST',
     path: route.upstreamPath,
-    headers,
-    body,
-    decoded,
-    facts,
     sink,
-    signal: left.signal,
+    signal: left,
   };
-  const walk = await kernel.model(caller, route.kind, call, (id) => extra.push('x-mezz-call', id));
-  if (walk.kind === 'refused')
-    return sendRefusal(response, dialect, sink, facts.stream ? 0 : undefined, walk.refusal, extra);
-  finish(response, dialect, sink, facts.stream, walk.outcome, extra);
+  const walked = await kernel.model(caller, route.kind, call, (id) => extra.push('x-mezz-call', id));
+  if (walked.kind === 'refused')
+    return sendRefusal(response, dialect, sink, stream ? 0 : undefined, walked.refusal, extra);
+  finish(response, dialect, sink, stream, walked.outcome, extra);
+}
+
+/**
+ * Aborted when the client goes. One that closes only its own half counts as gone: nothing tells it from one that
+ * closed both until bytes are sent in vain, and until then its call would run and cost.
+ */
+function leaving(response: ServerResponse): AbortSignal {
+  const left = new AbortController();
+  const { socket } = response.req;
+  const leave = () => left.abort();
+  if (socket.readableEnded) leave();
+  socket.once('end', leave);
+  response.once('close', () => {
+    socket.off('end', leave);
+    leave();
+  });
+  return left.signal;
 }
 
 /** A request about an upstream object has no body to read facts in: the id in its path is the fact. */
@@ -100,6 +141,8 @@ function sendRefusal(
 
 /** The way out for what never reaches the gate. */
 export function refuseAtDoor(kernel: Kernel, response: ServerResponse, dialect: Dialect, why: Refusal): void {
+  // Told already, when the connection broke while the body was awaited.
+  if (response.headersSent) return;
   kernel.refusedAtDoor(why.code);
   sendError(response, dialect, why);
 }
@@ -114,10 +157,26 @@ export function sendError(
   const error = dialect.encodeError(why);
   const status = finalStatus(error.status, why, response.req.headers);
   const headers = [...error.headers, ...extra, 'content-length', String(error.body.length)];
-  // What is left of the request is not read: the connection cannot be used again.
-  if (why.code === 'too_large' || why.code === 'slow_client') headers.push('connection', 'close');
+  // What is left of the request is not used: neither can the connection be.
+  if (!response.req.complete) headers.push('connection', 'close');
   response.writeHead(status, headers as unknown as Record<string, string>);
-  response.end(error.body);
+  if (why.code !== 'too_large' || response.req.complete) return void response.end(error.body);
+  response.write(error.body);
+  endWhenRead(response);
+}
+
+/**
+ * Ends an answer that came before its request was read. Closing at once would make the system drop the answer on its
+ * way, so what still comes is read and forgotten, within bounds of size and of the time that a request may take.
+ */
+function endWhenRead(response: ServerResponse): void {
+  let leftBytes: number = LIMITS.lingerBytes.value;
+  const end = () => response.end();
+  response.req.once('end', end).once('close', end);
+  response.req.on('data', (chunk: Buffer) => {
+    leftBytes -= chunk.length;
+    if (leftBytes < 0) end();
+  });
 }
 
 /**

@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isRecord, type JsonRecord, parseJson } from '../base/json.ts';
 import { errorText } from '../wire/errors.ts';
-import { collectBody } from './body.ts';
+import type { Bodies } from './body.ts';
 import type { Caller, HookAnswer, HookEvent, Kernel } from './kernel.ts';
 import { LIMITS } from './limits.ts';
 
@@ -19,13 +19,14 @@ const EVENTS: Record<string, HookEvent['event']> = {
 };
 
 export async function serveHook(
-  kernel: Kernel,
+  { kernel, bodies }: { readonly kernel: Kernel; readonly bodies: Bodies },
   caller: Caller,
   client: string,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const body = await collectBody(request, LIMITS.hookBytes.value);
+  const held = bodies.hold();
+  const body = await held.collect(request, LIMITS.hookBytes.value).finally(() => held.release());
   const message = 'code' in body ? undefined : parseJson(body.toString('utf8'));
   const event = isRecord(message) ? readHook(client, message) : undefined;
   if (!event) {

@@ -1,9 +1,30 @@
 export const LIMITS = {
   bodyBytes: { value: 67_108_864, unit: 'bytes', what: 'a request body as it arrives' },
+  heldBytes: { value: 536_870_912, unit: 'bytes', what: 'all request bodies in memory together' },
+  lingerBytes: {
+    value: 268_435_456,
+    unit: 'bytes',
+    what: 'read and forgotten of a body that was refused as too large',
+  },
   headerBytes: { value: 65_536, unit: 'bytes', what: 'all headers of one request' },
   requestMs: { value: 120_000, unit: 'ms', what: 'time for a whole request to arrive' },
   headersMs: { value: 20_000, unit: 'ms', what: 'time for the headers of a request to arrive' },
+  slowCheckMs: { value: 5000, unit: 'ms', what: 'time between two looks for clients that are too slow' },
+  keepAliveMs: { value: 65_000, unit: 'ms', what: 'time a connection stays open without a request' },
   hookBytes: { value: 16_777_216, unit: 'bytes', what: 'one hook message' },
   lossHeader: { value: 1024, unit: 'characters', what: 'the header that names what a translation lost' },
   connections: { value: 10_000, unit: 'connections', what: 'connections from agents at once' },
 } as const;
+
+/** How long a client may take to say what it wants. */
+export interface Patience {
+  readonly headersMs: number;
+  readonly requestMs: number;
+  readonly slowCheckMs: number;
+}
+
+export const PATIENCE: Patience = {
+  headersMs: LIMITS.headersMs.value,
+  requestMs: LIMITS.requestMs.value,
+  slowCheckMs: LIMITS.slowCheckMs.value,
+};

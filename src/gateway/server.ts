@@ -5,11 +5,13 @@ import { type Refusal, refusal } from '../base/errors.ts';
 import type { Dialect } from '../wire/dialect.ts';
 import { anthropicModel, anthropicModels, openaiModel, openaiModels } from '../wire/models.ts';
 import { DIALECTS } from '../wire/registry.ts';
+import { Bodies } from './body.ts';
+import { refuseBroken, refuseUpgrade, type Underway } from './broken.ts';
 import { notFound, refuseAtDoor, sendError, serveModel } from './call.ts';
 import { serveHook } from './hooks.ts';
 import { identify } from './identify.ts';
 import type { Kernel } from './kernel.ts';
-import { LIMITS } from './limits.ts';
+import { LIMITS, PATIENCE, type Patience } from './limits.ts';
 import { matchRoute, type Route } from './routes.ts';
 
 export interface Gateway {
@@ -19,17 +21,31 @@ export interface Gateway {
   cut(): void;
 }
 
-export async function openGateway(kernel: Kernel, port: number): Promise<Gateway> {
+/** What every request of one gateway needs. */
+interface Desk {
+  readonly kernel: Kernel;
+  readonly server: Server;
+  readonly bodies: Bodies;
+  readonly underway: WeakMap<Socket, Underway>;
+}
+
+export async function openGateway(
+  kernel: Kernel,
+  port: number,
+  patience: Patience = PATIENCE,
+): Promise<Gateway> {
   const server = createServer(
     {
       maxHeaderSize: LIMITS.headerBytes.value,
-      headersTimeout: LIMITS.headersMs.value,
-      requestTimeout: LIMITS.requestMs.value,
-      keepAliveTimeout: 65_000,
-      connectionsCheckingInterval: 5000,
+      headersTimeout: patience.headersMs,
+      requestTimeout: patience.requestMs,
+      keepAliveTimeout: LIMITS.keepAliveMs.value,
+      connectionsCheckingInterval: patience.slowCheckMs,
+      // A missing Host is refused like a foreign one, in words.
+      requireHostHeader: false,
     },
     (request, response) => {
-      serve(kernel, server, request, response).catch((error: unknown) => {
+      serve(desk, request, response).catch((error: unknown) => {
         // A bug: this answer ends, the process-wide handler decides about the kernel.
         response.destroy();
         queueMicrotask(() => {
@@ -38,9 +54,14 @@ export async function openGateway(kernel: Kernel, port: number): Promise<Gateway
       });
     },
   );
+  const desk: Desk = { kernel, server, bodies: new Bodies(), underway: new WeakMap() };
+  // A client that closed its half can still be told why its call ended; Node's types do not know this old switch.
+  Object.assign(server, { httpAllowHalfOpen: true });
   server.maxConnections = LIMITS.connections.value;
   server.on('upgrade', (request, socket) => refuseUpgrade(kernel, request, socket as Socket));
-  server.on('clientError', (error, socket) => refuseBroken(kernel, error, socket as Socket));
+  server.on('clientError', (error, socket) =>
+    refuseBroken(kernel, desk.underway.get(socket as Socket), error, socket as Socket),
+  );
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, '127.0.0.1', resolve);
@@ -58,15 +79,12 @@ export async function openGateway(kernel: Kernel, port: number): Promise<Gateway
 
 const portOf = (server: Server): number => (server.address() as AddressInfo).port;
 
-async function serve(
-  kernel: Kernel,
-  server: Server,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+async function serve(desk: Desk, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { kernel, server } = desk;
   const method = request.method ?? 'GET';
   const matched = matchRoute(method, request.url ?? '/');
   const dialect = guessDialect(matched.route, matched.path, request);
+  desk.underway.set(request.socket, { request, response, dialect });
   const barred = checkOrigin(request, portOf(server));
   if (barred) return refuseAtDoor(kernel, response, dialect, barred);
   const route = matched.route;
@@ -86,9 +104,9 @@ async function serve(
     case 'models':
       return sendModels(kernel, response, dialect, route.id);
     case 'hook':
-      return serveHook(kernel, caller, route.client, request, response);
+      return serveHook(desk, caller, route.client, request, response);
     case 'model':
-      return serveModel(kernel, caller, route, headers, request, response);
+      return serveModel(desk, caller, route, headers, request, response);
   }
 }
 
@@ -141,41 +159,4 @@ export function sendJson(response: ServerResponse, value: unknown, status = 200)
 function sendText(response: ServerResponse, status: number, text: string, type = 'text/plain'): void {
   response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text) });
   response.end(text);
-}
-
-function refuseUpgrade(kernel: Kernel, request: IncomingMessage, socket: Socket): void {
-  kernel.refusedAtDoor('no_websocket');
-  const { body } = DIALECTS['openai-responses'].encodeError(
-    refusal('no_websocket', `${request.url?.split('?', 1)[0]} does not speak WebSocket yet.`, {
-      remedy: 'use HTTP',
-    }),
-  );
-  socket.end(
-    `HTTP/1.1 426 Upgrade Required\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
-  );
-}
-
-/** Requests that never became one: too slow, too long, or not HTTP. */
-function refuseBroken(kernel: Kernel, error: Error & { code?: string }, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
-  const slow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-  const long = error.code === 'HPE_HEADER_OVERFLOW';
-  const status = slow
-    ? '408 Request Timeout'
-    : long
-      ? '431 Request Header Fields Too Large'
-      : '400 Bad Request';
-  const why = refusal(
-    slow ? 'slow_client' : long ? 'too_large' : 'bad_request',
-    slow
-      ? 'The request did not arrive in time.'
-      : long
-        ? 'The headers are too long.'
-        : 'This is not HTTP/1.1.',
-  );
-  kernel.refusedAtDoor(why.code);
-  const { body } = DIALECTS['openai-responses'].encodeError(why);
-  socket.end(
-    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
-  );
 }

@@ -58,6 +58,7 @@ export const CALL_PROMISES: readonly Promised[] = [
         'a message passes byte for byte, both ways, streamed and not, and is journaled, billed and rebuilt',
       ],
       ['test/gate.test.ts', 'every dialect passes, streamed and not, and its usage is booked'],
+      ['test/security/door.test.ts', 'of any shape on …, in any framing'],
       ['src/gateway/gateway.test.ts', 'compressed requests travel compressed and are read'],
       ['src/gateway/gateway.test.ts', 'errors of the upstream pass with status, headers and body'],
     ],
@@ -126,7 +127,11 @@ export const CALL_PROMISES: readonly Promised[] = [
     text: "An upstream that dies gives an error event in the client's dialect, never a fake end.",
     restsOn: 'A state machine per dialect.',
     bypassedBy: 'An upstream that itself ends an incomplete answer correctly.',
-    tests: [['test/gate.test.ts', 'a dead upstream becomes an error event in the dialect, never a fake end']],
+    tests: [
+      ['test/security/door.test.ts', 'at chosen bytes of …'],
+      ['test/long/cuts.test.ts', '… cut at every byte'],
+      ['test/gate.test.ts', 'a dead upstream becomes an error event in the dialect, never a fake end'],
+    ],
   },
   {
     id: 'sdks',
@@ -145,7 +150,13 @@ export const CALL_PROMISES: readonly Promised[] = [
     text: 'A client that leaves cancels its call upstream at once.',
     restsOn: 'The connection of the client.',
     bypassedBy: 'A provider that goes on computing, and billing, after the connection ended.',
-    tests: [['test/gate.test.ts', 'a client that leaves cancels the upstream']],
+    tests: [
+      ['test/gate.test.ts', 'a client that leaves cancels the upstream'],
+      [
+        'test/security/door.test.ts',
+        'a caller that closes its half has left: it is told so, and its call ends',
+      ],
+    ],
   },
   {
     id: 'slow-client',
@@ -187,6 +198,28 @@ export const CALL_PROMISES: readonly Promised[] = [
       ],
       ['src/gateway/gateway.test.ts', 'bodies over the bound, before reading them'],
       ['src/gateway/gateway.test.ts', 'a body that stops half way reaches nobody'],
+      ['test/security/door.test.ts', 'is told in the dialect of …, and reaches nobody'],
+      ['test/security/door.test.ts', 'larger than the bound: told while it is still sent, declared or not'],
+    ],
+  },
+  {
+    id: 'hostile-clients',
+    group: 'wire',
+    text: 'A client that is slow, speaks no HTTP, lies about lengths or sends a bomb gets one clear error; memory stays bounded, answers on the same connection stay whole and other calls go on.',
+    restsOn: 'Bounds on time, on each body and on all bodies together.',
+    bypassedBy: 'As many connections as are allowed at once: those beyond are dropped.',
+    tests: [
+      [
+        'test/security/door.test.ts',
+        'headers byte by byte, a body byte by byte, and silence end in an error; others go on meanwhile',
+      ],
+      ['test/security/door.test.ts', '…: one clear error, the connection ends, nothing reaches anybody'],
+      ['test/security/door.test.ts', 'garbage behind a request does not touch its answer'],
+      ['test/security/door.test.ts', 'bombs: small on the wire, told as too large, with bounded memory'],
+      [
+        'src/gateway/body.test.ts',
+        'all bodies together have a bound, and a call that does not fit is told when to come back',
+      ],
     ],
   },
   {
