@@ -70,7 +70,8 @@ export function resolveAgent(
         parent: agent.pid,
         owner: root.owner,
         keyId: key.keyId,
-        client: identity.client,
+        // A sub-agent is of its parent's client, whatever name that was opened under.
+        client: step.key.startsWith('sub/') ? agent.client : identity.client,
         subKey: step.key,
         level: root.level,
         nice: agent.nice,

@@ -40,12 +40,12 @@ export class Door implements Kernel {
       else if (root) this.#gate.waitingForYou.delete(root.pid);
       return { decision: 'go' };
     }
+    if (root) this.#gate.waitingForYou.delete(root.pid);
     if (event.event === 'after') {
       const family = root ? this.#gate.parts.agents.tree(root).map((agent) => agent.pid) : [];
       await toolEnded(this.#gate.parts, family, event.toolUseId, event.isError);
       return { decision: 'go' };
     }
-    if (root) this.#gate.waitingForYou.delete(root.pid);
     const call = {
       tool: event.tool,
       server: event.client,

@@ -14,6 +14,7 @@ const EVENTS: Record<string, HookEvent['event']> = {
   PostToolUse: 'after',
   PostToolUseFailure: 'after',
   Notification: 'waiting',
+  PermissionRequest: 'waiting',
   Stop: 'waiting',
   UserPromptSubmit: 'going',
 };

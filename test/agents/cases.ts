@@ -35,6 +35,8 @@ export interface Client {
     readonly create: string;
     readonly delegate: readonly string[];
   };
+  /** The state of a tool call that it ran and that failed: Codex tells the end of a command, not its exit code. */
+  readonly afterFailure: 'failed' | 'done';
   /** How often it tries a model call whose refusal says that trying again is no use. */
   readonly triesRefused: number;
   /** The client's ids of its tool calls: those of the wire, and those it gives to calls inside a program. */
@@ -98,6 +100,7 @@ export const claude: Client = {
     create: 'claude-code/Write',
     delegate: ['claude-code/Agent'],
   },
+  afterFailure: 'failed',
   // It asks once more without streaming.
   triesRefused: 2,
   toolUseId: /^call_\d+_0$/,
@@ -193,6 +196,7 @@ export const codex: Client = {
     create: 'codex/apply_patch',
     delegate: ['codex/collaborationspawn_agent', 'codex/collaborationwait_agent'],
   },
+  afterFailure: 'done',
   triesRefused: 1,
   toolUseId: /^(call_\d+_0|exec-[\w-]+)$/,
   isSubAgent: (request) => request.headers['x-openai-subagent'] !== undefined,

@@ -5,13 +5,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import type { AgentView } from '../../src/base/control.ts';
 import { sha256Hex } from '../../src/base/hash.ts';
 import { type Client, claude, codex, type Login, type Step, stepwise } from '../agents/cases.ts';
-import { installClients } from '../agents/clients.ts';
-import { isEnclosed, refuseNames, runEnclosed } from '../agents/enclosure.ts';
 import { fileNames, filesWith, type Journaled, readCalls } from '../agents/evidence.ts';
+import { defineEnclosed } from '../agents/suite.ts';
 import { tapClient } from '../agents/tapped.ts';
 import { openWorld, type World } from '../agents/world.ts';
 import type { Tap } from '../upstream/tap.ts';
@@ -194,6 +193,58 @@ async function checkDenied(client: Client, skip: boolean): Promise<void> {
   });
 }
 
+/** Both calls wait for a person; the first is denied, the second approved. Each fails: there is nothing to push. */
+async function checkAsked(client: Client): Promise<void> {
+  const login = client.logins[0];
+  const push = (name: string) => [client.shell(`touch ${name}; git push --force`)];
+  const script = () => stepwise(client, [push('denied.txt'), push('approved.txt')]);
+  await inWorld(script, login, async (world) => {
+    const run = world.mezz(['run', '--', ...client.command(PROMPT, true)], login.env);
+    const ended = run.then(() => true);
+    for (const word of ['deny', 'approve']) {
+      const question = await nextQuestion(world, ended);
+      const answered = await world.mezz([word, question]);
+      assert.equal(answered.code, 0, answered.out + answered.err);
+    }
+    const done = await run;
+    assert.equal(done.code, 0, done.out + done.err);
+    assert.deepEqual(fileNames(world.project), ['approved.txt']);
+    const calls = (await readCalls(world.control)).filter((call) => call.kind === 'tool.call');
+    assert.deepEqual(
+      calls.map((call) => call.state),
+      ['refused', client.afterFailure],
+    );
+    await assertCovered(world);
+    await assertSound(world);
+  });
+}
+
+/** The question that is open, as soon as its agent waits for it; the end of the run instead is a failure. */
+async function nextQuestion(world: World, ended: Promise<boolean>): Promise<string> {
+  const tick = () => new Promise<false>((resolve) => setTimeout(resolve, 20, false));
+  for (;;) {
+    const { approvals } = await world.control.call('inbox', {});
+    const { agents } = await world.control.call('ps', {});
+    if (approvals[0] && agents[0]?.state === 'waiting-for-you') return approvals[0].id;
+    assert.equal(await Promise.race([ended, tick()]), false, 'the client ended unasked');
+  }
+}
+
+/** No hook asks about it: it must not look as if one had. */
+async function checkTyped(): Promise<void> {
+  const source = `const { session_id } = await tools.exec_command({ cmd: 'cat > typed.txt', tty: true, yield_time_ms: 500 });
+    await tools.write_stdin({ session_id, chars: 'typed\\n\\u0004', yield_time_ms: 500 });`;
+  const script = () => stepwise(codex, [[{ name: /^exec$/, args: { input: source } }]]);
+  const login = codex.logins[0];
+  await inWorld(script, login, async (world) => {
+    const done = await world.mezz(['run', '--', ...codex.command(PROMPT, true)], login.env);
+    assert.equal(done.code, 0, done.out + done.err);
+    assert.deepEqual(fileNames(world.project), ['typed.txt']);
+    const { agents } = await world.control.call('ps', { all: true });
+    assert.deepEqual(agents[0]?.coverage, { level: 'hooked', seen: 2, decided: 1 });
+  });
+}
+
 /** The kernel is killed when the whole answer with a tool call has left it, and comes back for the next model call. */
 async function checkKilled(client: Client): Promise<void> {
   const login = client.logins[0];
@@ -253,12 +304,7 @@ async function checkRefused(client: Client): Promise<void> {
 /** What the clients ask for round their base URL. A name that is not here is a way round mezz that nobody knows of. */
 const NAMES_ASKED = ['ab.chatgpt.com', 'api.anthropic.com', 'api.github.com', 'chatgpt.com', 'github.com'];
 
-function defineTests(): void {
-  let names: Awaited<ReturnType<typeof refuseNames>>;
-  before(async () => {
-    names = await refuseNames();
-  });
-  after(() => names.close());
+function defineTests(asked: () => ReadonlySet<string>): void {
   for (const client of [claude, codex]) {
     for (const login of client.logins)
       test(`${client.name} with a ${login.name} runs unchanged: its tools and sub-agent are decided, journaled and billed, its login and bytes untouched`, () =>
@@ -266,23 +312,19 @@ function defineTests(): void {
     for (const skip of [false, true])
       test(`${client.name} does not do what is denied, its own permissions ${skip ? 'skipped' : 'on'}`, () =>
         checkDenied(client, skip));
+    test(`${client.name} waits for a person where it must, and obeys the answer`, () => checkAsked(client));
     test(`${client.name} does nothing while the kernel is gone, and goes on when it is back`, () =>
       checkKilled(client));
     test(`${client.name} gives up at once on a call that is refused, and its exit code passes`, () =>
       checkRefused(client));
   }
+  test('what Codex types into a running command counts as undecided', () => checkTyped());
   test('what the clients ask for round their base URL is known by name', () => {
     assert.deepEqual(
-      [...names.asked].filter((name) => !NAMES_ASKED.includes(name)),
+      [...asked()].filter((name) => !NAMES_ASKED.includes(name)),
       [],
     );
   });
 }
 
-if (isEnclosed()) defineTests();
-else {
-  const clients = installClients();
-  const ran = 'missing' in clients ? clients : runEnclosed();
-  if ('missing' in ran) test('unmodified clients', { skip: ran.missing }, () => {});
-  else process.exitCode = ran.status;
-}
+defineEnclosed('unmodified clients', defineTests);

@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Finding } from '../../src/base/control.ts';
 import { findProgram } from '../../src/cli/doctor/trial.ts';
-import { findClients, installClients, VERSIONS } from '../agents/clients.ts';
-import { isEnclosed, runEnclosed } from '../agents/enclosure.ts';
+import { findClients, VERSIONS } from '../agents/clients.ts';
 import { fileNames } from '../agents/evidence.ts';
+import { defineEnclosed } from '../agents/suite.ts';
 import { openWorld, type World } from '../agents/world.ts';
 
 const CLAUDE = `claude ${VERSIONS['@anthropic-ai/claude-code']}`;
@@ -88,10 +88,4 @@ function defineTests(): void {
     }));
 }
 
-if (isEnclosed()) defineTests();
-else {
-  const clients = installClients();
-  const ran = 'missing' in clients ? clients : runEnclosed();
-  if ('missing' in ran) test('hooks of unmodified clients', { skip: ran.missing }, () => {});
-  else process.exitCode = ran.status;
-}
+defineEnclosed('hooks of unmodified clients', defineTests);

@@ -9,6 +9,9 @@ function hasLogin({ env, home, readText }: LaunchContext): boolean {
   return readText(join(env.CODEX_HOME || join(home, '.codex'), 'auth.json')) !== undefined;
 }
 
+/** The first asks before the act; the others tell, so that mezz knows outcomes and when a person is awaited. */
+const EVENTS = ['PreToolUse', 'PostToolUse', 'PermissionRequest', 'UserPromptSubmit', 'Stop'] as const;
+
 /** Codex: a provider of its own and hooks, by arguments alone; its configuration files stay as they are. */
 export const codex: ClientAdapter = {
   client: 'codex',
@@ -22,9 +25,7 @@ export const codex: ClientAdapter = {
     const base = toml(`${agentUrl(launch)}/v1`);
     const hook = toml([...context.mezz, 'hook', 'codex'].map(shellWord).join(' '));
     const entry = `[{matcher=".*",hooks=[{type="command",command=${hook}}]}]`;
-    const hookArgs = launch.hooks
-      ? ['PreToolUse', 'PostToolUse'].flatMap((event) => ['-c', `hooks.${event}=${entry}`])
-      : [];
+    const hookArgs = launch.hooks ? EVENTS.flatMap((event) => ['-c', `hooks.${event}=${entry}`]) : [];
     return {
       command: [
         program,

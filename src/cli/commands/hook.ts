@@ -7,6 +7,12 @@ import { LIMITS } from '../limits.ts';
 const GO = 0;
 const WARN = 1;
 const STOP = 2;
+const TELLING: ReadonlySet<string> = new Set([
+  'PostToolUse',
+  'PermissionRequest',
+  'UserPromptSubmit',
+  'Stop',
+]);
 
 async function readInput(): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -50,10 +56,10 @@ function ask(url: string, body: Buffer): Promise<string> {
   });
 }
 
-/** An event that tells of something done: there is nothing left to stop. */
-function isAfterwards(input: Buffer): boolean {
+/** An event that only tells: there is nothing to stop. */
+function onlyTells(input: Buffer): boolean {
   const event = parseJson(input.toString('utf8'));
-  return isRecord(event) && event.hook_event_name === 'PostToolUse';
+  return isRecord(event) && TELLING.has(String(event.hook_event_name));
 }
 
 /** `mezz hook <client>`: hands the client's event to the gate. Without an answer the act does not happen. */
@@ -72,7 +78,7 @@ export async function answerHook(client: string, env: Environment): Promise<numb
     return STOP;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    if (input && isAfterwards(input)) {
+    if (input && onlyTells(input)) {
       say(`the gate did not hear of this: ${why}`);
       return WARN;
     }

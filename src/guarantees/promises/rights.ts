@@ -157,6 +157,7 @@ export const RIGHT_PROMISES: readonly Promised[] = [
         'hooks: an ordinary tool call goes on, a dangerous one waits for a person, its denial stops it',
       ],
       ['test/long/agents.test.ts', '… does not do what is denied, its own permissions …'],
+      ['test/long/agents.test.ts', '… waits for a person where it must, and obeys the answer'],
     ],
   },
   {
@@ -194,6 +195,7 @@ export const RIGHT_PROMISES: readonly Promised[] = [
         'src/agents/agents.test.ts',
         'a program counts by the calls it makes: each that a hook asked about, and itself where nobody was asked',
       ],
+      ['test/long/agents.test.ts', 'what Codex types into a running command counts as undecided'],
     ],
   },
   {
