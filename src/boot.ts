@@ -5,33 +5,25 @@ import { Access } from './access/decide.ts';
 import { LIMITS as accessLimits } from './access/limits.ts';
 import { LIMITS as agentLimits } from './agents/limits.ts';
 import type { Finding, HookTrial } from './base/control.ts';
-import type { BackendId } from './base/ids.ts';
 import { isRecord, type JsonRecord } from './base/json.ts';
 import { observeAll } from './base/observer.ts';
-import type { BackendSpec, ModelBackend } from './base/ports.ts';
 import { LIMITS as budgetLimits } from './budget/limits.ts';
-import { Prices } from './budget/prices.ts';
-import { accountsOf } from './config/accounts.ts';
-import { type Config, formatProblem } from './config/config.ts';
-import { readKeys } from './config/keys.ts';
-import { loadConfig, watchConfig } from './config/load.ts';
-import { newCatalog } from './config/models.ts';
+import type { Config } from './config/config.ts';
+import { Settings } from './config/settings.ts';
 import { TABLES } from './db/schema/index.ts';
 import { META } from './db/schema/meta.ts';
 import { openSqliteStore } from './db/sqlite/store.ts';
 import { type Store, StoreError } from './db/store.ts';
 import { systemClock } from './drivers/clock.ts';
 import { diskFree, diskGuard, lowDisk } from './drivers/disk.ts';
-import { LabBackend } from './drivers/lab/backend.ts';
 import { LIMITS as driverLimits } from './drivers/limits.ts';
 import { LogFile } from './drivers/logfile.ts';
-import { HttpModelBackend } from './drivers/models/http.ts';
 import { systemRandom } from './drivers/random.ts';
 import { Arrivals } from './gate/arrivals.ts';
 import { expireQuestions } from './gate/ask.ts';
 import { Gate } from './gate/gate.ts';
 import { LIMITS as gateLimits } from './gate/limits.ts';
-import { type Changeable, openParts } from './gate/open.ts';
+import { openParts } from './gate/open.ts';
 import type { Parts } from './gate/parts.ts';
 import { recover } from './gate/recovery.ts';
 import type { ControlContext } from './gateway/control/context.ts';
@@ -44,8 +36,6 @@ import { readTrials, recordTrials } from './guarantees/trials.ts';
 import { LIMITS as journalLimits } from './journal/limits.ts';
 import { type RetentionRule, retire } from './journal/retention.ts';
 import { LIMITS as schedulerLimits } from './scheduler/limits.ts';
-import { fifo } from './scheduler/policies/fifo.ts';
-import { priority } from './scheduler/policies/priority.ts';
 import { LIMITS as telemetryLimits } from './telemetry/limits.ts';
 import { type Level, type Log, newLog } from './telemetry/log.ts';
 import { type Metrics, newMetrics } from './telemetry/metrics.ts';
@@ -76,6 +66,7 @@ export interface Running {
 
 const ROOT = new URL('..', import.meta.url);
 const readShipped = (path: string): string => readFileSync(new URL(path, ROOT), 'utf8');
+const SCHEMA = readShipped('policies/schema.cedarschema');
 const UPKEEP_MS = 30_000;
 const CHECKPOINT_ENTRIES = 1000;
 const RETENTION_MS = 3_600_000;
@@ -100,14 +91,16 @@ function openLog(options: BootOptions): Log {
 }
 
 async function start(options: BootOptions, log: Log): Promise<Running> {
-  const loaded = await load(options);
-  if (!loaded.config) {
-    throw new StoreError(
-      'failed',
-      loaded.problems.map(formatProblem).join('\n'),
-      'mend mezz.yaml, then mezz up',
-    );
-  }
+  const settings = await Settings.open({
+    configPath: options.configPath,
+    env: { ...process.env, MEZZ_HOME: options.stateDir },
+    clock: systemClock,
+    shipped: { schema: SCHEMA, policies: readShipped('policies/default.cedar') },
+    told: (problems) => {
+      for (const problem of problems) log.warn('config.problem', { problem });
+      if (problems.length === 0) log.info('config.applied', { file: settings.file });
+    },
+  });
   const watcher = watchTrouble(log, systemClock);
   const metrics = newMetrics(readVersion());
   const commits = (tookMs: number, batches: number) => {
@@ -118,8 +111,8 @@ async function start(options: BootOptions, log: Log): Promise<Running> {
   try {
     const free = options.diskFree ?? (() => diskFree(options.stateDir));
     const watching = { observer: observeAll([metrics, watcher]), barred: diskGuard(free, systemClock) };
-    const parts = await open(store, loaded.config, watching);
-    return await serve({ options, log, metrics, parts, free, file: loaded.file, config: loaded.config });
+    const parts = await open(store, settings, watching);
+    return await serve({ options, log, metrics, parts, free, settings });
   } catch (error) {
     await store.close();
     throw error;
@@ -132,33 +125,23 @@ interface Opened {
   readonly metrics: Metrics;
   readonly parts: Parts;
   readonly free: () => number;
-  readonly file: string | null;
-  readonly config: Config;
+  readonly settings: Settings;
 }
 
 /** Recovers, then listens. */
 async function serve(opened: Opened): Promise<Running> {
-  const { options, log, metrics, parts, free, file } = opened;
-  let { config } = opened;
+  const { options, log, metrics, parts, free, settings } = opened;
   const recovered = await recover(parts);
   const gate = new Gate(parts);
   metrics.read(kernelSources(gate, free));
   const arrivals = new Arrivals(gate, await loginSalt(parts.store));
   const door = new Door(gate, arrivals, () => metrics.render());
-  const gateway = await listen(door, options.port ?? config.port, options.patience);
+  const gateway = await listen(door, options.port ?? settings.config.port, options.patience);
   await parts.journal.append({
-    entries: [{ kind: 'config', agent: 0, body: { started: readVersion(), log: config.journal.bodies } }],
+    entries: [
+      { kind: 'config', agent: 0, body: { started: readVersion(), log: settings.config.journal.bodies } },
+    ],
   });
-  let problems: string[] = [];
-  const reload = (next: Config, found: readonly string[]) => {
-    problems = [...found];
-    for (const problem of problems) log.warn('config.problem', { problem });
-    if (next === config) return;
-    config = next;
-    for (const old of parts.backends.values()) void old.close();
-    gate.change(changeableOf(config));
-    log.info('config.applied', { file });
-  };
   let graceMs = 10_000;
   const context: ControlContext = {
     gate,
@@ -166,33 +149,30 @@ async function serve(opened: Opened): Promise<Running> {
     stateDir: options.stateDir,
     version: readVersion(),
     startedAt: parts.clock.now(),
-    warnings: () => warnings(parts, free(), problems),
+    warnings: () => warnings(parts, free(), settings.problems),
     doctor: (trials) => doctor(parts, options.stateDir, free(), trials),
-    config: () => ({ config: showConfig(config), file, problems }),
-    retention: () => retentionOf(config, parts.clock.now()),
+    config: () => ({
+      config: showConfig(settings.config),
+      file: settings.file,
+      problems: [...settings.problems],
+    }),
+    retention: () => retentionOf(settings.config, parts.clock.now()),
     configLimits: () => ({ limits: listLimits() }),
-    reload: async () => {
-      const again = await load(options);
-      reload(again.config ?? config, again.problems.map(formatProblem));
-      return problems;
-    },
+    reload: async () => [...(await settings.reload())],
     shutDown: (askedMs) => {
       graceMs = askedMs;
       setImmediate(() => process.kill(process.pid, 'SIGTERM'));
     },
   };
   const control = await openControl(context, join(options.stateDir, 'control.sock'));
-  const stopWatch = file
-    ? watchConfig(file, config, (change) => reload(change.config, change.problems.map(formatProblem)))
-    : () => {};
-  const stopTimers = startTimers(parts, log, () => config);
+  settings.watch(gate);
+  const stopTimers = startTimers(parts, log, () => settings.config);
   logStart(opened, gateway.origin, recovered);
   return {
     origin: gateway.origin,
     log,
     async close(askedMs = graceMs) {
       log.info('kernel.draining', { calls: gate.flights.size, graceMs: askedMs });
-      stopWatch();
       stopTimers();
       const stopped = gateway.stop();
       await gate.drain(askedMs);
@@ -200,14 +180,14 @@ async function serve(opened: Opened): Promise<Running> {
       await stopped;
       await control.close();
       await parts.journal.checkpoint();
-      await Promise.all([saveUsedKeys(parts), ...[...parts.backends.values()].map((one) => one.close())]);
+      await Promise.all([saveUsedKeys(parts), settings.close()]);
       await parts.store.close();
       log.info('kernel.stopped', { entries: parts.journal.size });
     },
   };
 }
 
-function logStart({ log, options, parts, file }: Opened, origin: string, recovered: number): void {
+function logStart({ log, options, parts, settings }: Opened, origin: string, recovered: number): void {
   log.info('kernel.started', {
     version: readVersion(),
     node: process.versions.node,
@@ -215,7 +195,7 @@ function logStart({ log, options, parts, file }: Opened, origin: string, recover
     pid: process.pid,
     origin,
     stateDir: options.stateDir,
-    config: file,
+    config: settings.file,
     profile: parts.access.profile,
     entries: parts.journal.size,
     inDoubt: recovered,
@@ -234,9 +214,6 @@ function listen(door: Door, port: number, patience: Patience | undefined): Promi
     );
   });
 }
-
-const load = (options: BootOptions) =>
-  loadConfig(options.configPath, { ...process.env, MEZZ_HOME: options.stateDir });
 
 function openStore(
   directory: string,
@@ -258,67 +235,19 @@ function openStore(
 
 async function open(
   store: Store,
-  config: Config,
+  settings: Settings,
   watching: Pick<Parts, 'observer' | 'barred'>,
 ): Promise<Parts> {
-  const policies = [
-    readShipped('policies/default.cedar'),
-    ...config.access.files.map((file) => readFileSync(file, 'utf8')),
-  ];
   const parts = await openParts({
     store,
     clock: systemClock,
     random: systemRandom,
     ...watching,
-    access: new Access({
-      schema: readShipped('policies/schema.cedarschema'),
-      policies: policies.join('\n'),
-      profile: config.access.profile,
-    }),
-    loop: config.loop,
-    scheduling: {
-      policy: config.scheduling.policy === 'fifo' ? fifo : priority,
-      maxWaitMs: config.scheduling.maxWaitMs,
-      queue: config.scheduling.queue,
-    },
-    ...changeableOf(config),
+    ...settings.opening,
+    access: new Access({ ...settings.access, schema: SCHEMA }),
   });
-  const limits = config.limits.map((limit) => parts.ledger.setLimit(limit));
-  await store.commit({
-    puts: [...limits.flatMap((limit) => limit.puts), ...parts.accounts.declare(accountsOf(config)).puts],
-  });
+  await settings.enter(parts);
   return parts;
-}
-
-/** What mezz.yaml may change while the kernel runs. */
-function changeableOf(config: Config): Changeable {
-  const { keys } = readKeys(config, process.env);
-  const keyHeaders = (spec: BackendSpec): string[] => {
-    const key = keys.get(spec.id);
-    if (key === undefined) return [];
-    return spec.dialects.includes('anthropic') ? ['x-api-key', key] : ['authorization', `Bearer ${key}`];
-  };
-  const backends = new Map<BackendId, ModelBackend>();
-  for (const { spec, lab } of config.backends) {
-    const backend = lab
-      ? new LabBackend(spec, lab, systemClock)
-      : new HttpModelBackend(spec, systemClock, keyHeaders);
-    backends.set(spec.id, backend);
-  }
-  return {
-    backends,
-    catalog: newCatalog(config, (backend) => keys.has(backend)),
-    prices: new Prices(
-      config.models.flatMap((model) =>
-        model.price === undefined ? [] : [{ pattern: model.alias ?? model.pattern, price: model.price }],
-      ),
-    ),
-    settings: {
-      askHoldMs: config.ask.holdMs,
-      askExpiresMs: config.ask.expiresMs,
-      bodies: config.journal.bodies,
-    },
-  };
 }
 
 /** Names accounts of clients' own logins without keeping the logins; made once per installation. */

@@ -40,6 +40,7 @@ export function buildContext(
       url: target.url.toWellFormed(),
       labels: [...request.labels],
       hostedTools: [...facts.hostedTools],
+      permittedHostedTools: [...facts.permittedHostedTools],
       backend: facts.backend ?? '',
       account: facts.account ?? '',
       level: facts.level,

@@ -20,7 +20,14 @@ const agent = (pid = 1, more: Partial<Principal> = {}): Principal => ({
   groups: [],
   ...more,
 });
-const facts = { backend: 'anthropic', account: 'main', hostedTools: [], level: 'hooked', localHour: 12 };
+const facts = {
+  backend: 'anthropic',
+  account: 'main',
+  hostedTools: [],
+  permittedHostedTools: [],
+  level: 'hooked',
+  localHour: 12,
+};
 
 function toolCall(tool: string, args: JsonRecord, more: Partial<AccessRequest> = {}): AccessRequest {
   const parents = [tool.slice(0, tool.indexOf('/'))];

@@ -239,7 +239,7 @@ function readAnswer(answer: cedar.AuthorizationAnswer): Verdict {
 }
 
 function memoKey({ chain, action, resource, labels, facts, approved }: AccessRequest): string {
-  const { backend, account, hostedTools, level } = facts;
+  const { backend, account, hostedTools, permittedHostedTools, level } = facts;
   const chainKey = chain.map(({ pid, name, owner, client, depth, groups }) => [
     pid,
     name,
@@ -254,7 +254,7 @@ function memoKey({ chain, action, resource, labels, facts, approved }: AccessReq
     action,
     [type, id, parents],
     labels,
-    [backend ?? null, account ?? null, hostedTools, level],
+    [backend ?? null, account ?? null, hostedTools, permittedHostedTools, level],
     approved,
   ]);
 }

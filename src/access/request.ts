@@ -27,6 +27,8 @@ export interface AccessRequest {
     readonly account?: string;
     /** The provider-hosted tools of a model request that act behind the gate. */
     readonly hostedTools: readonly string[];
+    /** Those of them that the settings permit. */
+    readonly permittedHostedTools: readonly string[];
     readonly level: string;
     readonly localHour: number;
   };

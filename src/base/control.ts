@@ -100,6 +100,8 @@ export interface LimitView {
   readonly used: number;
   readonly held: number;
   readonly strict: boolean;
+  /** `config`: mezz.yaml set it. */
+  readonly source: 'config' | 'operator';
 }
 export interface BillRow {
   readonly key: string;

@@ -19,7 +19,8 @@ import { readPages } from './pages.ts';
 export { allOf, type Bound, type Charge } from './holds.ts';
 export type Reservation = Bound;
 type Puts = NonNullable<Batch['puts']>;
-type Limit = Pick<LimitView, 'id' | 'scope' | 'dimension' | 'period' | 'cap' | 'strict'>;
+type Limit = Omit<LimitView, 'used' | 'held'>;
+export type Cap = Pick<Limit, 'scope' | 'dimension' | 'period' | 'cap' | 'strict'>;
 
 /** A call that started before a crash and whose end nobody knows: its reservation is booked as used. */
 export interface OpenCall {
@@ -96,17 +97,42 @@ export class Ledger {
 
   /** Sets, changes or (cap null) removes a limit. `cap` is in nano-dollars for `usd`, else a count. */
   setLimit(
-    wanted: Omit<Limit, 'id' | 'cap'> & { readonly cap: number | null },
+    wanted: Omit<Cap, 'cap'> & { readonly cap: number | null },
+    source: Limit['source'] = 'operator',
   ): Pick<Required<Batch>, 'puts' | 'deletes'> & { limit: LimitView | null } {
     const { scope, dimension, period, cap, strict } = wanted;
-    const id = `${scope}/${dimension}/${period}`;
+    const id = idOf(wanted);
     this.#drop(id);
     if (cap === null) return { limit: null, puts: [], deletes: [{ table: LIMIT, key: [id] }] };
     assert(Number.isSafeInteger(cap) && cap >= 0, `a cap is a whole number, not ${cap}`);
-    const limit: Limit = { id, scope, dimension, period, cap, strict };
+    const limit: Limit = { id, scope, dimension, period, cap, strict, source };
     this.#keep(limit);
-    const row: LimitRow = { id, scope, dimension, period, cap, strict: strict ? 1 : 0 };
+    const row: LimitRow = {
+      ...limit,
+      strict: strict ? 1 : 0,
+      source: source === 'config' ? source : null,
+    };
     return { limit: this.#view(limit), puts: [{ table: LIMIT, row }], deletes: [] };
+  }
+
+  /**
+   * The limits of mezz.yaml: all of them hold, or, where it was read `before`, those that changed since. One that left
+   * it is removed; a limit that an operator set in the meantime stays as it is.
+   */
+  declare(caps: readonly Cap[], before: readonly Cap[] = []): Required<Pick<Batch, 'puts' | 'deletes'>> {
+    const old = new Map(before.map((cap) => [idOf(cap), JSON.stringify(cap)]));
+    const named = new Set(caps.map(idOf));
+    const gone = [...this.#limits.values()].filter(({ id, source }) => source === 'config' && !named.has(id));
+    const changes = [
+      ...gone.map((limit) => this.setLimit({ ...limit, cap: null })),
+      ...caps
+        .filter((cap) => old.get(idOf(cap)) !== JSON.stringify(cap))
+        .map((cap) => this.setLimit(cap, 'config')),
+    ];
+    return {
+      puts: changes.flatMap(({ puts }) => puts),
+      deletes: changes.flatMap(({ deletes }) => deletes),
+    };
   }
 
   /** The limits (of one scope) with what is used and held; `now` turns the day and the month if they are over. */
@@ -183,9 +209,13 @@ function needOf(charge: Charge, limit: Limit): number | undefined {
   return charge.bound?.[limit.dimension];
 }
 
+const idOf = ({ scope, dimension, period }: Omit<Cap, 'cap'>): string => `${scope}/${dimension}/${period}`;
+
 function limitOf(row: LimitRow): Limit {
   const { dimension, period } = row as Pick<LimitView, 'dimension' | 'period'>;
-  return { id: row.id, scope: row.scope, dimension, period, cap: row.cap, strict: row.strict === 1 };
+  const { id, scope, cap } = row;
+  const source = row.source === 'config' ? 'config' : 'operator';
+  return { id, scope, dimension, period, cap, strict: row.strict === 1, source };
 }
 
 function noBound(limit: Limit): Refusal {

@@ -1,7 +1,7 @@
 /** Finds, reads and watches mezz.yaml. */
 import { readFileSync, statSync, watch } from 'node:fs';
 import { homedir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { buildConfig } from './build.ts';
 import type { Config, ConfigProblem } from './config.ts';
 import { LIMITS } from './limits.ts';
@@ -40,7 +40,8 @@ async function readWithLibraries(file: string, text: string) {
   return readConfig(file, text, dirname(file), homedir());
 }
 
-function readText(file: string): string | ConfigProblem {
+/** The text of a settings file, or why there is none. */
+export function readText(file: string): string | ConfigProblem {
   const problem = (message: string, remedy: string) => ({
     file,
     line: 0,
@@ -59,46 +60,32 @@ function readText(file: string): string | ConfigProblem {
   }
 }
 
-/** The config to use from now on: the new one, or on mistakes the old one with the problems. */
-export interface ConfigChange {
-  readonly config: Config;
-  readonly problems: readonly ConfigProblem[];
-}
-
 /**
- * Calls `onChange` after the file's text changed, however an editor writes it (in place or by renaming); on mistakes
- * the config it passes is the old one. The returned function ends the watch.
+ * Calls `changed` after the text of one of the files changed, however an editor writes it (in place or by renaming),
+ * and once for changes that come together. The returned function ends the watch.
  */
-export function watchConfig(
-  file: string,
-  current: Config,
-  onChange: (change: ConfigChange) => void,
-): () => void {
-  let config = current;
-  let seen = readText(file);
+export function watchFiles(files: readonly string[], changed: () => void): () => void {
+  const read = () => JSON.stringify(files.map(readText));
+  let seen = read();
   let timer: NodeJS.Timeout | undefined;
-  let closed = false;
-  const reload = async () => {
-    const text = readText(file);
-    if (text === seen) return;
-    seen = text;
-    const read =
-      typeof text === 'string'
-        ? await readWithLibraries(file, text)
-        : { config: undefined, problems: [text] };
-    // A later change may have been read meanwhile, or the watch have ended.
-    if (closed || text !== seen) return;
-    config = read.config ?? config;
-    onChange({ config, problems: read.problems });
+  const look = () => {
+    const now = read();
+    if (now === seen) return;
+    seen = now;
+    changed();
   };
-  const watcher = watch(dirname(file), { persistent: false }, (_event, name) => {
-    if (name !== null && name !== basename(file)) return;
-    clearTimeout(timer);
-    timer = setTimeout(() => void reload(), LIMITS.reloadPauseMs.value).unref();
-  });
+  const folders = new Set(files.map((file) => dirname(file)));
+  const watchers = [...folders]
+    .filter((folder) => statSync(folder, { throwIfNoEntry: false }))
+    .map((folder) =>
+      watch(folder, { persistent: false }, (_event, name) => {
+        if (name !== null && !files.includes(join(folder, name))) return;
+        clearTimeout(timer);
+        timer = setTimeout(look, LIMITS.reloadPauseMs.value).unref();
+      }),
+    );
   return () => {
-    closed = true;
     clearTimeout(timer);
-    watcher.close();
+    for (const watcher of watchers) watcher.close();
   };
 }

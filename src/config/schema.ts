@@ -5,7 +5,8 @@
 import { DURATION, MONEY, SIZE } from './units.ts';
 
 const ID = '^[a-z][a-z0-9._-]{0,63}$';
-const ACCOUNT = '^([a-z][a-z0-9._-]{0,63}|client:[a-z]{1,32}:[0-9a-f]{12})$';
+// Shorter than other ids: a START names all accounts above the one that pays.
+const ACCOUNT = '^([a-z][a-z0-9._-]{0,31}|client:[a-z]{1,32}:[0-9a-f]{12})$';
 
 const text = (title: string, example: string, more: object = {}) => ({
   type: 'string',
@@ -244,7 +245,7 @@ export const SCHEMA = {
             description: 'Who answers for it.',
           }),
         }),
-        { pattern: ACCOUNT, title: 'a lower-case name without spaces, or client:<provider>:<digest>' },
+        { pattern: ACCOUNT, title: 'a lower-case name of at most 32 letters, or client:<provider>:<digest>' },
       ),
       limits: list(
         limit,

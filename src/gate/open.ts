@@ -3,10 +3,10 @@
  * SQLite, and for the simulator, which hands in virtual ones.
  */
 import { Approvals } from '../access/approvals.ts';
-import type { Access } from '../access/decide.ts';
+import type { Access, Profile } from '../access/decide.ts';
 import { Freezes } from '../access/freeze.ts';
 import { Keys } from '../access/keys.ts';
-import { Loops } from '../access/loop.ts';
+import { type LoopSettings, Loops } from '../access/loop.ts';
 import { Coverage } from '../agents/coverage.ts';
 import { AgentTable } from '../agents/table.ts';
 import { Turns } from '../agents/turns.ts';
@@ -29,7 +29,16 @@ import type { Parts } from './parts.ts';
 import { Waits } from './waits.ts';
 
 /** What may change while the kernel runs: the part of the settings that mezz.yaml's hot reload reaches. */
-export type Changeable = Pick<Parts, 'prices' | 'catalog' | 'settings' | 'backends'>;
+export interface Changeable extends Pick<Parts, 'prices' | 'catalog' | 'settings' | 'backends'> {
+  /** What is left out stays as it is, also as operators have changed it since. */
+  readonly policies?: { readonly text: string; readonly profile: Profile };
+  readonly loop?: LoopSettings;
+  readonly scheduling?: {
+    readonly policy?: Policy<unknown>;
+    readonly maxWaitMs: number;
+    readonly queue: number;
+  };
+}
 
 export interface Opening extends Changeable {
   readonly store: Store;
@@ -39,7 +48,7 @@ export interface Opening extends Changeable {
   readonly observer?: Observer;
   readonly barred?: Parts['barred'];
   readonly access: Access;
-  readonly loop: { readonly repeats: number; readonly windowMs: number };
+  readonly loop: LoopSettings;
   readonly scheduling: {
     readonly policy: Policy<unknown>;
     readonly maxWaitMs: number;
@@ -81,9 +90,14 @@ export async function openParts(from: Opening): Promise<Parts> {
   };
 }
 
-/** Puts new settings in force. Calls that run keep what they have; the caller sends the others back to decide. */
+/** Puts new settings in force, in one step. Calls that run keep what they have; the caller sends the others back to decide. */
 export function applyChange(parts: Parts, change: Changeable): void {
-  Object.assign(parts, change);
+  const { prices, catalog, settings, backends, policies, loop, scheduling } = change;
+  Object.assign(parts, { prices, catalog, settings, backends });
+  if (policies) parts.access.apply(policies.text, policies.profile);
+  if (loop) parts.loops.tune(loop);
+  if (scheduling) parts.scheduler.tune(scheduling);
+  if (scheduling?.policy) parts.scheduler.setPolicy(scheduling.policy);
   parts.scheduler.setResources(slotsOf(change));
 }
 

@@ -32,6 +32,8 @@ export interface Settings {
   readonly askHoldMs: number;
   readonly askExpiresMs: number;
   readonly bodies: 'keep' | 'digest' | 'off';
+  /** Provider-hosted tools that act and are permitted, by type. */
+  readonly hostedTools: readonly string[];
 }
 
 export interface Parts {

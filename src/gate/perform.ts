@@ -20,7 +20,8 @@ export async function perform<K extends SyscallKind>(
   const granted = flight.granted;
   assert(granted, 'a model call is performed on a granted backend');
   const backend = parts.backends.get(granted.backend.id);
-  assert(backend, `backend ${granted.backend.id} has a driver`);
+  // Its backend left the settings while START was written.
+  if (!backend) return refusal('stale', `There is no backend ${granted.backend.id} any more.`);
   const call = flight.outgoing;
   assert(call, 'a model call is prepared before START');
   if (call.transforms) call.sink.transformed(call.transforms, call.losses ?? []);

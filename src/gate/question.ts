@@ -18,6 +18,7 @@ export function question(parts: Parts, flight: Flight, approved: boolean): Acces
     facts: {
       ...(candidate ? { backend: candidate.backend.id, account: candidate.account } : {}),
       hostedTools: hosted,
+      permittedHostedTools: parts.settings.hostedTools,
       level: flight.agent.level,
       localHour: hourOf(parts),
     },

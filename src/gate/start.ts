@@ -86,6 +86,7 @@ function draft(parts: Parts, flight: Flight, decided: Decided, now: number): Cal
     backend: granted?.backend.id ?? null,
     account: granted?.account ?? null,
     above: flight.accounts.slice(1),
+    hosted: 'facts' in call.payload ? call.payload.facts.hostedTools.map(({ type }) => type) : [],
     toolUseId: 'toolUseId' in call.payload ? call.payload.toolUseId : null,
     rules: decided.rules,
     approval: decided.approval ?? null,

@@ -20,6 +20,8 @@ export interface CallStart {
   readonly account: string | null;
   /** The accounts above it, nearest first: who paid then, whatever the tree is later. */
   readonly above: readonly string[];
+  /** Types of the provider-hosted tools that the request declares. */
+  readonly hosted: readonly string[];
   readonly toolUseId: string | null;
   readonly rules: readonly string[];
   readonly approval: string | null;
@@ -72,7 +74,7 @@ export interface CallRefusal {
 export type CallDraft = EntryDraft & { readonly at: number };
 
 export function startEntry(at: number, start: CallStart): CallDraft {
-  const { call, agent, rules, above, losses, ...body } = start;
+  const { call, agent, rules, above, hosted, losses, ...body } = start;
   return {
     at,
     kind: 'call.start',
@@ -82,6 +84,9 @@ export function startEntry(at: number, start: CallStart): CallDraft {
       ...body,
       ...named(start),
       ...(above.length > 0 ? { above: [...above] } : {}),
+      ...(hosted.length > 0
+        ? { hosted: clip([...new Set(hosted)].join(', '), LIMITS.hostedText.value) }
+        : {}),
       ...(losses.length > 0 ? { losses: clip(losses.join(', '), LIMITS.lossText.value) } : {}),
       rules: rules.slice(0, 8).map((rule) => clip(rule, LIMITS.ruleText.value)),
       labels: [...start.labels],

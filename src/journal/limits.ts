@@ -18,4 +18,5 @@ export const LIMITS = {
     unit: 'entries',
     what: 'that retention drops in one transaction: whole tiles',
   },
+  hostedText: { value: 120, unit: 'bytes', what: 'types of hosted tools kept in a START' },
 } as const;

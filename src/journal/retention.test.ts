@@ -67,6 +67,7 @@ const START = {
   backend: 'b',
   account: null,
   above: [],
+  hosted: [],
   toolUseId: null,
   rules: [],
   approval: null,

@@ -38,7 +38,7 @@ export interface SchedulerOptions {
 }
 
 export class Scheduler {
-  readonly #options: SchedulerOptions;
+  #options: SchedulerOptions;
   readonly #resources = new Map<string, Resource>();
   readonly #places = new Map<string, Place>();
   readonly #running = new Map<string, Running>();
@@ -104,6 +104,11 @@ export class Scheduler {
   served(call: string, tokens: number): void {
     const running = this.#running.get(call);
     if (running) this.#tell({ kind: 'served', at: this.#now(), call: running.waiting, tokens });
+  }
+
+  /** Other bounds from now on; calls that wait beyond a smaller queue keep their places. */
+  tune({ maxWaitMs, queue }: Pick<SchedulerOptions, 'maxWaitMs' | 'queue'>): void {
+    this.#options = { ...this.#options, maxWaitMs, queue };
   }
 
   /** Puts another policy in charge; it learns of every call that runs or waits. */

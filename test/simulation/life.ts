@@ -25,7 +25,7 @@ import type { LifeClock } from './time.ts';
 export const VERBS = { ...agentVerbs, ...moneyVerbs, ...rightsVerbs };
 export const UPKEEP_MS = 30_000;
 export const LOOP = { repeats: 3, windowMs: 60_000 };
-const SETTINGS = { askHoldMs: 20_000, askExpiresMs: 90_000, bodies: 'keep' } as const;
+const SETTINGS = { askHoldMs: 20_000, askExpiresMs: 90_000, bodies: 'keep', hostedTools: [] } as const;
 
 /** All money comes from one account, as mezz.yaml would say. */
 const ACCOUNTS: readonly Account[] = [
@@ -78,13 +78,13 @@ export class Life {
     const { clock, store, random, policy } = options;
     if (access.text() !== POLICIES.plain) access.apply(POLICIES.plain, 'default');
     const parts = await openParts({
+      ...changeableOf(options, options.slots),
       store,
       clock,
       random,
       access,
       loop: LOOP,
       scheduling: { policy, maxWaitMs: 60_000, queue: 200 },
-      ...changeableOf(options, options.slots),
     });
     await store.commit({ puts: parts.accounts.declare(ACCOUNTS).puts });
     options.sabotage(parts);

@@ -77,6 +77,7 @@ const LIMIT_COLUMNS: Column<LimitView>[] = [
   { head: 'HELD', cell: (limit) => amount(limit, limit.held), right: true },
   { head: 'CAP', cell: (limit) => amount(limit, limit.cap), right: true },
   { head: 'STRICT', cell: (limit) => (limit.strict ? 'yes' : 'no') },
+  { head: 'SET BY', cell: (limit) => (limit.source === 'config' ? 'mezz.yaml' : 'operator') },
 ];
 
 const windowColumns = (nowMs: number): Column<WindowView>[] => [

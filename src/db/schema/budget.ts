@@ -79,11 +79,21 @@ export type LimitRow = {
   period: string;
   cap: number;
   strict: number;
+  /** `config` where mezz.yaml set it; null where an operator did. */
+  source: string | null;
 };
 
 export const LIMIT = table<LimitRow>(
   'budget_limit',
-  { id: 'text', scope: 'text', dimension: 'text', period: 'text', cap: 'int', strict: 'int' },
+  {
+    id: 'text',
+    scope: 'text',
+    dimension: 'text',
+    period: 'text',
+    cap: 'int',
+    strict: 'int',
+    source: 'text?',
+  },
   ['id'],
 );
 

@@ -31,6 +31,13 @@ export class LabBackend implements ModelBackend {
     return { lab, http: new HttpModelBackend(spec, this.#clock, () => []) };
   }
 
+  /** Takes no more calls; those that run end in their own time. */
+  async retire(): Promise<void> {
+    const opened = await this.#opening;
+    await opened?.http.retire();
+    await opened?.lab.close();
+  }
+
   async close(): Promise<void> {
     const opened = await this.#opening;
     await opened?.http.close();

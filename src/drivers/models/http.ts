@@ -60,6 +60,11 @@ export class HttpModelBackend implements ModelBackend {
     });
   }
 
+  /** Takes no more calls; those that run end in their own time. */
+  async retire(): Promise<void> {
+    await this.#pool.close();
+  }
+
   async close(): Promise<void> {
     await this.#pool.destroy();
   }

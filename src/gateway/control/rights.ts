@@ -114,7 +114,12 @@ export const rightsVerbs: Handlers<RightsVerb> = {
       },
       args: request.args ?? {},
       labels: [],
-      facts: { hostedTools: [], level: agent.level, localHour: new Date(parts.clock.now()).getUTCHours() },
+      facts: {
+        hostedTools: [],
+        permittedHostedTools: parts.settings.hostedTools,
+        level: agent.level,
+        localHour: new Date(parts.clock.now()).getUTCHours(),
+      },
       approved: false,
     });
     const why = decision.effect === 'forbid' ? decision.refusal : undefined;
@@ -199,7 +204,7 @@ async function testPolicy(gate: ControlContext['gate'], text: string, since: num
       },
       args: {},
       labels: [],
-      facts: { hostedTools: [], level: agent.level, localHour: 0 },
+      facts: { hostedTools: [], permittedHostedTools: [], level: agent.level, localHour: 0 },
       approved: false,
     };
     const before = parts.access.decide(request);

@@ -208,12 +208,32 @@ export const RECORD_PROMISES: readonly Promised[] = [
   {
     id: 'config-whole',
     group: 'code',
-    text: 'A mistake in mezz.yaml never half-applies: at start it gives no settings at all, later the old ones stay.',
+    text: 'A mistake in mezz.yaml or in an access policy file it names never half-applies: at start it gives no settings at all, later all old ones stay.',
     restsOn: 'A whole, checked config or none.',
     bypassedBy: NOTHING,
     tests: [
       ['src/config/config.test.ts', 'that was named and is not there is a problem, not the defaults'],
-      ['src/config/config.test.ts', 'is read again when it changes, and a mistake keeps the old settings'],
+      [
+        'test/reload.test.ts',
+        'a mistake anywhere keeps all of the old; access policy files count, and are watched',
+      ],
+    ],
+  },
+  {
+    id: 'reload-cuts-nothing',
+    group: 'code',
+    text: 'New settings cut no call that runs; a limit that an operator set stays when mezz.yaml changes.',
+    restsOn: 'A backend that stayed the same keeps its connections; an old one ends its calls first.',
+    bypassedBy: NOTHING,
+    tests: [
+      [
+        'test/reload.test.ts',
+        'a running call goes on over its connection; models, backends, accounts and loop settings change',
+      ],
+      [
+        'test/reload.test.ts',
+        'limits of mezz.yaml come, change and go with it; one that an operator set stays',
+      ],
     ],
   },
   {

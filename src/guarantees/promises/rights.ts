@@ -68,6 +68,21 @@ export const RIGHT_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'hosted-tools',
+    group: 'access',
+    text: 'A request that declares provider-hosted tools that act waits for a person unless mezz.yaml permits them; what it declares is in its START.',
+    restsOn: 'What the request declares; a typed tool that mezz does not know counts as one that acts.',
+    bypassedBy:
+      'Tools that a provider runs without a declaration. Web search passes and raises no label yet.',
+    needs: ['enforcing'],
+    tests: [
+      [
+        'test/reload.test.ts',
+        'an acting hosted tool is refused until mezz.yaml permits it; web search passes; both are in START',
+      ],
+    ],
+  },
+  {
     id: 'sub-agents-inside-key',
     group: 'access',
     text: 'A header can name a sub-agent below its key and nothing else; sub-agents are capped per key.',

@@ -1,0 +1,276 @@
+/**
+ * The settings in force: what a config is to the parts of the kernel, and the way from one to the next while it runs.
+ * Invariant: all that can be wrong is found before anything changes, so a mistake keeps all of the old; what changes,
+ * changes in one step. This file alone of config/ knows what runs.
+ */
+import { parsePolicies } from '../access/policies.ts';
+import { agentPut } from '../agents/table.ts';
+import type { Clock } from '../base/clock.ts';
+import type { BackendId } from '../base/ids.ts';
+import type { BackendSpec } from '../base/ports.ts';
+import { Prices } from '../budget/prices.ts';
+import { StoreError } from '../db/store.ts';
+import { LabBackend } from '../drivers/lab/backend.ts';
+import { HttpModelBackend } from '../drivers/models/http.ts';
+import type { Gate } from '../gate/gate.ts';
+import type { Changeable } from '../gate/open.ts';
+import type { Parts } from '../gate/parts.ts';
+import { fifo } from '../scheduler/policies/fifo.ts';
+import { priority } from '../scheduler/policies/priority.ts';
+import type { Policy } from '../scheduler/policy.ts';
+import { accountsOf } from './accounts.ts';
+import { type BackendConfig, type Config, formatProblem } from './config.ts';
+import { readKeys } from './keys.ts';
+import { type Environment, loadConfig, readText, watchFiles } from './load.ts';
+import { newCatalog } from './models.ts';
+
+export interface SettingsOptions {
+  readonly configPath: string | undefined;
+  readonly env: Environment;
+  readonly clock: Clock;
+  /** The access policies that come with mezz, and the schema of all. */
+  readonly shipped: { readonly schema: string; readonly policies: string };
+  /** After mezz.yaml was read again: what is wrong with it; nothing when all of it is in force. */
+  told(problems: readonly string[]): void;
+}
+
+interface Driver {
+  readonly from: BackendConfig;
+  readonly key: string | undefined;
+  readonly backend: HttpModelBackend | LabBackend;
+}
+
+/** A config that can be put in force: checked, and with what it needs from the machine. */
+interface Ready {
+  readonly config: Config;
+  readonly policies: string;
+  readonly keys: ReadonlyMap<BackendId, string>;
+}
+
+export class Settings {
+  readonly #options: SettingsOptions;
+  readonly #file: string | null;
+  /** The settings that hold until the kernel ends, whatever mezz.yaml says later. */
+  readonly #booted: Config;
+  #ready: Ready;
+  #config: Config;
+  #drivers: ReadonlyMap<BackendId, Driver>;
+  #problems: readonly string[];
+  #parts: Parts | undefined;
+  #gate: Gate | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+  #stopWatch: () => void = () => {};
+
+  private constructor(options: SettingsOptions, file: string | null, ready: Ready, problems: string[]) {
+    this.#options = options;
+    this.#file = file;
+    this.#booted = ready.config;
+    this.#config = ready.config;
+    this.#ready = ready;
+    this.#problems = problems;
+    this.#drivers = this.#newDrivers(ready, new Map());
+  }
+
+  /** Reads mezz.yaml and its access policies. Throws StoreError with every mistake; a missing key is only a problem. */
+  static async open(options: SettingsOptions): Promise<Settings> {
+    const loaded = await loadConfig(options.configPath, options.env);
+    const checked = loaded.config && prepare(options, loaded.config);
+    const mistakes = checked ? checked.mistakes : loaded.problems.map(formatProblem);
+    if (!checked || mistakes.length > 0)
+      throw new StoreError('failed', mistakes.join('\n'), 'mend mezz.yaml, then mezz up');
+    return new Settings(options, loaded.file, checked.ready, checked.keyProblems);
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  get file(): string | null {
+    return this.#file;
+  }
+
+  /** What is wrong with mezz.yaml as it is now, or in it and not in force. */
+  get problems(): readonly string[] {
+    return this.#problems;
+  }
+
+  /** What the parts of the kernel are opened with, but for the access policies. */
+  get opening() {
+    const { config } = this.#ready;
+    const { maxWaitMs, queue } = config.scheduling;
+    const scheduling = { policy: policyOf(config), maxWaitMs, queue };
+    return { ...changeOf(this.#ready, this.#drivers), loop: config.loop, scheduling };
+  }
+
+  get access() {
+    return { policies: this.#ready.policies, profile: this.#ready.config.access.profile };
+  }
+
+  /** The rows that the settings ask for: accounts and limits. */
+  async enter(parts: Parts): Promise<void> {
+    this.#parts = parts;
+    const { puts, deletes } = declareMoney(parts, this.#config, undefined);
+    await parts.store.commit({ puts, deletes });
+  }
+
+  /** From now on a change of mezz.yaml, or of an access policy file it names, is put in force. */
+  watch(gate: Gate): void {
+    this.#gate = gate;
+    this.#watchFiles(this.#config);
+  }
+
+  async close(): Promise<void> {
+    this.#stopWatch();
+    await this.#turn;
+    await Promise.all([...this.#drivers.values()].map(({ backend }) => backend.close()));
+  }
+
+  /** Reads everything again, one after the other; the problems that remain. */
+  reload(): Promise<readonly string[]> {
+    const turn = this.#turn.then(() => this.#reload());
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  async #reload(): Promise<readonly string[]> {
+    const loaded = await loadConfig(this.#file ?? this.#options.configPath, this.#options.env);
+    const checked = loaded.config && prepare(this.#options, loaded.config);
+    // A key that cannot be read is a mistake here: the running kernel has it still.
+    const mistakes = checked
+      ? [...checked.mistakes, ...checked.keyProblems]
+      : loaded.problems.map(formatProblem);
+    this.#watchFiles(loaded.config ?? this.#config);
+    if (!checked || mistakes.length > 0) this.#problems = mistakes;
+    else await this.#force(checked.ready);
+    this.#options.told(this.#problems);
+    return this.#problems;
+  }
+
+  async #force(ready: Ready): Promise<void> {
+    const parts = this.#parts as Parts;
+    const before = { ready: this.#ready, config: this.#config, drivers: this.#drivers };
+    this.#drivers = this.#newDrivers(ready, before.drivers);
+    this.#ready = ready;
+    this.#config = { ...ready.config, port: this.#booted.port };
+    this.#problems = untilRestart(this.#booted, ready.config);
+    const { puts, deletes } = declareMoney(parts, this.#config, before.config);
+    this.#gate?.change({ ...changeOf(ready, this.#drivers), ...changedOf(ready, before.ready) });
+    const kept = new Set([...this.#drivers.values()].map(({ backend }) => backend));
+    for (const { backend } of before.drivers.values()) if (!kept.has(backend)) void backend.retire();
+    const resumed = this.#gate?.resumeBudgetPaused() ?? [];
+    const body = { reloaded: true, policyEpoch: parts.access.epoch, profile: parts.access.profile };
+    await parts.journal.append({
+      entries: [
+        { kind: 'config', agent: 0, body },
+        ...resumed.map(({ pid }) => ({ kind: 'agent.set' as const, agent: pid, body: { hold: 'none' } })),
+      ],
+      puts: [...puts, ...resumed.map(agentPut)],
+      deletes,
+    });
+    this.#gate?.wake(resumed);
+  }
+
+  /** A backend that stayed the same keeps its driver, and so its connections and the calls that run over them. */
+  #newDrivers({ config, keys }: Ready, old: ReadonlyMap<BackendId, Driver>): ReadonlyMap<BackendId, Driver> {
+    return new Map(
+      config.backends.map((from) => {
+        const { spec, lab } = from;
+        const key = keys.get(spec.id);
+        const kept = old.get(spec.id);
+        if (kept && kept.key === key && JSON.stringify(kept.from) === JSON.stringify(from))
+          return [spec.id, kept];
+        const { clock } = this.#options;
+        const backend = lab
+          ? new LabBackend(spec, lab, clock)
+          : new HttpModelBackend(spec, clock, keyHeaders(spec, key));
+        return [spec.id, { from, key, backend }];
+      }),
+    );
+  }
+
+  #watchFiles(config: Config): void {
+    this.#stopWatch();
+    if (this.#file !== null && this.#gate)
+      this.#stopWatch = watchFiles([this.#file, ...config.access.files], () => void this.reload());
+  }
+}
+
+/** Everything that can be wrong with a config whose text is right. */
+function prepare(
+  options: SettingsOptions,
+  config: Config,
+): { ready: Ready; mistakes: string[]; keyProblems: string[] } {
+  const { schema, policies } = options.shipped;
+  const mistakes: string[] = [];
+  const texts = config.access.files.map((file) => {
+    const text = readText(file);
+    if (typeof text !== 'string') mistakes.push(formatProblem({ ...text, at: 'access.files' }));
+    else mistakes.push(...policyMistakes(schema, text, file));
+    return typeof text === 'string' ? text : '';
+  });
+  const all = [policies, ...texts].join('\n');
+  if (mistakes.length === 0) mistakes.push(...policyMistakes(schema, all, 'access policies'));
+  const { keys, problems } = readKeys(config, options.env);
+  const keyProblems = problems.map(
+    ({ backend, message, remedy }) => `backends.${backend}.key: ${message}. ${remedy}`,
+  );
+  return { ready: { config, policies: all, keys }, mistakes, keyProblems };
+}
+
+const policyMistakes = (schema: string, text: string, where: string): string[] =>
+  parsePolicies(schema, text)
+    .findings.filter(({ level }) => level === 'fail')
+    .map((finding) => `${where}: ${finding.text}${finding.remedy ? ` ${finding.remedy}` : ''}`);
+
+function changeOf({ config, keys }: Ready, drivers: ReadonlyMap<BackendId, Driver>) {
+  return {
+    backends: new Map([...drivers].map(([id, { backend }]) => [id, backend])),
+    catalog: newCatalog(config, (backend) => keys.has(backend)),
+    prices: new Prices(
+      config.models.flatMap((model) =>
+        model.price === undefined ? [] : [{ pattern: model.alias ?? model.pattern, price: model.price }],
+      ),
+    ),
+    settings: {
+      askHoldMs: config.ask.holdMs,
+      askExpiresMs: config.ask.expiresMs,
+      bodies: config.journal.bodies,
+      hostedTools: config.hostedTools,
+    },
+  };
+}
+
+const policyOf = ({ scheduling }: Config): Policy<unknown> =>
+  scheduling.policy === 'fifo' ? fifo : priority;
+
+/** What operators may have changed since stays, unless mezz.yaml itself says something else of it now. */
+function changedOf(now: Ready, before: Ready): Pick<Changeable, 'policies' | 'loop' | 'scheduling'> {
+  const { access, loop, scheduling } = now.config;
+  const sameRules = now.policies === before.policies && access.profile === before.config.access.profile;
+  const { maxWaitMs, queue } = scheduling;
+  const sameOrder = scheduling.policy === before.config.scheduling.policy;
+  return {
+    ...(sameRules ? {} : { policies: { text: now.policies, profile: access.profile } }),
+    loop,
+    scheduling: { maxWaitMs, queue, ...(sameOrder ? {} : { policy: policyOf(now.config) }) },
+  };
+}
+
+function keyHeaders(spec: BackendSpec, key: string | undefined): () => string[] {
+  if (key === undefined) return () => [];
+  return () =>
+    spec.dialects.includes('anthropic') ? ['x-api-key', key] : ['authorization', `Bearer ${key}`];
+}
+
+function declareMoney(parts: Parts, config: Config, before: Config | undefined) {
+  const accounts = parts.accounts.declare(accountsOf(config));
+  const limits = parts.ledger.declare(config.limits, before?.limits);
+  return { puts: [...accounts.puts, ...limits.puts], deletes: limits.deletes };
+}
+
+const untilRestart = (booted: Config, now: Config): string[] =>
+  booted.port === now.port
+    ? []
+    : [
+        `port: ${now.port} takes effect at the next start; until then it is ${booted.port}. mezz down, then mezz up`,
+      ];
