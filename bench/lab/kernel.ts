@@ -30,7 +30,7 @@ const { launches } = await control.call('agent.open', {
   hooks: false,
   budget: 1e15,
 });
-process.on('SIGTERM', () => void kernel.close(1000).then(() => process.exit(0)));
+process.once('disconnect', () => void kernel.close(1000).then(() => process.exit(0)));
 process.send?.({
   origin: kernel.origin,
   keys: (launches as Launch[]).map((launch) => launch.token).join(' '),

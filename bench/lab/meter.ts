@@ -18,3 +18,8 @@ process.on('message', (message: unknown) => {
   const reading: Reading = { cpuUs: user + system, rssBytes: rss, heapBytes: heapUsed };
   process.send?.({ reading });
 });
+
+// A process ends with its parent; one that has something to close listens itself.
+process.once('disconnect', () => {
+  if (process.listenerCount('disconnect') === 0) process.exit(0);
+});

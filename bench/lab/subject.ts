@@ -47,7 +47,7 @@ export async function startSubject(name: string, start: Start): Promise<Subject>
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, 'exit');
-      child.kill('SIGTERM');
+      child.disconnect();
       await ended;
     },
   };

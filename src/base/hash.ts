@@ -1,4 +1,4 @@
-import { createHmac, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** SHA-256 of the bytes, 32 bytes. */
 export function sha256(data: Uint8Array | string): Buffer {
@@ -12,5 +12,17 @@ export function sha256Hex(data: Uint8Array | string): string {
 
 /** HMAC-SHA-256, 32 bytes: what journal entries carry instead of a plain hash, so that erasing the salt erases the link. */
 export function hmacSha256(salt: Uint8Array, data: Uint8Array | string): Buffer {
-  return createHmac('sha256', salt).update(data).digest();
+  // By hand (RFC 2104): two one-shot hashes cost a tenth of an Hmac object.
+  const key = salt.length > BLOCK ? sha256(salt) : salt;
+  const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+  const inner = sha256(Buffer.concat([padded(key, 0x36), bytes]));
+  return sha256(Buffer.concat([padded(key, 0x5c), inner]));
+}
+
+const BLOCK = 64;
+
+function padded(key: Uint8Array, pad: number): Buffer {
+  const block = Buffer.alloc(BLOCK, pad);
+  for (let i = 0; i < key.length; i++) block[i] = (key[i] as number) ^ pad;
+  return block;
 }

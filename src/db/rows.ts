@@ -4,11 +4,13 @@ import type { Column, Row, Table, Value } from './store.ts';
 
 /** The row's values in the order of the declared columns; a column left out is null. */
 export function rowValues(table: Table, row: Row): Value[] {
-  return table.columns.map((column) => {
+  const values: Value[] = [];
+  for (const column of table.columns) {
     const value = row[column.name] ?? null;
-    assert(fits(column, value), `${table.name}.${column.name} cannot hold ${String(value)}`);
-    return value;
-  });
+    if (!fits(column, value)) assert(false, `${table.name}.${column.name} cannot hold ${String(value)}`);
+    values.push(value);
+  }
+  return values;
 }
 
 /** The key, checked for its length. */

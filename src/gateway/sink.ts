@@ -33,6 +33,15 @@ export class HttpSink implements ResponseSink {
     return this.#response.write(bytes);
   }
 
+  /** An answer of which nothing was sent yet: its headers and its body leave together. */
+  whole(status: number, headers: readonly string[], body: Uint8Array): void {
+    if (this.#response.destroyed) return;
+    this.headSent = true;
+    const all = [...headers, 'content-length', String(body.length), ...this.#extra];
+    this.#response.writeHead(status, all as unknown as Record<string, string>);
+    this.#response.end(body);
+  }
+
   drained(): Promise<void> {
     if (this.#response.destroyed || !this.#response.writableNeedDrain) return Promise.resolve();
     return new Promise((resolve) => {

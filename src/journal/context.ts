@@ -62,7 +62,7 @@ export class ContextStore {
     const keep = (bytes: Uint8Array): string => {
       const hash = sha256Hex(bytes);
       if (this.#remember(`${owner}/b/${hash}`))
-        blobs.push({ owner, hash, at, bytes: Uint8Array.from(bytes) });
+        blobs.push({ owner, hash, at, bytes: Uint8Array.prototype.slice.call(bytes) });
       return hash;
     };
     for (const [i, link] of links.entries()) {

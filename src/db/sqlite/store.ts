@@ -6,7 +6,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../../base/assert.ts';
 import { LIMITS } from '../limits.ts';
-import { rowValues, wholeKey } from '../rows.ts';
+import { wholeKey } from '../rows.ts';
 import {
   type Batch,
   type EntryQuery,
@@ -24,10 +24,10 @@ import {
 } from '../store.ts';
 import { writeBackup } from './backup.ts';
 import { Channel } from './channel.ts';
+import { merge, type Prepared, prepare } from './group.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
 import { DATABASE } from './open.ts';
 import { BODY_SIZES, doomedSql, ENTRY_SIZES, entriesSql, rangeSql, sizeSql } from './sql.ts';
-import type { WireBatch } from './writer.ts';
 
 export interface SqliteOptions {
   readonly directory: string;
@@ -55,7 +55,7 @@ export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
 }
 
 interface Waiter {
-  readonly batch: WireBatch;
+  readonly batch: Prepared;
   resolve(): void;
   reject(error: StoreError): void;
 }
@@ -82,8 +82,11 @@ class SqliteStore implements Store {
 
   async commit(batch: Batch): Promise<void> {
     if (this.#dead) throw this.#dead;
-    const wire = this.#toWire(batch);
-    const done = new Promise<void>((resolve, reject) => this.#queue.push({ batch: wire, resolve, reject }));
+    this.#assertDeclared(batch);
+    const prepared = prepare(batch);
+    const done = new Promise<void>((resolve, reject) =>
+      this.#queue.push({ batch: prepared, resolve, reject }),
+    );
     if (this.#queue.length > LIMITS.queuedBatches.value) {
       const message = `more than ${LIMITS.queuedBatches.value} batches wait to be written`;
       this.fail(new StoreError('failed', message, 'the disk cannot keep up: check it, then mezz up'));
@@ -101,7 +104,7 @@ class SqliteStore implements Store {
       this.#writing = waiters;
       const began = performance.now();
       try {
-        await this.#writer.ask({ do: 'commit', batches: waiters.map((waiter) => waiter.batch) });
+        await this.#writer.ask({ do: 'commit', runs: merge(waiters.map((waiter) => waiter.batch)) });
         this.#commits++;
         this.#batches += waiters.length;
         for (const waiter of waiters) waiter.resolve();
@@ -123,19 +126,10 @@ class SqliteStore implements Store {
     this.#options.onFatal?.(error);
   }
 
-  #toWire(batch: Batch): WireBatch {
-    const name = (table: Table): string => {
-      assert(this.#tables.has(table.name), `table ${table.name} is not declared in db/schema`);
-      return table.name;
-    };
-    return {
-      ...(batch.entries ? { entries: batch.entries } : {}),
-      ...(batch.blobs ? { blobs: batch.blobs } : {}),
-      ...(batch.erases ? { erases: batch.erases } : {}),
-      ...(batch.drop ? { drop: batch.drop } : {}),
-      puts: (batch.puts ?? []).map(({ table, row }) => [name(table), rowValues(table, row)]),
-      deletes: (batch.deletes ?? []).map(({ table, key }) => [name(table), wholeKey(table, key)]),
-    };
+  #assertDeclared({ puts = [], deletes = [] }: Batch): void {
+    for (const list of [puts, deletes])
+      for (const { table } of list)
+        if (!this.#tables.has(table.name)) assert(false, `table ${table.name} is not declared in db/schema`);
   }
 
   async #all(sql: string, values: readonly Value[]): Promise<Row[]> {

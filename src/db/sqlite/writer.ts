@@ -1,9 +1,10 @@
-/** The one writer: a worker thread that turns each message (a list of batches) into one durable transaction. */
+/** The one writer: a worker thread that turns each message (merged batches) into one durable transaction. */
 import type { StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../../base/assert.ts';
-import type { Batch, Table, Value } from '../store.ts';
+import type { Table, Value } from '../store.ts';
 import { storeError, toData } from './failure.ts';
+import { BLOB_COLUMNS, ENTRY_COLUMNS, type WireCommit } from './group.ts';
 import { type OpenedFile, openForWriting } from './open.ts';
 
 const { directory, tables } = workerData as { directory: string; tables: readonly Table[] };
@@ -21,66 +22,58 @@ function statement(sql: string): StatementSync {
   return prepared;
 }
 
-const putSql = new Map<string, string>();
-function putStatement(table: Table): StatementSync {
-  let sql = putSql.get(table.name);
-  if (!sql) {
-    const names = table.columns.map((column) => `"${column.name}"`);
-    sql = `INSERT OR REPLACE INTO "${table.name}"(${names.join(',')}) VALUES(${names.map(() => '?').join(',')})`;
-    putSql.set(table.name, sql);
-  }
-  return statement(sql);
+const names = (columns: readonly string[]) => columns.map((column) => `"${column}"`).join(',');
+const marks = (columns: readonly string[]) => columns.map(() => '?').join(',');
+
+const ENTRY_SQL = `INSERT INTO entry(${names(ENTRY_COLUMNS)}) VALUES(${marks(ENTRY_COLUMNS)})`;
+const BLOB_SQL = `INSERT OR IGNORE INTO blob(${names(BLOB_COLUMNS)}) VALUES(${marks(BLOB_COLUMNS)})`;
+
+interface TableSql {
+  readonly width: number;
+  readonly keyWidth: number;
+  readonly put: string;
+  readonly remove: string;
+}
+const tableSql = new Map(
+  tables.map(({ name, columns, key }): [string, TableSql] => {
+    const all = columns.map((column) => column.name);
+    return [
+      name,
+      {
+        width: all.length,
+        keyWidth: key.length,
+        put: `INSERT OR REPLACE INTO "${name}"(${names(all)}) VALUES(${marks(all)})`,
+        remove: `DELETE FROM "${name}" WHERE ${key.map((column) => `"${column}"=?`).join(' AND ')}`,
+      },
+    ];
+  }),
+);
+
+function sqlOf(name: string): TableSql {
+  const sql = tableSql.get(name);
+  assert(sql, `table ${name} is not declared in db/schema`);
+  return sql;
 }
 
-function write(batch: WireBatch): void {
-  for (const entry of batch.entries ?? []) {
-    statement('INSERT INTO entry(log,seq,agent,n,call,kind,at,body,leaf) VALUES(?,?,?,?,?,?,?,?,?)').run(
-      entry.log,
-      entry.seq,
-      entry.agent,
-      entry.n,
-      entry.call,
-      entry.kind,
-      entry.at,
-      entry.body,
-      entry.leaf,
-    );
-  }
-  for (const [name, values] of batch.puts) putStatement(tableNamed(name)).run(...values);
-  for (const [name, key] of batch.deletes) {
-    const where = tableNamed(name)
-      .key.map((column) => `"${column}"=?`)
-      .join(' AND ');
-    statement(`DELETE FROM "${name}" WHERE ${where}`).run(...key);
-  }
-  for (const blob of batch.blobs ?? []) {
-    statement('INSERT OR IGNORE INTO blob(owner,hash,at,bytes) VALUES(?,?,?,?)').run(
-      blob.owner,
-      blob.hash,
-      blob.at,
-      blob.bytes,
-    );
-  }
-  for (const { owner, hash } of batch.erases ?? [])
+/** Runs a statement once for every `width` values. */
+function runAll(sql: string, width: number, values: readonly Value[]): void {
+  const prepared = statement(sql);
+  for (let at = 0; at < values.length; at += width) prepared.run(...values.slice(at, at + width));
+}
+
+function write(commit: WireCommit): void {
+  runAll(ENTRY_SQL, ENTRY_COLUMNS.length, commit.entries);
+  for (const [name, values] of commit.puts) runAll(sqlOf(name).put, sqlOf(name).width, values);
+  for (const [name, keys] of commit.deletes) runAll(sqlOf(name).remove, sqlOf(name).keyWidth, keys);
+  runAll(BLOB_SQL, BLOB_COLUMNS.length, commit.blobs);
+  for (const { owner, hash } of commit.erases)
     statement('DELETE FROM blob WHERE owner=? AND hash=?').run(owner, hash);
-  if (batch.drop)
-    statement('DELETE FROM entry WHERE log=? AND seq<?').run(batch.drop.log, batch.drop.beforeSeq);
+  if (commit.drop)
+    statement('DELETE FROM entry WHERE log=? AND seq<?').run(commit.drop.log, commit.drop.beforeSeq);
 }
 
-const byName = new Map(tables.map((table) => [table.name, table]));
-function tableNamed(name: string): Table {
-  const table = byName.get(name);
-  assert(table, `table ${name} is not declared in db/schema`);
-  return table;
-}
-
-/** A batch as it crosses to the worker: rows as value lists in the order of the table's columns. */
-export type WireBatch = Pick<Batch, 'entries' | 'blobs' | 'erases' | 'drop'> & {
-  readonly puts: readonly (readonly [string, readonly Value[]])[];
-  readonly deletes: readonly (readonly [string, readonly Value[]])[];
-};
 export type Command =
-  | { readonly id: number; readonly do: 'commit'; readonly batches: readonly WireBatch[] }
+  | { readonly id: number; readonly do: 'commit'; readonly runs: readonly WireCommit[] }
   | { readonly id: number; readonly do: 'shrink'; readonly pages: number }
   | { readonly id: number; readonly do: 'close' };
 
@@ -115,7 +108,7 @@ function close(): void {
 function run(command: Command): unknown {
   switch (command.do) {
     case 'commit':
-      return transaction(() => command.batches.forEach(write));
+      return transaction(() => command.runs.forEach(write));
     case 'shrink':
       return shrink(command.pages);
     case 'close':
