@@ -6,7 +6,7 @@
  *   full     the whole kernel as `mezz up` runs it: SQLite with synchronous=FULL, bodies kept, policies, budgets
  *   portkey  @portkey-ai/gateway, pinned (lab/portkey.ts); left out aloud where it cannot be installed
  * The load (this process) and the model API are processes of their own. Ratios count, times depend on the machine.
- * Usage: node scripts/with-node.js bench/gateway.ts [--rounds 5] [--json] [--no-portkey]
+ * Usage: node scripts/with-node.js bench/gateway.ts [--rounds 5] [--only small] [--no-portkey] [--json]
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { conversation, fresh, small } from './lab/bodies.ts';
 import { send, type Target } from './lab/client.ts';
 import { startPortkey } from './lab/portkey.ts';
-import { formatSpread, note, option, print, type Spread, spread } from './lab/report.ts';
+import { formatSpread, note, option, print, type Spread, spread, text } from './lab/report.ts';
 import { type Subject, startSubject } from './lab/subject.ts';
 
 interface Gateway {
@@ -148,7 +148,7 @@ try {
       range(2000).map((i) => small(90_000_000 + i)),
       32,
     );
-  for (const cell of CELLS) {
+  for (const cell of CELLS.filter(({ name }) => name.includes(text('only')))) {
     note(cell.name);
     rows.push(...rowsOf(cell.name, await play(gateways, cell, option('rounds', 5))));
   }

@@ -20,6 +20,12 @@ export function option(name: string, fallback: number): number {
   return at === -1 ? fallback : Number(process.argv[at + 1]);
 }
 
+/** The text behind `--name`, or nothing. */
+export function text(name: string): string {
+  const at = process.argv.indexOf(`--${name}`);
+  return at === -1 ? '' : (process.argv[at + 1] ?? '');
+}
+
 /** A line on the way, kept out of the result. */
 export const note = (text: string): void => void process.stderr.write(`${text}\n`);
 

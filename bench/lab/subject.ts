@@ -32,7 +32,7 @@ export async function startSubject(name: string, start: Start): Promise<Subject>
   const child = fork(path, [...(start.args ?? [])], {
     execArgv: ['--import', METER, ...(start.node ?? [])],
     env: { ...process.env, ...start.env },
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
   const gone = once(child, 'exit').then(([code]) => {
     throw new Error(`${name} ended early (${String(code)})`);
