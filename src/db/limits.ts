@@ -8,6 +8,11 @@ export const LIMITS = {
   batchesPerCommit: { value: 4_096, unit: 'batches', what: 'share one transaction at most' },
   busyWaitMs: { value: 5_000, unit: 'ms', what: 'a connection waits for another one of the same kernel' },
   walBytes: { value: 67_108_864, unit: 'bytes', what: 'the write-ahead log keeps after a checkpoint' },
+  checkpointPages: {
+    value: 4_000,
+    unit: 'pages',
+    what: 'of 4 kB gather in the log before they are written to the database: a page changed often is written there once',
+  },
   checkedBlobs: { value: 256, unit: 'blobs', what: 'whose content `check` compares with their hash' },
   checkProblems: { value: 20, unit: 'messages', what: '`check` reports of one kind' },
   prunedBlobs: { value: 500, unit: 'blobs', what: 'that retention deletes in one transaction' },

@@ -25,6 +25,10 @@ export async function perform<K extends SyscallKind>(
   const call = flight.outgoing;
   assert(call, 'a model call is prepared before START');
   if (call.transforms) call.sink.transformed(call.transforms, call.losses ?? []);
-  const signal = AbortSignal.any([payload.signal, flight.killer.signal]);
-  return (await backend.perform(ticket, { ...call, signal })) as Outcomes[K];
+  // One signal for both ends: a combined one would cost more than all the rest of this stage.
+  const leave = () => flight.killer.abort(payload.signal.reason);
+  payload.signal.addEventListener('abort', leave, { once: true });
+  const outcome = await backend.perform(ticket, { ...call, signal: flight.killer.signal });
+  payload.signal.removeEventListener('abort', leave);
+  return outcome as Outcomes[K];
 }

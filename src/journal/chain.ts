@@ -4,20 +4,36 @@ import type { Range } from '../base/model.ts';
 import { LIMITS } from './limits.ts';
 
 export interface ChainLink {
-  /** H(previous exact id || H(bytes)), hex: the inner hash is also the name of the blob. */
+  /** H(previous exact id || H(bytes)), hex. */
   readonly exact: string;
   /** H(previous canonical id || H(canonical text)), hex. */
   readonly canonical: string;
+  /** H(bytes), hex: the name of the message's blob. */
+  readonly blob: string;
 }
 
 /** The id before the first message. */
-export const CHAIN_START: ChainLink = { exact: '', canonical: '' };
+export const CHAIN_START: ChainLink = { exact: '', canonical: '', blob: '' };
 
-/** Computes chains; a message seen before (same bytes) is hashed but not parsed again. */
+const FEW = 4;
+
+/** What was read of a conversation before: the hash of all its bytes, and its links. */
+interface Prefix {
+  readonly hash: string;
+  readonly links: readonly ChainLink[];
+}
+
+/**
+ * Computes chains. Most requests are an earlier one and a few messages more: what is known of it is found by its end
+ * and proven by one hash over its bytes; only what follows is read message by message. A message seen before (same
+ * bytes) is hashed but not parsed again.
+ */
 export class ChainReader {
   #canonical: (bytes: Uint8Array) => string;
   /** Plain hash of a message's bytes -> hash of its canonical text, least recently used first. */
   #known = new Map<string, string>();
+  /** Where a request's messages ended -> what they were, least recently used first. */
+  #prefixes = new Map<string, Prefix>();
 
   /** `canonical` gives one message's canonical text, as its dialect defines it. */
   constructor(canonical: (bytes: Uint8Array) => string) {
@@ -26,14 +42,37 @@ export class ChainReader {
 
   /** One link per message, in order: the last one is the head of this request. */
   read(body: Uint8Array, messages: readonly Range[]): ChainLink[] {
-    let { exact, canonical } = CHAIN_START;
-    return messages.map((range) => {
+    const links = [...this.#takePrefix(body, messages)];
+    let { exact, canonical } = links.at(-1) ?? CHAIN_START;
+    for (const range of messages.slice(links.length)) {
       const bytes = body.subarray(range.start, range.end);
-      const hash = sha256Hex(bytes);
-      exact = sha256Hex(exact + hash);
-      canonical = sha256Hex(canonical + this.#canonicalHash(hash, bytes));
-      return { exact, canonical };
-    });
+      const blob = sha256Hex(bytes);
+      exact = sha256Hex(exact + blob);
+      canonical = sha256Hex(canonical + this.#canonicalHash(blob, bytes));
+      links.push({ exact, canonical, blob });
+    }
+    // Few messages are read again as fast as they are found.
+    if (links.length > FEW) this.#remember(body, messages, links);
+    return links;
+  }
+
+  /** The links of the longest known beginning. It is forgotten: this request takes its place. */
+  #takePrefix(body: Uint8Array, messages: readonly Range[]): readonly ChainLink[] {
+    for (let count = messages.length; count > FEW; count--) {
+      const end = endOf(body, messages, count);
+      const prefix = this.#prefixes.get(end);
+      if (prefix === undefined || prefix.hash !== hashOf(body, messages, count)) continue;
+      this.#prefixes.delete(end);
+      return prefix.links;
+    }
+    return [];
+  }
+
+  #remember(body: Uint8Array, messages: readonly Range[], links: readonly ChainLink[]): void {
+    const hash = hashOf(body, messages, links.length);
+    this.#prefixes.set(endOf(body, messages, links.length), { hash, links });
+    if (this.#prefixes.size > LIMITS.knownPrefixes.value)
+      this.#prefixes.delete(this.#prefixes.keys().next().value as string);
   }
 
   #canonicalHash(hash: string, bytes: Uint8Array): string {
@@ -47,4 +86,19 @@ export class ChainReader {
     }
     return value;
   }
+}
+
+/** The bytes from the first message to the end of the last of `count`. */
+function bytesOf(body: Uint8Array, messages: readonly Range[], count: number): Uint8Array {
+  return body.subarray(messages[0]?.start, messages[count - 1]?.end);
+}
+
+const hashOf = (body: Uint8Array, messages: readonly Range[], count: number): string =>
+  sha256Hex(bytesOf(body, messages, count));
+
+/** Cheap to make and seldom the same for two conversations: length, number of messages and the last bytes. */
+function endOf(body: Uint8Array, messages: readonly Range[], count: number): string {
+  const bytes = bytesOf(body, messages, count);
+  const tail = bytes.subarray(Math.max(0, bytes.length - 48));
+  return `${bytes.length} ${count} ${Buffer.from(tail.buffer, tail.byteOffset, tail.length).toString('latin1')}`;
 }

@@ -59,17 +59,19 @@ export class ContextStore {
     const { owner } = request;
     const puts: { table: typeof MESSAGE | typeof REQUEST; row: MessageRow | RequestRow }[] = [];
     const blobs: BlobRow[] = [];
-    const keep = (bytes: Uint8Array): string => {
-      const hash = sha256Hex(bytes);
+    const keep = (bytes: Uint8Array, hash = sha256Hex(bytes)): string => {
       if (this.#remember(`${owner}/b/${hash}`))
         blobs.push({ owner, hash, at, bytes: Uint8Array.prototype.slice.call(bytes) });
       return hash;
     };
-    for (const [i, link] of links.entries()) {
-      if (!this.#remember(`${owner}/m/${link.exact}`)) continue;
+    // A stored message's id holds all before it, and they were stored with it or earlier.
+    const stored = links.findLastIndex((link) => this.#known.has(`${owner}/m/${link.exact}`));
+    for (let i = stored + 1; i < links.length; i++) {
+      const link = links[i] as ChainLink;
+      this.#remember(`${owner}/m/${link.exact}`);
       const range = facts.messages[i];
       assert(range, 'one link per message');
-      const blob = keep(body.subarray(range.start, range.end));
+      const blob = keep(body.subarray(range.start, range.end), link.blob);
       const prev = links[i - 1]?.exact ?? '';
       puts.push({ table: MESSAGE, row: { owner, id: link.exact, prev, canon: link.canonical, blob, at } });
     }
@@ -153,12 +155,16 @@ function takeApart(body: Uint8Array, facts: RequestFacts, keep: (bytes: Uint8Arr
 function gapsOf(body: Uint8Array, facts: RequestFacts): Pick<Part, 'between' | 'gaps'> {
   const gaps: string[] = [];
   for (let i = 1; i < facts.messages.length; i++) {
-    gaps.push(
-      Buffer.from(body.subarray(facts.messages[i - 1]?.end, facts.messages[i]?.start)).toString('latin1'),
-    );
+    const from = facts.messages[i - 1]?.end as number;
+    const to = facts.messages[i]?.start as number;
+    // Nearly always one comma.
+    const comma = to - from === 1 && body[from] === COMMA;
+    gaps.push(comma ? ',' : Buffer.from(body.subarray(from, to)).toString('latin1'));
   }
   return gaps.every((gap) => gap === gaps[0]) ? { between: gaps[0] ?? '' } : { gaps };
 }
+
+const COMMA = 0x2c;
 
 /** The exact bytes of a stored request, or undefined when part of it is gone (retention, erasure). */
 export async function rebuildRequest(store: Store, call: string): Promise<Buffer | undefined> {

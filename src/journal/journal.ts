@@ -47,9 +47,7 @@ export interface Journal {
 
 /** The leaf of an entry: every column but the leaf itself is under it. */
 export const leafOf = (row: Omit<EntryRow, 'leaf'>): Buffer =>
-  leafHash(
-    Buffer.from(JSON.stringify([row.log, row.seq, row.agent, row.n, row.call, row.kind, row.at, row.body])),
-  );
+  leafHash(JSON.stringify([row.log, row.seq, row.agent, row.n, row.call, row.kind, row.at, row.body]));
 
 /** Throws StoreError `corrupt` when the tree cannot be continued. */
 export async function openJournal(from: { readonly store: Store; readonly clock: Clock }): Promise<Journal> {

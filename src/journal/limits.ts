@@ -4,6 +4,11 @@ export const LIMITS = {
   entryBytes: { value: 2048, unit: 'bytes', what: 'body of one journal entry' },
   page: { value: 1000, unit: 'rows', what: 'rows or entries read at once' },
   canonicalCache: { value: 65_536, unit: 'messages', what: 'messages whose canonical hash is remembered' },
+  knownPrefixes: {
+    value: 1024,
+    unit: 'requests',
+    what: 'latest requests of conversations remembered, so that the next one reads only what it adds',
+  },
   knownMessages: {
     value: 262_144,
     unit: 'messages',

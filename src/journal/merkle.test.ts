@@ -34,8 +34,7 @@ const ROOTS = [
   'ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c',
   '5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328',
 ];
-const leaves = (count: number) =>
-  Array.from({ length: count }, (_, i) => leafHash(Buffer.from(`entry ${i}`)));
+const leaves = (count: number) => Array.from({ length: count }, (_, i) => leafHash(`entry ${i}`));
 function naive(list: readonly Buffer[]): Buffer {
   if (list.length === 0) return EMPTY_ROOT;
   if (list.length === 1) return list[0] as Buffer;

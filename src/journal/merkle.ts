@@ -8,7 +8,9 @@ import { LIMITS } from './limits.ts';
 
 const WIDTH = LIMITS.tileHashes.value;
 const LEAF = Buffer.of(0);
-const NODE = Buffer.of(1);
+const LEVELS_PER_TILE = Math.log2(WIDTH);
+/** 1, the left hash, the right hash: written over for every node, since hashing is all that is done with it. */
+const node = Buffer.alloc(65, 1);
 
 export interface Tile {
   /** A hash at level L covers 256^L leaves. */
@@ -17,9 +19,13 @@ export interface Tile {
   readonly hashes: Uint8Array;
 }
 
-export const leafHash = (entry: Uint8Array): Buffer => sha256(Buffer.concat([LEAF, entry]));
-export const nodeHash = (left: Uint8Array, right: Uint8Array): Buffer =>
-  sha256(Buffer.concat([NODE, left, right]));
+export const leafHash = (entry: Uint8Array | string): Buffer =>
+  sha256(typeof entry === 'string' ? `\0${entry}` : Buffer.concat([LEAF, entry]));
+export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
+  node.set(left, 1);
+  node.set(right, 33);
+  return sha256(node);
+}
 export const EMPTY_ROOT: Buffer = sha256('');
 
 /** Largest power of two below `size` (size >= 2). No bit operators: sizes may pass 2^31. */
@@ -43,14 +49,17 @@ export class MerkleTree {
   /** Adds one leaf hash; gives the tiles it completed, lowest level first. */
   append(leaf: Buffer): Tile[] {
     let hash = leaf;
-    for (let n = this.#size; n % 2 === 1; n = Math.floor(n / 2)) {
+    /** Roots of the tiles that this leaf completes, lowest level first. */
+    const roots: Buffer[] = [];
+    for (let n = this.#size, height = 1; n % 2 === 1; n = Math.floor(n / 2), height++) {
       const left = this.#stack.pop();
       assert(left, 'a subtree root is missing');
       hash = nodeHash(left, hash);
+      if (height % LEVELS_PER_TILE === 0) roots.push(hash);
     }
     this.#stack.push(hash);
     this.#size += 1;
-    return this.#fill(leaf);
+    return this.#fill(leaf, roots);
   }
 
   /** The tree of `size` leaves whose incomplete tiles hold these hashes, by level from 0. */
@@ -70,7 +79,7 @@ export class MerkleTree {
     return tree;
   }
 
-  #fill(leaf: Buffer): Tile[] {
+  #fill(leaf: Buffer, roots: readonly Buffer[]): Tile[] {
     const done: Tile[] = [];
     let hash = leaf;
     let count = this.#size;
@@ -81,7 +90,7 @@ export class MerkleTree {
       if (open.length < WIDTH) return done;
       count /= WIDTH;
       done.push({ level, index: count - 1, hashes: Buffer.concat(open) });
-      hash = rootOf(open);
+      hash = roots[level] as Buffer;
       this.#open[level] = [];
     }
   }

@@ -32,6 +32,7 @@ export function openForWriting(directory: string, tables: readonly Table[]): Ope
     'PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA fullfsync=1; PRAGMA checkpoint_fullfsync=1',
   );
   db.exec(`PRAGMA journal_size_limit=${LIMITS.walBytes.value}`);
+  db.exec(`PRAGMA wal_autocheckpoint=${LIMITS.checkpointPages.value}`);
   migrate(db, tables);
   return { db, lock };
 }

@@ -23,6 +23,7 @@ import {
   type Scanned,
   sinceLastAnswer,
   text,
+  toolsReader,
 } from '../read.ts';
 import { encodeEvent } from '../sse.ts';
 import { RuledStream } from '../stream.ts';
@@ -71,14 +72,18 @@ function toolResults(message: JsonRecord): ToolResultFact[] {
     .map((block) => ({ id: text(block, 'tool_use_id'), isError: block.is_error === true }));
 }
 
-function hostedTools(scan: Scanned): HostedTool[] {
-  const tools = member(scan, 'tools');
+const readTools = toolsReader((tools) => {
   const found: HostedTool[] = [];
   for (const tool of Array.isArray(tools) ? tools : []) {
     const type = isRecord(tool) ? text(tool, 'type') : '';
     if (type === '' || CLIENT_TOOLS.test(type)) continue;
     found.push(hostedTool(type, !READ_ONLY_HOSTED.test(type)));
   }
+  return found;
+});
+
+function hostedTools(scan: Scanned): HostedTool[] {
+  const found = [...readTools(scan)];
   const servers = member(scan, 'mcp_servers');
   if (Array.isArray(servers) && servers.length > 0) found.push(hostedTool('mcp_servers', true));
   return found;

@@ -20,6 +20,7 @@ import {
   sinceLastAnswer,
   text,
   textMember,
+  toolsReader,
 } from '../read.ts';
 import { encodeEvent } from '../sse.ts';
 import { RuledStream } from '../stream.ts';
@@ -48,7 +49,7 @@ function readFacts(scan: Scanned): RequestFacts {
     messages: scan.elements,
     ...(tools ? { tools } : {}),
     hostedTools: [
-      ...hostedTools(member(scan, 'tools')),
+      ...readTools(scan),
       ...(scan.members.has('web_search_options') ? [hostedTool('web_search', false)] : []),
     ],
     toolResults: results,
@@ -57,6 +58,8 @@ function readFacts(scan: Scanned): RequestFacts {
     ...(hint !== undefined ? { conversationHint: hint } : {}),
   };
 }
+
+const readTools = toolsReader(hostedTools);
 
 function upstreamObjects(scan: Scanned): string[] {
   const ids = new Set<string>();

@@ -17,6 +17,7 @@ import {
   sinceLastAnswer,
   text,
   textMember,
+  toolsReader,
 } from '../read.ts';
 import { encodeEvent } from '../sse.ts';
 import { RuledStream } from '../stream.ts';
@@ -53,7 +54,7 @@ function readFacts(scan: Scanned): RequestFacts {
     ...(tools ? { tools } : {}),
     // A prompt stored upstream brings tools that nobody here can see.
     hostedTools: [
-      ...hostedTools(member(scan, 'tools')),
+      ...readTools(scan),
       ...addedTools(scan),
       ...(isRecord(member(scan, 'prompt')) ? [hostedTool('prompt', true)] : []),
     ],
@@ -70,6 +71,8 @@ const isAnswer = (item: JsonRecord): boolean =>
   item.role === 'assistant' || /(_call|^reasoning|^compaction)$/.test(text(item, 'type'));
 
 /** Codex puts its tools into an `additional_tools` input item. */
+const readTools = toolsReader(hostedTools);
+
 function addedTools(scan: Scanned) {
   if (!mentions(scan, 'additional_tools')) return [];
   return scan.elements.flatMap((range) => {
