@@ -70,9 +70,9 @@ const isResult = (item: JsonRecord): boolean => text(item, 'type').endsWith('_ou
 const isAnswer = (item: JsonRecord): boolean =>
   item.role === 'assistant' || /(_call|^reasoning|^compaction)$/.test(text(item, 'type'));
 
-/** Codex puts its tools into an `additional_tools` input item. */
 const readTools = toolsReader(hostedTools);
 
+/** Codex puts its tools into an `additional_tools` input item. */
 function addedTools(scan: Scanned) {
   if (!mentions(scan, 'additional_tools')) return [];
   return scan.elements.flatMap((range) => {
