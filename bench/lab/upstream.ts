@@ -1,6 +1,6 @@
 /**
- * The model API behind every subject: Chat Completions, 0.8 kB at once, or 200 chunks for `"stream":true`; one every
- * `pace` ms by argument, or all as fast as they go with 0. Runs in a process of its own and does as little as it can.
+ * The model API behind every subject: Messages and Chat Completions, 0.8 kB at once, or for `"stream":true` 200 chunks of
+ * the latter; one every 5 ms where the request says "paced", else as fast as they go. It does as little as it can.
  */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -16,6 +16,17 @@ const whole = Buffer.from(
       { index: 0, message: { role: 'assistant', content: 'word '.repeat(110) }, finish_reason: 'stop' },
     ],
     usage,
+  }),
+);
+const message = Buffer.from(
+  JSON.stringify({
+    id: 'msg_0123456789',
+    type: 'message',
+    role: 'assistant',
+    model: 'claude-bench',
+    content: [{ type: 'text', text: 'word '.repeat(110) }],
+    stop_reason: 'end_turn',
+    usage: { input_tokens: 120, output_tokens: 200 },
   }),
 );
 const chunk = (choices: object[], more = {}) =>
@@ -49,8 +60,9 @@ const server = createServer((request, response) => {
   request.on('end', () => {
     const body = Buffer.concat(chunks);
     if (body.includes(STREAM)) return void stream(response, body.includes(PACED) ? 5 : 0);
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': whole.length });
-    response.end(whole);
+    const answer = request.url?.includes('/messages') ? message : whole;
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': answer.length });
+    response.end(answer);
   });
 });
 server.keepAliveTimeout = 60_000;
