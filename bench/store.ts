@@ -10,48 +10,25 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { newCallId } from '../src/base/ids.ts';
 import { TABLES } from '../src/db/schema/index.ts';
+import { META } from '../src/db/schema/meta.ts';
 import { openSqliteStore } from '../src/db/sqlite/store.ts';
-import type { Store } from '../src/db/store.ts';
+import type { Store, Table } from '../src/db/store.ts';
 import { systemClock as clock } from '../src/drivers/clock.ts';
 import { systemRandom } from '../src/drivers/random.ts';
-import { applyEntry, callPut, startEntry } from '../src/journal/calls.ts';
 import { type Journal, openJournal } from '../src/journal/journal.ts';
 import { option, print } from './lab/report.ts';
 import { countSyncs } from './lab/syncs.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'mezz-bench-'));
 
-/** START of a call as the gate writes it. */
+/** An entry and a row of the size that START of a call has. */
 async function append(journal: Journal): Promise<void> {
-  const at = clock.now();
-  const call = newCallId(at, systemRandom);
-  const digits = '0123456789abcdef'.repeat(4);
-  const entry = startEntry(at, {
-    call,
-    agent: 1,
-    owner: 'me',
-    kind: 'model.generate',
-    target: 'gpt-bench',
-    key: 'k0123456789abcdef',
-    turn: 't0123456789abcdef',
-    arrivedAt: at,
-    attempt: 1,
-    backend: 'bench',
-    account: 'bench',
-    toolUseId: null,
-    rules: ['default-models'],
-    approval: null,
-    reservedUsd: 1000,
-    reservedTokens: 1000,
-    args: digits,
-    head: digits,
-    labels: [],
-    above: [],
-    transforms: [],
-    losses: [],
+  const call = newCallId(clock.now(), systemRandom);
+  const body = { owner: 'me', kind: 'model.generate', args: 'x'.repeat(450) };
+  await journal.append({
+    entries: [{ kind: 'call.start', agent: 1, call, body }],
+    puts: [{ table: META as unknown as Table, row: { k: call, v: 'x'.repeat(250) } }],
   });
-  const row = applyEntry(undefined, entry);
-  await journal.append({ entries: [entry], puts: row ? [callPut(row)] : [] });
 }
 
 interface Load {

@@ -16,6 +16,8 @@ export interface ChainLink {
 export const CHAIN_START: ChainLink = { exact: '', canonical: '', blob: '' };
 
 const FEW = 4;
+/** The last messages of a request, whose cache marks its client takes away with the next one. */
+const RESTLESS = 3;
 
 /** What was read of a conversation before: the hash of all its bytes, and its links. */
 interface Prefix {
@@ -52,13 +54,13 @@ export class ChainReader {
       links.push({ exact, canonical, blob });
     }
     // Few messages are read again as fast as they are found.
-    if (links.length > FEW) this.#remember(body, messages, links);
+    if (links.length > FEW) this.#remember(body, messages, links.slice(0, -RESTLESS));
     return links;
   }
 
   /** The links of the longest known beginning. It is forgotten: this request takes its place. */
   #takePrefix(body: Uint8Array, messages: readonly Range[]): readonly ChainLink[] {
-    for (let count = messages.length; count > FEW; count--) {
+    for (let count = messages.length; count > FEW - RESTLESS; count--) {
       const end = endOf(body, messages, count);
       const prefix = this.#prefixes.get(end);
       if (prefix === undefined || prefix.hash !== hashOf(body, messages, count)) continue;

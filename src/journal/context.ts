@@ -5,11 +5,12 @@
  */
 import { assert } from '../base/assert.ts';
 import { sha256Hex } from '../base/hash.ts';
-import type { RequestFacts } from '../base/model.ts';
+import type { Range, RequestFacts } from '../base/model.ts';
 import { MESSAGE, type MessageRow, REQUEST, type RequestRow } from '../db/schema/journal.ts';
 import type { Batch, BlobRow, Store } from '../db/store.ts';
 import { type ChainLink, ChainReader } from './chain.ts';
 import { LIMITS } from './limits.ts';
+import { cutMarks, insertMarks, type Mark } from './marks.ts';
 
 export interface StoredRequest {
   readonly links: readonly ChainLink[];
@@ -71,9 +72,15 @@ export class ContextStore {
       this.#remember(`${owner}/m/${link.exact}`);
       const range = facts.messages[i];
       assert(range, 'one link per message');
-      const blob = keep(body.subarray(range.start, range.end), link.blob);
+      const bytes = body.subarray(range.start, range.end);
+      const cut = cutMarks(bytes);
+      const blob = cut ? keep(cut.bytes) : keep(bytes, link.blob);
       const prev = links[i - 1]?.exact ?? '';
-      puts.push({ table: MESSAGE, row: { owner, id: link.exact, prev, canon: link.canonical, blob, at } });
+      const marks = cut ? JSON.stringify(cut.marks) : null;
+      puts.push({
+        table: MESSAGE,
+        row: { owner, id: link.exact, prev, canon: link.canonical, blob, at, marks },
+      });
     }
     const { envelope, parts } = takeApart(body, facts, keep);
     const row: RequestRow = {
@@ -127,7 +134,7 @@ function takeApart(body: Uint8Array, facts: RequestFacts, keep: (bytes: Uint8Arr
   const first = facts.messages[0];
   const last = facts.messages.at(-1);
   const cuts: { start: number; end: number; part: Omit<Part, 'at'> }[] = [];
-  for (const range of [facts.system, facts.tools]) {
+  for (const range of [facts.system && behindFirstBlock(body, facts.system), facts.tools]) {
     if (range)
       cuts.push({ ...range, part: { kind: 'blob', hash: keep(body.subarray(range.start, range.end)) } });
   }
@@ -150,6 +157,13 @@ function takeApart(body: Uint8Array, facts: RequestFacts, keep: (bytes: Uint8Arr
   }
   pieces.push(body.subarray(from));
   return { envelope: Buffer.concat(pieces), parts };
+}
+
+/** Claude Code's first system block is short and changes with every request: it stays in the envelope. */
+function behindFirstBlock(body: Uint8Array, system: Range): Range {
+  const start = Buffer.from(body.buffer, body.byteOffset, system.end).indexOf('},{', system.start);
+  const isShort = start !== -1 && start - system.start < LIMITS.firstBlockBytes.value;
+  return isShort ? { start: start + 2, end: system.end } : system;
 }
 
 function gapsOf(body: Uint8Array, facts: RequestFacts): Pick<Part, 'between' | 'gaps'> {
@@ -194,7 +208,8 @@ async function messagesBytes(store: Store, row: RequestRow, part: Part): Promise
     const message = await store.get(MESSAGE, [row.owner, id]);
     const bytes = message && (await store.blob(row.owner, message.blob));
     if (!message || !bytes) return undefined;
-    pieces.unshift(bytes);
+    const marks = message.marks === null ? [] : (JSON.parse(message.marks) as Mark[]);
+    pieces.unshift(insertMarks(bytes, marks));
     if (i > 0) pieces.unshift(Buffer.from(part.between ?? part.gaps?.[i - 1] ?? '', 'latin1'));
     id = message.prev;
   }

@@ -1,16 +1,21 @@
 export const LIMITS = {
   tileHashes: { value: 256, unit: 'hashes', what: 'hashes in one tile of the Merkle tree' },
   saltBytes: { value: 32, unit: 'bytes', what: 'length of the secret under one owner’s commitments' },
+  firstBlockBytes: {
+    value: 1024,
+    unit: 'bytes',
+    what: 'first block of a system prompt that is stored with the rest of the request, as it may change each time',
+  },
   entryBytes: { value: 2048, unit: 'bytes', what: 'body of one journal entry' },
   page: { value: 1000, unit: 'rows', what: 'rows or entries read at once' },
-  canonicalCache: { value: 65_536, unit: 'messages', what: 'messages whose canonical hash is remembered' },
+  canonicalCache: { value: 16_384, unit: 'messages', what: 'messages whose canonical hash is remembered' },
   knownPrefixes: {
     value: 1024,
     unit: 'requests',
     what: 'latest requests of conversations remembered, so that the next one reads only what it adds',
   },
   knownMessages: {
-    value: 262_144,
+    value: 65_536,
     unit: 'messages',
     what: 'stored messages remembered, so that none is written twice',
   },

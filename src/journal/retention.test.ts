@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { VirtualClock } from '../base/clock.ts';
+import { sha256Hex } from '../base/hash.ts';
 import { newCallId } from '../base/ids.ts';
 import { seededRandom } from '../base/random.ts';
 import { NO_USAGE } from '../base/usage.ts';
@@ -174,7 +175,7 @@ test('bodies take the rows that name them along, and what comes afterwards is st
   const diary = await new Diary().open();
   const body = Buffer.from('[{"role":"user"}]');
   const facts = { messages: [{ start: 1, end: body.length - 1 }] } as never;
-  const links = [{ exact: 'e1', canonical: 'c1' }];
+  const links = [{ exact: 'e1', canonical: 'c1', blob: sha256Hex(body.subarray(1, -1)) }];
   const store = async () => {
     const now = diary.clock.now();
     const { puts, blobs } = diary.context.store(

@@ -78,12 +78,23 @@ export const CALL = table<CallRow>(
   [['agent', 'arrivedAt'], ['arrivedAt'], ['state']],
 );
 
-/** One message of a conversation, named by its exact chain id; `blob` is the plain hash of its bytes. */
-export type MessageRow = { owner: string; id: string; prev: string; canon: string; blob: string; at: number };
+/**
+ * One message of a conversation, named by its exact chain id. `blob` is the plain hash of its bytes without cache marks;
+ * `marks` (JSON) says where they were.
+ */
+export type MessageRow = {
+  owner: string;
+  id: string;
+  prev: string;
+  canon: string;
+  blob: string;
+  at: number;
+  marks: string | null;
+};
 
 export const MESSAGE = table<MessageRow>(
   'message',
-  { owner: 'text', id: 'text', prev: 'text', canon: 'text', blob: 'text', at: 'int' },
+  { owner: 'text', id: 'text', prev: 'text', canon: 'text', blob: 'text', at: 'int', marks: 'text?' },
   ['owner', 'id'],
   [['at']],
 );
