@@ -21,6 +21,11 @@ export class Order {
     return this.#policy.name;
   }
 
+  /** Do keys depend on the call alone? */
+  get isFixed(): boolean {
+    return this.#policy.fixed === true;
+  }
+
   tell(event: PolicyEvent): void {
     this.#guard(() => {
       this.#state = this.#policy.event(this.#state, event);

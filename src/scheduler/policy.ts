@@ -26,10 +26,15 @@ export type PolicyEvent =
 
 export interface Policy<S> {
   readonly name: string;
+  /** Keys depend on the call alone: the host need not ask for one again. */
+  readonly fixed?: true;
   start(config: PolicyConfig): S;
   /** The state after the event; it may be the same object, changed. */
   event(state: S, event: PolicyEvent): S;
-  /** Compared from left to right, smallest first; equal keys go by arrival. */
+  /**
+   * Compared from left to right, smallest first; equal keys go by arrival. A key may change only for the turn or the
+   * agent of the call that the last event named, or with `tuned`.
+   */
   key(state: S, call: PolicyCall): readonly number[];
   /** Why the call stands where it stands, for people. */
   reasons(state: S, call: PolicyCall): string[];

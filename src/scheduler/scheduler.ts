@@ -8,21 +8,12 @@ import type { Clock } from '../base/clock.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import { LIMITS } from './limits.ts';
 import { Order } from './order.ts';
-import { compareKeys, type Policy, type PolicyCall, type PolicyConfig, type PolicyEvent } from './policy.ts';
+import { compareKeys, type Policy, type PolicyConfig, type PolicyEvent } from './policy.ts';
+import { type Place, Queue, type Waiting } from './queue.ts';
 import type { Resource } from './resource.ts';
 
-export interface Waiting extends PolicyCall {
-  /** Serving it after this wall time helps nobody. */
-  readonly deadlineAt: number;
-  /** Any one of these, the preferred first. */
-  readonly resources: readonly string[];
-  onGrant(resource: string): void;
-  onRefuse(refusal: Refusal): void;
-}
-interface Place {
-  readonly waiting: Waiting;
-  readonly order: number;
-}
+export type { Waiting };
+
 interface Running {
   readonly waiting: Waiting;
   readonly resource: Resource;
@@ -40,7 +31,7 @@ export interface SchedulerOptions {
 export class Scheduler {
   #options: SchedulerOptions;
   readonly #resources = new Map<string, Resource>();
-  readonly #places = new Map<string, Place>();
+  readonly #queue = new Queue();
   readonly #running = new Map<string, Running>();
   #policy: Order;
   #order = 0;
@@ -62,27 +53,26 @@ export class Scheduler {
     const id = waiting.call;
     assert(!this.#running.has(id), `call ${id} is submitted while it runs`);
     const refused = this.#unserved(waiting);
-    const old = this.#places.get(id);
+    const old = this.#queue.get(id);
     if (refused) {
       this.cancel(id);
       waiting.onRefuse(refused);
       return;
     }
-    this.#places.set(id, { waiting, order: old?.order ?? this.#order++ });
+    this.#queue.add(waiting, old?.order ?? this.#order++);
     if (!old) this.#tell({ kind: 'arrived', at: this.#now(), call: waiting });
     for (const name of waiting.resources) {
-      if (!this.#places.has(id)) return;
+      if (!this.#queue.get(id)) return;
       this.#serve(name);
     }
-    if (this.#places.has(id) && this.#places.size > this.#options.queue)
+    if (this.#queue.get(id) && this.#queue.size > this.#options.queue)
       this.#refuse(waiting, this.#full(waiting));
   }
 
   /** Takes a waiting call out of the queue. A running one is released instead. */
   cancel(call: string): void {
-    const place = this.#places.get(call);
+    const place = this.#queue.remove(call);
     if (!place) return;
-    this.#places.delete(call);
     this.#tell({ kind: 'ended', at: this.#now(), call: place.waiting });
   }
 
@@ -118,10 +108,11 @@ export class Scheduler {
       history.push({ kind: 'arrived', at: waiting.arrivedAt, call: waiting });
       history.push({ kind: 'started', at: startedAt, call: waiting, resource: resource.name });
     }
-    for (const { waiting } of this.#places.values()) {
+    for (const { waiting } of this.#queue.values()) {
       history.push({ kind: 'arrived', at: waiting.arrivedAt, call: waiting });
     }
     this.#policy = new Order(policy, this.#config(), history);
+    this.#queue.doubtAll();
   }
 
   /** The resources from now on. One that stays keeps what is taken of it; calls that none is left for are refused. */
@@ -135,7 +126,7 @@ export class Scheduler {
       this.#resources.set(resource.name, kept ?? resource);
     }
     this.#tell({ kind: 'tuned', at: this.#now(), config: this.#config() });
-    for (const { waiting } of [...this.#places.values()]) {
+    for (const { waiting } of [...this.#queue.values()]) {
       const refused = this.#unserved(waiting);
       if (refused) this.#refuse(waiting, refused);
     }
@@ -146,10 +137,10 @@ export class Scheduler {
   explain(
     call: string,
   ): { position: number; ahead: number; resource: string; reasons: string[] } | undefined {
-    const place = this.#places.get(call);
+    const place = this.#queue.get(call);
     if (!place) return undefined;
     const { waiting } = place;
-    const rivals = [...this.#places.values()].filter((other) =>
+    const rivals = [...this.#queue.values()].filter((other) =>
       other.waiting.resources.some((name) => waiting.resources.includes(name)),
     );
     const ahead = rivals.filter((other) => other !== place && this.#compare(other, place) < 0).length;
@@ -165,10 +156,7 @@ export class Scheduler {
 
   /** How many calls wait (for this resource). */
   waiting(resource?: string): number {
-    if (resource === undefined) return this.#places.size;
-    let count = 0;
-    for (const { waiting } of this.#places.values()) if (waiting.resources.includes(resource)) count++;
-    return count;
+    return resource === undefined ? this.#queue.size : this.#queue.count(resource);
   }
 
   busy(resource: string): number {
@@ -180,24 +168,13 @@ export class Scheduler {
     const resource = this.#resources.get(name);
     const passed = new Set<string>();
     while (resource && resource.busy < resource.size) {
-      const place = this.#first(name, passed);
+      const place = this.#queue.first(name, passed, this.#policy, this.#now() - this.#options.maxWaitMs);
       if (!place) return;
       const { waiting } = place;
       if (waiting.deadlineAt <= this.#now()) this.#refuse(waiting, this.#late(waiting));
       else if (resource.tryAcquire(waiting.call)) this.#grant(waiting, resource);
       else passed.add(waiting.call);
     }
-  }
-
-  /** The queue is read once and compared pairwise: linear in the calls that wait, and nothing to keep in step. */
-  #first(name: string, passed: ReadonlySet<string>): Place | undefined {
-    let first: Place | undefined;
-    for (const place of this.#places.values()) {
-      const { waiting } = place;
-      if (!waiting.resources.includes(name) || passed.has(waiting.call)) continue;
-      if (!first || this.#compare(place, first) < 0) first = place;
-    }
-    return first;
   }
 
   #compare(a: Place, b: Place): number {
@@ -211,7 +188,7 @@ export class Scheduler {
 
   #grant(waiting: Waiting, resource: Resource): void {
     const now = this.#now();
-    this.#places.delete(waiting.call);
+    this.#queue.remove(waiting.call);
     this.#running.set(waiting.call, { waiting, resource, startedAt: now });
     this.#tell({ kind: 'started', at: now, call: waiting, resource: resource.name });
     waiting.onGrant(resource.name);
@@ -252,7 +229,7 @@ export class Scheduler {
   /** When the queue ahead should be through: its length times the mean service time, over the slots. */
   #retryAfterMs(waiting: Waiting): number {
     const slots = waiting.resources.reduce((sum, name) => sum + (this.#resources.get(name)?.size ?? 0), 0);
-    const wait = Math.ceil((this.#places.size * this.#meanServiceMs) / Math.max(1, slots));
+    const wait = Math.ceil((this.#queue.size * this.#meanServiceMs) / Math.max(1, slots));
     return Math.min(LIMITS.retryAfterMostMs.value, Math.max(LIMITS.retryAfterLeastMs.value, wait));
   }
 
@@ -261,7 +238,10 @@ export class Scheduler {
   }
 
   #tell(event: PolicyEvent): void {
+    const { fault } = this.#policy;
     this.#policy.tell(event);
+    if (event.kind === 'tuned' || this.#policy.fault !== fault) this.#queue.doubtAll();
+    else if (!this.#policy.isFixed) this.#queue.doubt(event.call);
   }
 
   #config(): PolicyConfig {

@@ -3,6 +3,7 @@ import type { Policy } from '../policy.ts';
 
 export const fifo: Policy<null> = {
   name: 'fifo',
+  fixed: true,
   start: () => null,
   event: () => null,
   key: (_state, call) => [call.arrivedAt],

@@ -3,6 +3,7 @@ import type { Policy } from '../policy.ts';
 
 export const priority: Policy<null> = {
   name: 'priority',
+  fixed: true,
   start: () => null,
   event: () => null,
   key: (_state, call) => [call.nice, call.arrivedAt],
