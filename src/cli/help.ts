@@ -42,6 +42,7 @@ export function printHelp(terminal: Terminal): void {
     '',
     'mezz <command> --help shows its options; lists take --json, --quiet and --watch.',
     'mezz help exit-codes lists the exit codes; mezz help environment the variables mezz reads.',
+    'mezz is an orchestration layer on Linux or macOS, not an operating system: what it promises rests on them.',
   );
 }
 

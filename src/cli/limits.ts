@@ -21,6 +21,11 @@ export const LIMITS = {
     unit: 'bytes',
     what: 'the largest hook event read from a client',
   },
+  experimentMs: {
+    value: 20_000,
+    unit: 'ms',
+    what: 'how long an experiment of the checklist waits for one thing',
+  },
   trialMs: { value: 60_000, unit: 'ms', what: 'how long a client may take for the trial of its hooks' },
   trialVersionMs: { value: 15_000, unit: 'ms', what: 'how long a client may take to say its version' },
   trialOutputCharacters: {

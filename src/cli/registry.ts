@@ -25,6 +25,7 @@ const approvals = () => import('./commands/approvals.ts');
 const policy = () => import('./commands/policy.ts');
 const config = () => import('./commands/config.ts');
 const store = () => import('./commands/store.ts');
+const checklist = () => import('./commands/checklist.ts');
 const completion = () => import('./commands/completion.ts');
 
 /** Every command, in the order `mezz help` shows; a file is loaded only when its command is typed. */
@@ -44,6 +45,7 @@ export const GROUPS: readonly CommandGroup[] = [
       entry('down', 'let running calls end, then stop the kernel', kernel),
       entry('status', 'is a kernel running, where, and how is it', kernel),
       entry('doctor', 'prove what is enforced here, and say what is not', config),
+      entry('checklist', 'five questions, answered by experiments on this machine', checklist),
       entry('config', 'show and reload the configuration, its schema, every bound', config),
     ],
   },

@@ -1,3 +1,4 @@
+import { arch, release, type } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { ControlFailure, KERNEL_UNREACHABLE_EXIT } from '../../sdk/failure.ts';
@@ -49,6 +50,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** The kernel runs on this machine: its socket is a file here. */
+function systemName(): string {
+  return `${process.platform === 'darwin' ? 'macOS (Darwin)' : type()} ${release()}, ${arch()}`;
+}
+
 function status(session: Session, options: ViewOptions): Promise<void> {
   const { terminal } = session;
   return show(session, options, {
@@ -58,6 +64,7 @@ function status(session: Session, options: ViewOptions): Promise<void> {
     render: (answer) => {
       terminal.print(
         `kernel    mezz ${answer.version}, pid ${answer.pid}, up ${formatDuration(session.now() - answer.startedAt)}`,
+        `runs on   ${systemName()}: an orchestration layer on it, not an operating system`,
         `agents    ${answer.agents}`,
         `calls     ${answer.running} running, ${answer.waiting} waiting`,
         `address   ${answer.origin}`,

@@ -188,6 +188,8 @@ export const agentVerbs: Handlers<
     }
     agent.nice = request.nice;
     await save(context.gate, [agent], { nice: request.nice });
+    // What already waits takes its place anew; the time of arrival stays.
+    context.gate.parts.waits.wakeAgents(new Set([agent.pid]));
     return {};
   },
 

@@ -250,6 +250,33 @@ export const RECORD_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'checklist-tried',
+    group: 'code',
+    text: 'An answer of `mezz checklist` is what an experiment on this machine just showed, with the calls that show it; what is not built says so.',
+    restsOn: 'A kernel of its own, tried from outside: by HTTP, the control socket and signals.',
+    bypassedBy: 'It tries this version on this machine: what another configuration does it does not say.',
+    tests: [
+      [
+        'test/checklist.test.ts',
+        'the checklist tries every condition that is built on a kernel of its own, and says what is not built',
+      ],
+    ],
+  },
+  {
+    id: 'no-ground-claimed',
+    group: 'code',
+    text: 'Nothing in README, help and package description implies that mezz is an operating system; `mezz status` and `mezz --help` say unasked that it is a layer on one.',
+    restsOn: 'A list of words that would claim it.',
+    bypassedBy: 'A claim in words that the list does not have.',
+    tests: [
+      ['src/cli/checklist/ground.test.ts', 'claims of the ground floor are found, denials of it are not'],
+      [
+        'test/checklist.test.ts',
+        'the checklist tries every condition that is built on a kernel of its own, and says what is not built',
+      ],
+    ],
+  },
+  {
     id: 'layers',
     group: 'code',
     text: 'The kernel below its edge takes time, randomness, files and network as arguments, and no module knows a higher one.',

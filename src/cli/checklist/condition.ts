@@ -1,0 +1,40 @@
+/**
+ * checklist/ owns the five questions as experiments: each condition is tried on this machine, against a kernel of its
+ * own that is started for it and gone afterwards, from outside: by HTTP, the control socket and signals alone.
+ * Invariant: an answer is what the experiment just showed, with the calls that show it; what is not built says so.
+ * It must not know: how the kernel does what is asked of it.
+ */
+import type { Room } from './room.ts';
+
+/** `not built`: there is nothing to try yet. `cannot tell`: it was tried and showed neither. */
+export type Verdict = 'yes' | 'no' | 'cannot tell' | 'not built';
+
+export interface Evidence {
+  readonly verdict: Verdict;
+  /** What was seen, in one line. */
+  readonly saw: string;
+  /** Ids of the calls that show it, in the journal of the kernel that was tried. */
+  readonly calls: readonly string[];
+}
+
+export interface Condition {
+  /** `1a`: the question and its part. */
+  readonly id: string;
+  readonly text: string;
+  /** Absent where nothing is built that could be tried; `missing` then says what. */
+  readonly experiment?: (room: Room) => Promise<Evidence>;
+  readonly missing?: string;
+}
+
+export interface Question {
+  readonly number: number;
+  readonly text: string;
+  readonly conditions: readonly Condition[];
+}
+
+export const yes = (saw: string, ...calls: string[]): Evidence => ({ verdict: 'yes', saw, calls });
+export const no = (saw: string, ...calls: string[]): Evidence => ({ verdict: 'no', saw, calls });
+
+/** yes when it holds, no when it does not; the sentence says what was seen either way. */
+export const shows = (holds: boolean, saw: string, ...calls: string[]): Evidence =>
+  holds ? yes(saw, ...calls) : no(saw, ...calls);
