@@ -18,9 +18,11 @@ import { systemClock } from './drivers/clock.ts';
 import { diskFree, diskGuard, lowDisk } from './drivers/disk.ts';
 import { LIMITS as driverLimits } from './drivers/limits.ts';
 import { LogFile } from './drivers/logfile.ts';
+import { newProcesses } from './drivers/processes.ts';
 import { systemRandom } from './drivers/random.ts';
 import { Arrivals } from './gate/arrivals.ts';
 import { expireQuestions } from './gate/ask.ts';
+import { superviseAgents } from './gate/exits.ts';
 import { Gate } from './gate/gate.ts';
 import { LIMITS as gateLimits } from './gate/limits.ts';
 import { openParts } from './gate/open.ts';
@@ -70,6 +72,7 @@ const SCHEMA = readShipped('policies/schema.cedarschema');
 const UPKEEP_MS = 30_000;
 const CHECKPOINT_ENTRIES = 1000;
 const RETENTION_MS = 3_600_000;
+const processes = newProcesses(systemClock);
 
 /** Opens everything or nothing: what keeps a kernel from starting is logged and thrown, and no lock is left behind. */
 export async function boot(options: BootOptions): Promise<Running> {
@@ -145,6 +148,7 @@ async function serve(opened: Opened): Promise<Running> {
   let graceMs = 10_000;
   const context: ControlContext = {
     gate,
+    processes,
     origin: gateway.origin,
     stateDir: options.stateDir,
     version: readVersion(),
@@ -166,7 +170,7 @@ async function serve(opened: Opened): Promise<Running> {
   };
   const control = await openControl(context, join(options.stateDir, 'control.sock'));
   settings.watch(gate);
-  const stopTimers = startTimers(parts, log, () => settings.config);
+  const stopTimers = startTimers(gate, log, () => settings.config);
   logStart(opened, gateway.origin, recovered);
   return {
     origin: gateway.origin,
@@ -272,8 +276,10 @@ const retentionOf = ({ journal }: Config, now: number): RetentionRule => ({
   entriesBeforeMs: now - journal.entriesMs,
 });
 
-/** Expired questions, checkpoints of the log, retention. */
-function startTimers(parts: Parts, log: Log, config: () => Config): () => void {
+/** Expired questions, checkpoints of the log, retention, programs that are gone. */
+function startTimers(gate: Gate, log: Log, config: () => Config): () => void {
+  const { parts } = gate;
+  const stopLooking = superviseAgents(gate, processes);
   let stopped = false;
   let checkpointed = parts.journal.size;
   let prunedAt = parts.clock.now();
@@ -297,6 +303,7 @@ function startTimers(parts: Parts, log: Log, config: () => Config): () => void {
   next();
   return () => {
     stopped = true;
+    stopLooking();
     cancel();
   };
 }

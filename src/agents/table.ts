@@ -30,6 +30,7 @@ export interface NewAgent {
   readonly nice?: number;
   readonly hosted?: boolean;
   readonly osPid?: number | null;
+  readonly osStart?: number | null;
   readonly cwd?: string;
   readonly level?: CoverageLevel;
 }
@@ -74,7 +75,7 @@ export class AgentTable {
       nice: spec.nice ?? 0,
       hosted: spec.hosted ? 1 : 0,
       osPid: spec.osPid ?? null,
-      osStart: null,
+      osStart: spec.osStart ?? null,
       cwd: spec.cwd ?? '',
       worktree: null,
       level: spec.level ?? 'none',

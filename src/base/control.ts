@@ -235,7 +235,9 @@ export interface ControlVerbs {
       budget?: NanoUsd;
       count?: number;
       hosted?: boolean;
+      /** Who looks after it: the program that asks, until `agent.started` names the agent's own. */
       osPid?: number;
+      startTicks?: number;
       cwd: string;
       hooks: boolean;
     },

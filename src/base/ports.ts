@@ -26,6 +26,14 @@ export interface BackendSpec {
   readonly label?: string;
 }
 
+/** The processes of agents' programs, which the kernel did not start itself. */
+export interface Processes {
+  /** Is this very process still there? `start`: ticks from boot to its start, or null where the system does not say. */
+  isThere(osPid: number, start: number | null): boolean;
+  /** Asks it to end (SIGTERM) and, when it is still there after a grace, ends it (SIGKILL). */
+  end(osPid: number, start: number | null): void;
+}
+
 export interface ModelBackend {
   readonly spec: BackendSpec;
   perform(ticket: Ticket, call: ModelCall): Promise<ModelOutcome>;

@@ -2,6 +2,7 @@ export const LIMITS = {
   kernelStartMs: { value: 20_000, unit: 'ms', what: 'how long `mezz up` waits for the kernel to answer' },
   kernelPollMs: { value: 20, unit: 'ms', what: 'pause between two questions whether the kernel is up' },
   drainMs: { value: 10_000, unit: 'ms', what: 'how long running calls may finish when the kernel goes down' },
+  familyLookMs: { value: 1000, unit: 'ms', what: 'pause between two looks at the processes below a program' },
   reapMs: { value: 3_000, unit: 'ms', what: 'time for processes an agent left behind to end by themselves' },
   watchSeconds: { value: 2, unit: 's', what: 'pause between two refreshes of --watch' },
   agentCount: { value: 64, unit: 'agents', what: 'the most agents one `mezz run --count` starts' },

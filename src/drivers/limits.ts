@@ -7,6 +7,11 @@ export const LIMITS = {
   connections: { value: 1024, unit: 'connections', what: 'connections to one upstream origin' },
   connectMs: { value: 15_000, unit: 'ms', what: 'time to connect to an upstream' },
   labBodyBytes: { value: 67_108_864, unit: 'bytes', what: 'a request to the lab' },
+  killGraceMs: {
+    value: 5000,
+    unit: 'ms',
+    what: 'time between SIGTERM and SIGKILL for the program of a killed agent',
+  },
   logFileBytes: { value: 8_388_608, unit: 'bytes', what: 'size of the log before it becomes the old log' },
   lowDiskBytes: {
     value: 1_000_000_000,

@@ -17,6 +17,16 @@ export const LIMITS = {
   },
   page: { value: 1000, unit: 'entries', what: 'entries read at once when balances are proven' },
   problems: { value: 100, unit: 'lines', what: 'differences told at once when balances are proven' },
+  lookMs: {
+    value: 2000,
+    unit: 'ms',
+    what: "pause between two looks whether agents' programs are still there",
+  },
+  goneMs: {
+    value: 5000,
+    unit: 'ms',
+    what: 'how long whoever started a program may take to say how it ended, before its agent is closed',
+  },
   traceSteps: { value: 64, unit: 'steps', what: 'steps remembered of one call in flight' },
   recentTraces: { value: 1000, unit: 'calls', what: 'calls whose steps are remembered after their end' },
 } as const;

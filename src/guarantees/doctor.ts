@@ -40,6 +40,7 @@ export function diagnose(examined: Examined): Finding[] {
     checkVersion('node', 'Node', examined.nodeVersion, LOWEST_NODE),
     checkVersion('sqlite', 'SQLite', examined.sqliteVersion, LOWEST_SQLITE),
     checkPlatform(examined),
+    checkLeftovers(examined),
     checkStateDir(examined),
     checkDisk(examined),
     checkUser(examined),
@@ -69,6 +70,16 @@ function checkPlatform({ platform }: Examined): Finding {
     level: 'warn',
     text: `nothing was tested on ${platform}`,
     remedy: 'use Linux or macOS',
+  };
+}
+
+function checkLeftovers({ platform }: Examined): Finding {
+  if (platform === 'linux') return ok('leftovers', 'what an agent leaves running is found and ended');
+  return {
+    id: 'leftovers',
+    level: 'note',
+    text: `on ${platform} mezz ends an agent's program, but cannot find what it leaves running`,
+    remedy: 'ps, after mezz run has ended',
   };
 }
 

@@ -130,7 +130,8 @@ describe('doctor', () => {
     assert.deepEqual(worst({ stateDir: { ...sound.stateDir, mode: 0o40755 } }), ['fail state-dir']);
     assert.deepEqual(worst({ stateDir: { ...sound.stateDir, uid: 0 } }), ['fail state-dir']);
     assert.deepEqual(worst({ freeBytes: 1e8 }), ['warn disk']);
-    assert.deepEqual(worst({ platform: 'win32' }), ['warn platform']);
+    assert.deepEqual(worst({ platform: 'win32' }), ['warn platform', 'note leftovers']);
+    assert.deepEqual(worst({ platform: 'darwin' }), ['note leftovers']);
     assert.deepEqual(worst({ profile: 'observe' }), ['warn profile']);
   });
   test('says unasked that an agent of the same user without a sandbox can go round it', async () => {

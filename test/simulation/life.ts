@@ -113,6 +113,7 @@ function changeableOf(options: LifeOptions, slots: Slots): Changeable {
 
 const contextOf = (gate: Gate): ControlContext => ({
   gate,
+  processes: { isThere: () => true, end: () => {} },
   origin: '',
   stateDir: '',
   version: '',

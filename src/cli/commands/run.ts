@@ -6,6 +6,7 @@ import { findAdapter } from '../adapters/index.ts';
 import { formatDuration, parseInteger, parseMoney } from '../format.ts';
 import { LIMITS } from '../limits.ts';
 import { reportDetached, startDetached, withoutMark } from '../run/detached.ts';
+import { selfAsRunner } from '../run/family.ts';
 import { parentOf } from '../run/parent.ts';
 import { runProgram } from '../run/program.ts';
 import { finishWorktree, giveWorktrees, inWorktree, type Place, prepareWorktrees } from '../run/worktree.ts';
@@ -54,6 +55,7 @@ async function openAgents(session: Session, adapter: ClientAdapter, options: Run
     cwd: session.cwd,
     hooks: adapter.hooks && options.hooks,
     hosted: true,
+    ...selfAsRunner(),
     count: options.count,
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.nice === undefined ? {} : { nice: options.nice }),

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Signal } from '../../base/control.ts';
 import { UsageFailure } from '../exit.ts';
+import { readMark, reapLeftovers } from '../run/leftovers.ts';
 import type { Session } from '../session.ts';
 import { asJson, change, type ViewOptions } from '../view.ts';
 
@@ -35,6 +36,13 @@ export function parseSignal(text: string): Signal {
   throw new UsageFailure(`mezz has no signal "${text}"`, 'use KILL, TERM, STOP or CONT');
 }
 
+/** What every process of the agent's program carries; undefined when none runs, or the system does not show it. */
+async function markOf(session: Session, selector: string): Promise<string | undefined> {
+  const { agent } = await session.control.call('agent.show', { agent: selector });
+  const mark = agent.osPid === null || agent.state === 'exited' ? undefined : readMark(agent.osPid);
+  return mark?.startsWith(`${agent.pid}-`) ? mark : undefined;
+}
+
 async function send(
   session: Session,
   agents: readonly string[],
@@ -42,6 +50,7 @@ async function send(
   options: Partial<KillOptions>,
 ): Promise<void> {
   for (const agent of agents) {
+    const mark = signal === 'kill' ? await markOf(session, agent) : undefined;
     const request = {
       agent,
       signal,
@@ -53,6 +62,7 @@ async function send(
         ? `${agent} ${DONE[signal]}`
         : `${agent} and ${answer.agents.length - 1} below it ${DONE[signal]}`,
     );
+    if (mark !== undefined) await reapLeftovers(mark);
   }
 }
 
@@ -72,8 +82,17 @@ async function freeze(
     );
 }
 
+const KILL = `
+KILL cuts its calls and ends its program: SIGTERM, and after some seconds SIGKILL, for all its processes.
+TERM, STOP and CONT hold and let go of its calls; its program goes on running.
+
+Examples:
+  mezz kill fix
+  mezz kill --revoke --tree fix`;
+
 function defineKill(program: Command, session: Session): void {
-  asJson(program.command('kill').description('end an agent'))
+  asJson(program.command('kill').description('end an agent, and the program that mezz run started for it'))
+    .addHelpText('after', KILL)
     .argument('<agent...>', 'pid, name, or the beginning of a name')
     .option('-s, --signal <signal>', 'KILL, TERM, STOP (pause) or CONT (resume)', 'KILL')
     .option('--revoke', 'its keys are void from now on')

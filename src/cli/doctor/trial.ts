@@ -13,6 +13,7 @@ import type { ClientAdapter } from '../adapters/adapter.ts';
 import { claude } from '../adapters/claude.ts';
 import { codex } from '../adapters/codex.ts';
 import { LIMITS } from '../limits.ts';
+import { selfAsRunner } from '../run/family.ts';
 import { newMark, reapLeftovers } from '../run/leftovers.ts';
 import type { Session } from '../session.ts';
 import { type Lab, openLab } from './lab.ts';
@@ -168,6 +169,7 @@ async function tryAs(
     cwd: room.project,
     hooks: true,
     hosted: true,
+    ...selfAsRunner(),
   });
   const launch = launches[0] as Launch;
   const agent = String(launch.pid);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LIMITS } from '../limits.ts';
+import { Family } from './family.ts';
 
 /** What a program and all it starts carry in their environment: the agent's pid first, then chance. */
 export const newMark = (pid: number): string => `${pid}-${randomBytes(8).toString('hex')}`;
@@ -38,15 +39,26 @@ function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
   }
 }
 
+/** The mark a running program was started with; undefined where the system does not show it (only Linux does). */
+export function readMark(osPid: number): string | undefined {
+  try {
+    const environment = readFileSync(`/proc/${osPid}/environ`, 'latin1').split('\0');
+    return environment.find((entry) => entry.startsWith('MEZZ_AGENT='))?.slice('MEZZ_AGENT='.length);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Ends what an agent left running: SIGTERM, and after `reapMs` SIGKILL. Returns how many there were. */
-export async function reapLeftovers(mark: string): Promise<number> {
-  let left = findMarked(mark);
+export async function reapLeftovers(mark: string, family = new Family()): Promise<number> {
+  const find = () => [...new Set([...findMarked(mark), ...family.left()])];
+  let left = find();
   const count = left.length;
   signalAll(left, 'SIGTERM');
   const until = performance.now() + LIMITS.reapMs.value;
   while (left.length > 0 && performance.now() < until) {
     await sleep(LIMITS.kernelPollMs.value);
-    left = findMarked(mark);
+    left = find();
   }
   signalAll(left, 'SIGKILL');
   return count;

@@ -10,7 +10,9 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Launch } from '../../base/control.ts';
 import type { ClientAdapter, Preparation } from '../adapters/adapter.ts';
+import { LIMITS } from '../limits.ts';
 import type { Session } from '../session.ts';
+import { Family, startTicks } from './family.ts';
 import { newMark, reapLeftovers } from './leftovers.ts';
 
 /** How a program ended: its own exit code, or the signal that ended it; neither when it could not be started. */
@@ -29,17 +31,6 @@ export function exitCodeOf({ code, signal, failure }: Ending): number {
 function readText(cwd: string, path: string): string | undefined {
   try {
     return readFileSync(resolve(cwd, path), 'utf8');
-  } catch {
-    return undefined;
-  }
-}
-
-/** The 22nd field of /proc/<pid>/stat: with it, a pid cannot be mistaken for a later process of the same number. */
-function startTicks(osPid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${osPid}/stat`, 'latin1');
-    const ticks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
-    return Number.isSafeInteger(ticks) ? ticks : undefined;
   } catch {
     return undefined;
   }
@@ -115,13 +106,22 @@ async function superviseProgram(
     const started = { agent, osPid: child.pid, ...(ticks === undefined ? {} : { startTicks: ticks }) };
     await tell(session, session.control.call('agent.started', started));
   }
+  const family = new Family();
+  const looks = setInterval(
+    () => child.pid !== undefined && family.look(child.pid),
+    LIMITS.familyLookMs.value,
+  );
   const ending = await ended;
-  const left = await reapLeftovers(mark);
+  clearInterval(looks);
+  const left = await reapLeftovers(mark, family);
   await printed;
   letGo();
   const code = exitCodeOf(ending);
   if (ending.failure) session.terminal.note(`mezz: ${program} cannot be started: ${ending.failure.message}`);
-  if (left > 0) session.terminal.note(`mezz: ended ${left} processes that ${launch.name} left running`);
+  if (left > 0)
+    session.terminal.note(
+      `mezz: ended ${left === 1 ? 'a process' : `${left} processes`} that ${launch.name} left running`,
+    );
   const exitCode = ending.signal === null ? code : null;
   await tell(session, session.control.call('agent.exited', { agent, exitCode, signal: ending.signal }));
   return code;

@@ -5,8 +5,8 @@ import { refusal } from '../../base/errors.ts';
 import type { Pid } from '../../base/ids.ts';
 import { CALL } from '../../db/schema/journal.ts';
 import { openEntry } from '../../gate/arrivals.ts';
+import { closeAgent } from '../../gate/exits.ts';
 import type { Gate } from '../../gate/gate.ts';
-import { toolsLeft } from '../../gate/outcomes.ts';
 import type { EntryDraft } from '../../journal/journal.ts';
 import { type Handlers, selectAgent } from './context.ts';
 import { agentViews, callView } from './views.ts';
@@ -79,6 +79,7 @@ export const agentVerbs: Handlers<
           nice: request.nice ?? 0,
           hosted: request.hosted ?? false,
           osPid: request.osPid ?? null,
+          osStart: request.startTicks ?? null,
           cwd: request.cwd,
         },
         now,
@@ -135,27 +136,7 @@ export const agentVerbs: Handlers<
   async 'agent.exited'(context, request) {
     const agent = selectAgent(context, request.agent);
     if ('code' in agent) return agent;
-    const { parts } = context.gate;
-    const now = parts.clock.now();
-    const tree = parts.agents.tree(agent).filter((member) => member.hold !== 'exited');
-    for (const member of tree)
-      parts.agents.exit(
-        member,
-        member === agent ? request.exitCode : null,
-        member === agent ? request.signal : null,
-      );
-    const revoked = parts.keys.revokeAgent(agent.pid, now);
-    const pids = new Set<number>(tree.map((member) => member.pid));
-    context.gate.interrupt(pids, 'exited');
-    await toolsLeft(parts, pids);
-    await parts.journal.append({
-      entries: tree.map((member) => ({
-        kind: 'agent.close',
-        agent: member.pid,
-        body: { exitCode: member.exitCode, signal: member.exitSignal },
-      })),
-      puts: [...tree.map(agentPut), ...revoked.puts],
-    });
+    await closeAgent(context.gate, agent, request);
     return {};
   },
 
@@ -175,6 +156,10 @@ export const agentVerbs: Handlers<
     gate.parts.epochs.advance();
     parts.waits.wakeAgents(pids);
     if (request.signal === 'stop' || request.signal === 'kill') gate.interrupt(pids, request.signal);
+    // Paused and stopped programs go on outside the gate; only a kill ends them.
+    if (request.signal === 'kill')
+      for (const { hosted, osPid, osStart } of tree)
+        if (hosted === 1 && osPid !== null) context.processes.end(osPid, osStart);
     if (request.revoke)
       await parts.store.commit({ puts: parts.keys.revokeAgent(agent.pid, parts.clock.now()).puts });
     return { agents: affected.map((member) => member.pid) };

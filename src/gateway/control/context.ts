@@ -10,11 +10,13 @@ import type {
   VerbResponse,
 } from '../../base/control.ts';
 import { type Refusal, refusal } from '../../base/errors.ts';
+import type { Processes } from '../../base/ports.ts';
 import type { Gate } from '../../gate/gate.ts';
 import type { RetentionRule } from '../../journal/retention.ts';
 
 export interface ControlContext {
   readonly gate: Gate;
+  readonly processes: Processes;
   readonly origin: string;
   readonly stateDir: string;
   readonly version: string;

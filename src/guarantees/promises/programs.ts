@@ -20,4 +20,63 @@ export const PROGRAM_PROMISES: readonly Promised[] = [
       ['test/worktree.test.ts', 'a repository inside the worktree is not merged away'],
     ],
   },
+  {
+    id: 'terminal',
+    group: 'tools',
+    text: 'A program under mezz run has the terminal as without mezz: keys, size, job control and exit code.',
+    restsOn: 'It is started in the same session and foreground group, with the same standard streams.',
+    bypassedBy: 'With --count or --detach nobody has the keyboard.',
+    tests: [
+      ['test/terminal.test.ts', "is the program's own, with its size, and its exit code comes through"],
+      ['test/terminal.test.ts', 'Ctrl-C reaches the program once, and not mezz'],
+      ['test/terminal.test.ts', 'a program that Ctrl-C ends is 130, as without mezz'],
+      ['test/terminal.test.ts', 'Ctrl-Z stops both, fg lets both go on'],
+      ['test/terminal.test.ts', 'a new size reaches the program'],
+    ],
+  },
+  {
+    id: 'processes-end',
+    group: 'tools',
+    text: 'What a program under mezz run leaves running is ended after it, and mezz kill ends the program with all it started.',
+    restsOn:
+      'Linux: a mark in the environment of each process, and looks at what is below the program while it runs.',
+    bypassedBy:
+      'A process that gives itself another environment and leaves its parents between two looks; after a kill -9 of mezz run only mezz kill looks for the rest. On macOS only the program itself is ended.',
+    tests: [
+      ['src/cli/run.test.ts', 'ends what the program left running, even what ignores SIGTERM'],
+      [
+        'test/processes.test.ts',
+        'what was started with another environment is found while the program runs, and ends with it',
+      ],
+      [
+        'test/processes.test.ts',
+        'mezz kill ends the program and all it started, SIGTERM first; pause ends nothing',
+      ],
+      [
+        'test/processes.test.ts',
+        'the kernel by itself ends the program of a killed agent, even one that ignores SIGTERM',
+      ],
+    ],
+  },
+  {
+    id: 'ends-are-noticed',
+    group: 'tools',
+    text: 'The end of a program is noticed also when mezz run was killed or the kernel was down; until then its agent goes on.',
+    restsOn: 'The process number and, on Linux, its start: the kernel looks every two seconds.',
+    bypassedBy: 'On macOS a later process of the same number is taken for the same.',
+    tests: [
+      [
+        'test/processes.test.ts',
+        'mezz run killed with -9: its program goes on as the agent, and the kernel notices its end',
+      ],
+      [
+        'test/processes.test.ts',
+        'after a restart of the kernel, agents whose program is there are ready, and those gone are exited',
+      ],
+      [
+        'test/processes.test.ts',
+        'a runner killed before its program ran leaves no agent behind; a late ending is still taken',
+      ],
+    ],
+  },
 ];

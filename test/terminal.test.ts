@@ -1,0 +1,127 @@
+/**
+ * A program under `mezz run` has the terminal as if mezz were not there: keys, size, job control and exit code, on a
+ * real pseudo-terminal with a real shell (test/terminal.py holds its other end).
+ */
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import test, { after, afterEach, before, beforeEach, describe } from 'node:test';
+import { MEZZ } from '../src/cli/fixture.test.ts';
+import { startKernel, type TestKernel } from './kernel.ts';
+
+const missing = ['python3', 'bash'].filter((name) => spawnSync(name, ['--version']).status !== 0);
+const skip = missing.length > 0 && `no ${missing.join(' and no ')}: nothing to hold a terminal with`;
+
+/** The shell's prompt; what is typed is echoed, so no command may hold it. */
+const PROMPT = '%~ ';
+
+describe('the terminal', { skip }, () => {
+  let kernel: TestKernel;
+  let shell: ReturnType<typeof openShell>;
+  before(async () => {
+    kernel = await startKernel();
+  });
+  after(() => kernel.close());
+  beforeEach(async () => {
+    shell = openShell();
+    shell.size(24, 80);
+    await shell.see('[#$] ');
+    // Quoted, so that its echo is not taken for it.
+    await shell.say(`PS1='%''~ '`, `\n${PROMPT}`);
+    await shell.say(
+      `mezz() { ${MEZZ.map((word) => `'${word}'`).join(' ')} "$@"; }; stty size`,
+      `\\n24 80\r\n${PROMPT}`,
+    );
+  });
+  afterEach(() => shell.close());
+
+  function openShell() {
+    const program = new URL('terminal.py', import.meta.url).pathname;
+    const child = spawn('python3', [program, 'bash', '--norc', '--noprofile', '-i'], {
+      env: {
+        ...process.env,
+        MEZZ_HOME: kernel.stateDir,
+        TERM: 'dumb',
+        BASH_SILENCE_DEPRECATION_WARNING: '1',
+      },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    const put = (step: object) => child.stdin.write(`${JSON.stringify(step)}\n`);
+    const see = async (until: string): Promise<string> => {
+      put({ until });
+      const answer = await lines.next();
+      const seen: unknown = JSON.parse(answer.value ?? 'null');
+      assert.equal(typeof seen, 'string', `never seen: ${JSON.stringify(until)}, but ${answer.value}`);
+      return seen as string;
+    };
+    return {
+      see,
+      press: (keys: string) => put({ type: keys }),
+      size: (rows: number, columns: number) => put({ size: [rows, columns] }),
+      /** Types a line and answers what is seen until a pattern. */
+      say: (line: string, until: string) => {
+        put({ type: `${line}\r` });
+        return see(until);
+      },
+      close: () => {
+        child.stdin.end();
+        child.kill('SIGKILL');
+      },
+    };
+  }
+  const exitOf = async (signs = PROMPT): Promise<string> =>
+    /got (\d+)/.exec(await shell.say('echo "got $?"', `got \\d+\r\n${signs}`))?.[1] ?? '';
+
+  test("is the program's own, with its size, and its exit code comes through", async () => {
+    const script = 'test -t 0 && test -t 1 && test -t 2 && stty size; exit 7';
+    await shell.say(`mezz run -- sh -c '${script}'`, `\\n24 80\r\n${PROMPT}`);
+    assert.equal(await exitOf(), '7');
+  });
+
+  test('Ctrl-C reaches the program once, and not mezz', async () => {
+    const script = `trap 'echo caught; n=$((n+1))' INT; echo go-on; while [ "$n" != 2 ]; do sleep 0.05; done; exit 5`;
+    await shell.say(`mezz run -- sh -c '${script.replaceAll("'", "'\\''")}'`, 'go-on\r\n');
+    shell.press('\u0003');
+    await shell.see('caught\r\n');
+    shell.press('\u0003');
+    await shell.see(`caught\r\n[^%]*${PROMPT}`);
+    assert.equal(await exitOf(), '5');
+  });
+
+  test('a program that Ctrl-C ends is 130, as without mezz', async () => {
+    await shell.say('mezz run -- sh -c "echo go-on; exec sleep 60"', 'go-on\r\n');
+    shell.press('\u0003');
+    await shell.see(PROMPT);
+    assert.equal(await exitOf(), '130');
+  });
+
+  test('Ctrl-Z stops both, fg lets both go on', async () => {
+    const script = 'echo go-on; read line; echo "had $line"; exit 3';
+    await shell.say(`mezz run --name stopper -- bash -c '${script}'`, 'go-on\r\n');
+    shell.press('\u001a');
+    await shell.see(`Stopped[^%]*${PROMPT}`);
+    const { agent } = await kernel.control.call('agent.show', { agent: 'stopper' });
+    if (process.platform === 'linux')
+      assert.match(
+        readFileSync(`/proc/${agent.osPid}/stat`, 'latin1'),
+        /\) T /,
+        'the program itself is stopped',
+      );
+    await shell.say('fg', 'fg\r\n[^\n]*\n');
+    await shell.say('words', `had words\r\n${PROMPT}`);
+    assert.equal(await exitOf(), '3');
+  });
+
+  test('a new size reaches the program', async () => {
+    await shell.say(
+      `mezz run -- bash -c 'trap "stty size" WINCH; echo go-on; while :; do sleep 0.05; done'`,
+      'go-on\r\n',
+    );
+    shell.size(30, 101);
+    await shell.see('30 101\r\n');
+    shell.press('\u0003');
+    await shell.see(PROMPT);
+  });
+});
