@@ -46,6 +46,13 @@ export interface CoverageView {
   readonly seen: number;
   readonly decided: number;
 }
+/** One level of mediation for one agent: does it hold, what does it cover, and what does it not. */
+export interface LevelView {
+  readonly level: Exclude<CoverageLevel, 'none'>;
+  readonly holds: boolean;
+  readonly covers: string;
+  readonly misses: string;
+}
 export interface CallView {
   readonly id: string;
   readonly agent: number;
@@ -223,7 +230,7 @@ export interface ControlVerbs {
   ps: Verb<{ all?: boolean }, { agents: AgentView[] }>;
   'agent.show': Verb<
     Selector,
-    { agent: AgentView; limits: LimitView[]; recent: CallView[]; guarantees: string[] }
+    { agent: AgentView; limits: LimitView[]; recent: CallView[]; levels: LevelView[]; guarantees: string[] }
   >;
   'agent.open': Verb<
     {

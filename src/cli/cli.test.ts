@@ -37,7 +37,7 @@ describe('commands', () => {
       ps: () => ({ agents: [] }),
       'agent.show': ({ agent }) =>
         agent === 'fox'
-          ? { agent: { pid: 7, name: 'fox' }, limits: [], recent: [], guarantees: [] }
+          ? { agent: { pid: 7, name: 'fox' }, limits: [], recent: [], levels: [], guarantees: [] }
           : new Refused({ code: 'not_found', message: `no agent ${agent}`, remedy: 'mezz ps' }),
       accounts: () => ({ accounts: [account('team', 'company', 1e9), account('company', null, 1e9)] }),
       'limit.set': ({ cap }) => ({ limit: cap === null ? null : { ...LIMIT, cap } }),

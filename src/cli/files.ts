@@ -17,3 +17,12 @@ export function readPackageFile(name: string): string {
   const root = import.meta.url.endsWith('.ts') ? '../../' : '../';
   return readFileSync(new URL(root + name, import.meta.url), 'utf8');
 }
+
+/** The text of a file, or undefined where it cannot be read. */
+export function readTextIfThere(cwd: string, path: string): string | undefined {
+  try {
+    return readFileSync(resolve(cwd, path), 'utf8');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import test, { after, before, describe } from 'node:test';
 import { type FakeKernel, startFakeKernel, startMezz } from './fixture.test.ts';
+import { findShell } from './shell.ts';
 
 /** A process that has ended but was not waited for yet is not running. */
 function isRunning(pid: number): boolean {
@@ -117,13 +119,60 @@ describe('mezz run', () => {
     assert.match(readFileSync(answer.log, 'utf8'), /done/);
     await kernel.close();
   });
-  test('env prints variables for a shell', async () => {
-    const { code, out } = await startMezz(await open(), ['env'], { OPENAI_API_KEY: 'k' }).ended;
-    assert.equal(code, 0);
-    assert.match(out, /^export OPENAI_BASE_URL='http:\/\/127\.0\.0\.1:9\/a\/tok0\/v1'$/m);
-    assert.doesNotMatch(out, /OPENAI_API_KEY/);
-    assert.equal(asked('agent.open')?.hosted, false);
+  test('gemini is refused before anything is opened', async () => {
+    const { code, err } = await startMezz(await open(), ['run', '--', 'gemini']).ended;
+    assert.equal(code, 1);
+    assert.match(err, /does not serve Gemini CLI yet.*\nNext: mezz run --client generic -- gemini/);
+    assert.equal(asked('agent.open'), undefined);
     await kernel.close();
+  });
+});
+
+describe('mezz env', () => {
+  let kernel: FakeKernel;
+  before(async () => {
+    kernel = await startFakeKernel();
+  });
+  after(() => kernel.close());
+  const env = (...argv: string[]) =>
+    startMezz(kernel.stateDir, ['env', ...argv], { OPENAI_API_KEY: "it's" }).ended;
+  const shell = (program: string, script: string) =>
+    spawnSync(program, ['-c', script], {
+      encoding: 'utf8',
+      env: { PATH: `${kernel.stateDir}:${process.env.PATH}` },
+    });
+
+  test('prints variables that a POSIX shell takes', async () => {
+    const { code, out } = await env();
+    assert.equal(code, 0);
+    assert.doesNotMatch(out, /OPENAI_API_KEY/);
+    const seen = shell('sh', `${out}\necho "$OPENAI_BASE_URL $ANTHROPIC_API_KEY"`);
+    assert.equal(seen.stdout, 'http://127.0.0.1:9/a/tok0/v1 tok0\n');
+    assert.equal(kernel.asked.find(({ verb }) => verb === 'agent.open')?.request.hosted, false);
+  });
+  test('gives a client its own, also what it takes by arguments alone', async () => {
+    const { out, err } = await env('--client', 'codex');
+    assert.match(err, /its own tools do not ask mezz; for that: mezz run -- codex/);
+    writeFileSync(join(kernel.stateDir, 'codex'), '#!/bin/sh\nprintf "%s\\n" "$@"\n', { mode: 0o755 });
+    const [c, provider, ...rest] = shell('sh', `${out}\ncodex exec 'a b'`).stdout.trim().split('\n');
+    assert.equal(c, '-c');
+    assert.match(
+      provider ?? '',
+      /^model_providers\.mezz=\{.*base_url="http:\/\/127\.0\.0\.1:9\/a\/tok0\/v1"/,
+    );
+    assert.deepEqual(rest.slice(-2), ['exec', 'a b']);
+    const json = JSON.parse((await env('--client', 'claude', '--json')).out);
+    assert.deepEqual(json.env, { ANTHROPIC_BASE_URL: 'http://127.0.0.1:9/a/tok0' });
+    assert.deepEqual([json.schema, json.client, json.arguments], ['mezz.env/1', 'claude', []]);
+  });
+  test('speaks fish and powershell, and names the shells it knows', async () => {
+    assert.match((await env('--shell', 'fish')).out, /^set -gx ANTHROPIC_API_KEY 'tok0'$/m);
+    assert.match((await env('--shell', 'powershell')).out, /^\$env:ANTHROPIC_API_KEY = 'tok0'$/m);
+    assert.equal(findShell('fish').set('A', "it's \\"), "set -gx A 'it\\'s \\\\'");
+    assert.equal(findShell('powershell').set('A', "it's"), "$env:A = 'it''s'");
+    const unknown = await env('--shell', 'tcsh');
+    assert.equal(unknown.code, 2);
+    assert.match(unknown.err, /Next: one of: posix, fish, powershell/);
   });
 });
 

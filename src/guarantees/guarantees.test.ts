@@ -5,6 +5,7 @@ import type { HookTrial } from '../base/control.ts';
 import { checkClaims, checkPromises } from './claims.ts';
 import { diagnose, type Examined } from './doctor.ts';
 import { DOCUMENTS, guaranteesPage } from './documents.ts';
+import { levelsOf } from './levels.ts';
 import type { Facts, Promised } from './promise.ts';
 import { PROMISES } from './promises.ts';
 import { sheetFor, sheetLines } from './registry.ts';
@@ -90,6 +91,29 @@ describe('the sheet of an agent', () => {
     assert.equal(sheetLines(facts).length, PROMISES.length);
     const poor = sheetFor({ profile: 'observe', coverage: 'seen', strict: false, bodies: 'off' });
     for (const { promise, unmet } of poor) assert.equal(unmet.length, promise.needs?.length ?? 0, promise.id);
+  });
+});
+
+describe('the levels of an agent', () => {
+  const holds = (level: Facts['coverage'], held = false) =>
+    levelsOf({ level, held, trial: undefined })
+      .filter((view) => view.holds)
+      .map((view) => view.level);
+  test('are shown as they are, never higher', () => {
+    assert.deepEqual(holds('none'), []);
+    assert.deepEqual(holds('seen'), ['seen']);
+    assert.deepEqual(holds('held', true), ['seen', 'held']);
+    assert.deepEqual(holds('hooked'), ['seen', 'hooked']);
+    assert.deepEqual(holds('hooked', true), ['seen', 'held', 'hooked']);
+  });
+  test('say what they do not cover, and whether hooks were proven and when', () => {
+    for (const view of levelsOf({ level: 'enclosed', held: true, trial: undefined }))
+      assert.ok(view.covers !== '' && view.misses !== '', view.level);
+    const trial = { client: 'codex', version: '0.169.0', outcome: 'refused' as const, at: 1.7e12 };
+    const hooked = levelsOf({ level: 'hooked', held: false, trial })[2];
+    assert.match(hooked?.covers ?? '', /hooks of codex 0\.169\.0 proven on 2023-11-14$/);
+    const never = levelsOf({ level: 'hooked', held: false, trial: undefined })[2];
+    assert.match(never?.covers ?? '', /its hooks were not tried here yet/);
   });
 });
 

@@ -119,6 +119,7 @@ const contextOf = (gate: Gate): ControlContext => ({
   version: '',
   startedAt: 0,
   warnings: () => [],
+  sheet: async () => ({ levels: [], guarantees: [] }),
   doctor: async () => [],
   config: () => ({ config: {}, file: null, problems: [] }),
   retention: () => ({}),

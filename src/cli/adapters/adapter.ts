@@ -34,6 +34,8 @@ export interface ClientAdapter {
   readonly program: string;
   /** Does it make the client's own tools ask the gate? */
   readonly hooks: boolean;
+  /** Why mezz does not start it, where it would fail or go round the gate; it is refused with this. */
+  readonly unserved?: { readonly message: string; readonly remedy: string };
   prepare(launch: Launch, command: readonly string[], context: LaunchContext): Preparation;
 }
 

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import test, { describe } from 'node:test';
 import type { Launch } from '../../base/control.ts';
+import type { UsageFailure } from '../exit.ts';
 import { shellWord } from '../shell.ts';
 import type { LaunchContext } from './adapter.ts';
 import { claude } from './claude.ts';
 import { codex } from './codex.ts';
 import { generic } from './generic.ts';
 import { findAdapter } from './index.ts';
+import { opencode } from './opencode.ts';
 
 const launch: Launch = {
   pid: 3,
@@ -78,6 +80,10 @@ describe('claude', () => {
     const { command } = claude.prepare(launch, ['claude', '--', '--settings'], context());
     assert.deepEqual(command.slice(3), ['--', '--settings']);
   });
+  test('without hooks gets its address alone, and keeps its arguments', () => {
+    const given = claude.prepare({ ...launch, hooks: false }, ['claude', '--settings', 's.json'], context());
+    assert.deepEqual([given.command, given.files], [['claude', '--settings', 's.json'], []]);
+  });
   test('says that a base URL is replaced, and lets loopback pass by a proxy', () => {
     const { env, notes } = claude.prepare(
       launch,
@@ -133,6 +139,56 @@ describe('codex', () => {
   test('quotes words for the shell', () => {
     assert.equal(shellWord("it's"), "'it'\\''s'");
     assert.equal(shellWord('/usr/bin/node'), '/usr/bin/node');
+  });
+});
+
+describe('opencode', () => {
+  const configOf = (env: Record<string, string>, files: Record<string, string> = {}) => {
+    const { command, env: given, notes } = opencode.prepare(launch, ['opencode', 'run'], context(env, files));
+    assert.deepEqual(command, ['opencode', 'run']);
+    const { OPENCODE_CONFIG_CONTENT: content = '', ...more } = given;
+    return { config: JSON.parse(content) as object, more, notes: notes.join('\n') };
+  };
+  const url = 'http://127.0.0.1:4141/a/TOK/v1';
+  test('gets the address of each provider mezz serves, and no other provider', () => {
+    const { config, more, notes } = configOf({ OPENAI_API_KEY: 'k', ANTHROPIC_API_KEY: 'k' });
+    assert.deepEqual(config, {
+      provider: { anthropic: { options: { baseURL: url } }, openai: { options: { baseURL: url } } },
+      enabled_providers: ['anthropic', 'openai'],
+    });
+    assert.deepEqual(more, {});
+    assert.match(notes, /others would be called past mezz/);
+    assert.match(notes, /with a ChatGPT login opencode calls chatgpt\.com by itself/);
+  });
+  test("keeps the user's own inline configuration", () => {
+    const own = '{"model":"m","provider":{"openai":{"options":{"timeout":5,"baseURL":"x"}},"other":{}}}';
+    assert.deepEqual(configOf({ OPENCODE_CONFIG_CONTENT: own }).config, {
+      model: 'm',
+      provider: {
+        openai: { options: { timeout: 5, baseURL: url } },
+        other: {},
+        anthropic: { options: { baseURL: url } },
+      },
+      enabled_providers: ['anthropic', 'openai'],
+    });
+    assert.throws(() => configOf({ OPENCODE_CONFIG_CONTENT: '[]' }), /not a JSON object/);
+  });
+  test('sets a key only where there is neither a key nor a login', () => {
+    assert.deepEqual(configOf({ OPENAI_API_KEY: 'k' }).more, { ANTHROPIC_API_KEY: 'TOK' });
+    assert.deepEqual(configOf({}, { '/users/u/.local/share/opencode/auth.json': '{}' }).more, {});
+    assert.deepEqual(configOf({ XDG_DATA_HOME: '/d' }, { '/d/opencode/auth.json': '{}' }).more, {});
+  });
+});
+
+describe('gemini', () => {
+  test('is refused, and the way to run it all the same is said', () => {
+    for (const [program, client] of [['/usr/bin/gemini'], ['npx', 'gemini']] as const)
+      assert.throws(
+        () => findAdapter(program, client),
+        (error: UsageFailure) =>
+          /does not serve Gemini CLI yet/.test(error.message) && /--client generic/.test(error.remedy ?? ''),
+      );
+    assert.equal(findAdapter('gemini', 'generic'), generic);
   });
 });
 

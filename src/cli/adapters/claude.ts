@@ -66,14 +66,18 @@ export const claude: ClientAdapter = {
   program: 'claude',
   hooks: true,
   prepare(launch, [program = 'claude', ...args], context) {
+    const common = {
+      env: { ANTHROPIC_BASE_URL: agentUrl(launch), ...bypassProxy(context.env) },
+      notes: replacedNotes(context.env, ['ANTHROPIC_BASE_URL']),
+    };
+    if (!launch.hooks) return { ...common, command: [program, ...args], files: [] };
     const { own, rest } = takeSettings(args, context);
     const path = join(context.directory, 'settings.json');
-    const settings = launch.hooks ? mergeSettings(own, claudeHooks(`${agentUrl(launch)}/hooks/claude`)) : own;
+    const settings = mergeSettings(own, claudeHooks(`${agentUrl(launch)}/hooks/claude`));
     return {
+      ...common,
       command: [program, '--settings', path, ...rest],
-      env: { ANTHROPIC_BASE_URL: agentUrl(launch), ...bypassProxy(context.env) },
       files: [{ path, text: JSON.stringify(settings) }],
-      notes: replacedNotes(context.env, ['ANTHROPIC_BASE_URL']),
     };
   },
 };

@@ -74,13 +74,23 @@ const limitText = (limit: LimitView): string => {
   return `${limit.dimension} ${limit.period}: ${value(limit.used)} of ${value(limit.cap)}${held}${limit.strict ? ', strict' : ''}`;
 };
 
+/** The promises that do not hold for it, and how many do: the page has them all. */
+function promiseLines(guarantees: readonly string[]): string[] {
+  const open = guarantees.filter((line) => line.startsWith('not held: '));
+  const held = guarantees.length - open.length;
+  return [
+    ...open.map((line) => `${'promise'.padEnd(10)}${line}`),
+    ...(held > 0 ? [`${'promises'.padEnd(10)}${held} hold (GUARANTEES.md, or --json)`] : []),
+  ];
+}
+
 function showAgent(session: Session, selector: string, options: ViewOptions): Promise<void> {
   const { terminal } = session;
   return show(session, options, {
     verb: 'agent.show',
     request: { agent: selector },
     ids: (answer) => [answer.agent.pid],
-    render: ({ agent, limits, recent, guarantees }) => {
+    render: ({ agent, limits, recent, levels, guarantees }) => {
       const now = session.now();
       const lines: [string, string | null][] = [
         ['agent', `${agent.name} (pid ${agent.pid})`],
@@ -99,12 +109,17 @@ function showAgent(session: Session, selector: string, options: ViewOptions): Pr
           `${formatUsage(agent.usage)} in/out, ${formatCount(agent.usage.cacheRead)} of them cached`,
         ],
         ['cost', formatMoney(agent.cost)],
-        ['coverage', formatCoverage(agent.coverage)],
         ['worktree', agent.worktree],
+        ['coverage', formatCoverage(agent.coverage)],
       ];
       for (const [head, value] of lines) if (value !== null) terminal.print(`${head.padEnd(10)}${value}`);
       for (const limit of limits) terminal.print(`${'limit'.padEnd(10)}${limitText(limit)}`);
-      for (const guarantee of guarantees) terminal.print(`${'promise'.padEnd(10)}${guarantee}`);
+      for (const { level, holds, covers, misses } of levels)
+        terminal.print(
+          `  ${level.padEnd(10)}${holds ? 'yes' : 'no '}  ${covers}`,
+          `               not: ${misses}`,
+        );
+      terminal.print(...promiseLines(guarantees));
       if (recent.length > 0) terminal.print('');
       if (recent.length > 0) terminal.printTable(CALL_COLUMNS(now), recent);
     },

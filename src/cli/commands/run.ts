@@ -115,7 +115,7 @@ export function define(program: Command, session: Session): void {
     .option('--nice <value>', 'from -20 (first) to 19 (last)', parseInteger(-20, 19))
     .option('--budget <amount>', 'the money it may spend, e.g. 5usd', parseMoney)
     .option('--count <n>', 'how many of it, side by side', parseInteger(1, LIMITS.agentCount.value), 1)
-    .option('--client <client>', 'claude, codex, gemini, opencode or generic; by default after the program')
+    .option('--client <client>', 'claude, codex, opencode or generic; by default after the program')
     .option('--no-hooks', "leave the client's own tools unasked: mezz then only sees them")
     .option('--worktree', 'each in a git worktree and on a branch of its own, from the last commit')
     .option('-d, --detach', 'go on without this terminal')

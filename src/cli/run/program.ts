@@ -4,12 +4,13 @@
  * that still carries its mark. It must not know: what a client needs, or what the kernel decides.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, constants as osConstants, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Launch } from '../../base/control.ts';
 import type { ClientAdapter, Preparation } from '../adapters/adapter.ts';
+import { readTextIfThere } from '../files.ts';
 import { LIMITS } from '../limits.ts';
 import type { Session } from '../session.ts';
 import { Family, startTicks } from './family.ts';
@@ -26,14 +27,6 @@ interface Ending {
 export function exitCodeOf({ code, signal, failure }: Ending): number {
   if (failure) return failure.code === 'ENOENT' ? 127 : 126;
   return code ?? 128 + (signal ? osConstants.signals[signal] : 0);
-}
-
-function readText(cwd: string, path: string): string | undefined {
-  try {
-    return readFileSync(resolve(cwd, path), 'utf8');
-  } catch {
-    return undefined;
-  }
 }
 
 /** The terminal sends Ctrl-C to the program by itself; a signal to this process alone is handed on. */
@@ -142,7 +135,7 @@ export async function runProgram(
       home: homedir(),
       directory,
       mezz: session.mezz,
-      readText: (path) => readText(session.cwd, path),
+      readText: (path) => readTextIfThere(session.cwd, path),
     });
     for (const { path, text } of preparation.files) writeFileSync(path, text, { mode: 0o600 });
     session.terminal.note(...preparation.notes.map((note) => `mezz: ${note}`));

@@ -11,12 +11,6 @@ import type { EntryDraft } from '../../journal/journal.ts';
 import { type Handlers, selectAgent } from './context.ts';
 import { agentViews, callView } from './views.ts';
 
-const SHEET = [
-  'Model calls that reach mezz are decided, ordered, budgeted and journaled before a byte leaves.',
-  "Hooks are cooperative: they cover the client's own tool calls, not processes that a shell command starts.",
-  "Without a sandbox an agent runs as your user and can read mezz's state directory.",
-];
-
 /** Stores changed agents with an `agent.set` entry each. */
 async function save(gate: Gate, agents: readonly Agent[], change: EntryDraft['body']): Promise<void> {
   await gate.parts.journal.append({
@@ -57,7 +51,7 @@ export const agentVerbs: Handlers<
       agent: view,
       limits: parts.ledger.limits(`agent:${agent.pid}`),
       recent: recent.map(callView),
-      guarantees: SHEET,
+      ...(await context.sheet(agent)),
     };
   },
 

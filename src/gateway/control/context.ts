@@ -5,6 +5,7 @@ import type {
   ControlVerbs,
   Finding,
   HookTrial,
+  LevelView,
   VerbName,
   VerbRequest,
   VerbResponse,
@@ -22,6 +23,8 @@ export interface ControlContext {
   readonly version: string;
   readonly startedAt: number;
   warnings(): string[];
+  /** The levels of mediation and the promises, as they are for one agent. */
+  sheet(agent: Agent): Promise<{ levels: LevelView[]; guarantees: string[] }>;
   doctor(trials: readonly HookTrial[] | undefined): Promise<Finding[]>;
   config(): ControlVerbs['config']['response'];
   configLimits(): ControlVerbs['config.limits']['response'];

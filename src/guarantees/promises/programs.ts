@@ -21,6 +21,21 @@ export const PROGRAM_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'levels-true',
+    group: 'tools',
+    text: 'The level of mediation shown for an agent is the one it has reached, and each level says what it does not cover.',
+    restsOn:
+      'Seen and hooked are shown once they have happened, never from how the agent was started; held is a switch of the gate itself.',
+    bypassedBy: 'A client whose hooks asked once and are switched off later: mezz doctor tries them again.',
+    tests: [
+      ['src/guarantees/guarantees.test.ts', 'are shown as they are, never higher'],
+      [
+        'src/guarantees/guarantees.test.ts',
+        'say what they do not cover, and whether hooks were proven and when',
+      ],
+    ],
+  },
+  {
     id: 'terminal',
     group: 'tools',
     text: 'A program under mezz run has the terminal as without mezz: keys, size, job control and exit code.',

@@ -1,0 +1,31 @@
+/** What holds for one agent now: its levels of mediation and the promises, from the kernel's own rows. */
+import type { Agent } from '../agents/table.ts';
+import type { LevelView } from '../base/control.ts';
+import type { Parts } from '../gate/parts.ts';
+import { levelsOf } from './levels.ts';
+import { sheetLines } from './registry.ts';
+import { readTrials } from './trials.ts';
+
+export async function agentSheet(
+  parts: Parts,
+  agent: Agent,
+): Promise<{ levels: LevelView[]; guarantees: string[] }> {
+  const chain = parts.agents.chain(agent);
+  const trials = await readTrials(parts.store);
+  // A sub-agent is run by the program of the agent at the root of its chain.
+  const client = chain.at(-1)?.client;
+  const scopes = [`owner:${agent.owner}`, ...chain.map(({ pid }) => `agent:${pid}`)];
+  return {
+    levels: levelsOf({
+      level: agent.level,
+      held: agent.level === 'held',
+      trial: trials.find((trial) => trial.client === client),
+    }),
+    guarantees: sheetLines({
+      profile: parts.access.profile,
+      coverage: agent.level,
+      strict: scopes.some((scope) => parts.ledger.limits(scope).some(({ strict }) => strict)),
+      bodies: parts.settings.bodies,
+    }),
+  };
+}
