@@ -17,7 +17,7 @@ const UNMET: { readonly [N in Need]: (facts: Facts) => string | undefined } = {
       : undefined,
   hooked: ({ coverage }) =>
     LEVELS.indexOf(coverage) < LEVELS.indexOf('hooked')
-      ? `its own tools are only ${coverage}: start it with mezz run`
+      ? `its own tools are ${coverage === 'none' ? 'not seen yet' : `only ${coverage}`}: start it with mezz run`
       : undefined,
   strict: ({ strict }) => (strict ? undefined : 'no strict limit covers it: mezz limit set --strict'),
   bodies: ({ bodies }) => (bodies === 'keep' ? undefined : `journal.bodies is ${bodies}`),
