@@ -24,5 +24,6 @@ export const LIMITS = {
   approvalText: { value: 2000, unit: 'characters', what: 'length of one argument shown in an approval' },
   approvalArgs: { value: 16_384, unit: 'characters', what: 'arguments shown in an approval, as JSON' },
   loopCalls: { value: 4096, unit: 'calls', what: 'distinct recent calls the loop guard remembers' },
+  paceTrees: { value: 4096, unit: 'trees', what: 'trees of agents whose spending the loop guard remembers' },
   page: { value: 1000, unit: 'rows', what: 'rows read at once when the tables are opened' },
 } as const;

@@ -1,15 +1,38 @@
-/** The loop guard: the same agent making the very same call again and again. In memory only: a restart ends a loop too. */
+/**
+ * The loop guard: what looks like a runaway agent is asked about. An approval admits the one call it was given for, and
+ * the guard counts anew: the next question comes after as many repetitions, or as much money, again. In memory only: a
+ * restart ends a loop too.
+ */
+import type { NanoUsd } from '../base/usage.ts';
 import { LIMITS } from './limits.ts';
+import { Pace } from './pace.ts';
 
 export interface LoopSettings {
   readonly repeats: number;
   readonly windowMs: number;
+  readonly nanoUsdPerHour: NanoUsd;
+}
+
+/** One call as the guard sees it; `tree` is the pid of the agent's topmost ancestor. */
+export interface GuardedCall {
+  readonly agent: number;
+  readonly tree: number;
+  readonly digest: string;
+}
+
+/** Why a call is asked about. A tree that spends too fast is asked about once, however many of its calls wait. */
+export interface Suspicion {
+  readonly text: string;
+  readonly ofTree: boolean;
 }
 
 export class Loops {
   #settings: LoopSettings;
   /** When each call was made, newest last, at most `repeats` times; the calls in order of their last time. */
   readonly #times = new Map<string, number[]>();
+  readonly #pace = new Pace();
+  /** The question that is open about a tree. */
+  readonly #questions = new Map<number, string>();
 
   constructor(settings: LoopSettings) {
     this.#settings = settings;
@@ -20,20 +43,58 @@ export class Loops {
     this.#settings = settings;
   }
 
-  /** Why this call should be asked about: it was made `repeats` times within the window before `now`. */
-  check(pid: number, digest: string, now: number): string | undefined {
-    const times = this.#times.get(`${pid} ${digest}`) ?? [];
-    const recent = times.filter((at) => at > now - this.#settings.windowMs).length;
-    if (recent < this.#settings.repeats) return undefined;
-    return `The same call was made ${recent} times within ${Math.round(this.#settings.windowMs / 1000)} s: it may be a loop.`;
+  check({ agent, tree, digest }: GuardedCall, now: number): Suspicion | undefined {
+    const { repeats, windowMs, nanoUsdPerHour } = this.#settings;
+    const times = this.#times.get(`${agent} ${digest}`) ?? [];
+    const recent = times.filter((at) => at > now - windowMs).length;
+    if (recent >= repeats) {
+      const within = Math.round(windowMs / 1000);
+      const text = `The same call was made ${recent} times within ${within} s: it may be a loop.`;
+      return { text, ofTree: false };
+    }
+    const text = this.#pace.check(tree, nanoUsdPerHour, now);
+    return text === undefined ? undefined : { text, ofTree: true };
   }
 
-  record(pid: number, digest: string, now: number): void {
-    const call = `${pid} ${digest}`;
+  /** A call was made; `reserved` is what it will probably cost. */
+  record({ agent, tree, digest }: GuardedCall, reserved: NanoUsd, now: number): void {
+    const call = `${agent} ${digest}`;
     const times = [...(this.#times.get(call) ?? []), now].slice(-this.#settings.repeats);
     this.#times.delete(call);
     this.#times.set(call, times);
     if (this.#times.size > LIMITS.loopCalls.value)
       this.#times.delete(this.#times.keys().next().value as string);
+    this.#pace.spend(tree, reserved, now);
+  }
+
+  /** A call cost more or less than it had reserved. */
+  settle(tree: number, difference: NanoUsd, now: number): void {
+    this.#pace.spend(tree, difference, now);
+  }
+
+  /** A person admitted a call that the guard had asked about. */
+  rearm({ agent, tree, digest }: GuardedCall): void {
+    this.#times.delete(`${agent} ${digest}`);
+    this.#pace.rearm(tree);
+    this.#questions.delete(tree);
+  }
+
+  /** A person approved the question that is open about a tree: its spending is counted anew, once. */
+  answered(tree: number, question: string): void {
+    if (this.#questions.get(tree) !== question) return;
+    this.#pace.rearm(tree);
+    this.#questions.delete(tree);
+  }
+
+  /** The question about a tree that was asked last. */
+  question(tree: number): string | undefined {
+    return this.#questions.get(tree);
+  }
+
+  asked(tree: number, question: string): void {
+    this.#questions.delete(tree);
+    this.#questions.set(tree, question);
+    if (this.#questions.size > LIMITS.paceTrees.value)
+      this.#questions.delete(this.#questions.keys().next().value as number);
   }
 }

@@ -136,18 +136,50 @@ test('freezes hold the descendants of what is frozen and survive reopening', asy
   assert.deepEqual((await Freezes.open(store)).list(), []);
 });
 
-test('loops are the same call of the same agent within the window', () => {
-  const loops = new Loops({ repeats: 3, windowMs: 1000 });
-  for (const at of [0, 100, 200]) {
-    assert.equal(loops.check(1, 'd', at), undefined);
-    loops.record(1, 'd', at);
-  }
-  assert.match(loops.check(1, 'd', 300) ?? '', /3 times/);
-  assert.equal(loops.check(2, 'd', 300), undefined);
-  assert.equal(loops.check(1, 'e', 300), undefined);
-  assert.equal(loops.check(1, 'd', 1000), undefined);
-  for (let i = 0; i < LIMITS.loopCalls.value; i++) loops.record(1, `x${i}`, 300);
-  assert.equal(loops.check(1, 'd', 300), undefined);
+describe('the loop guard', () => {
+  const call = (agent: number, digest: string, tree = agent) => ({ agent, tree, digest });
+  const settings = { repeats: 3, windowMs: 1000, nanoUsdPerHour: 100 };
+  const MINUTE = 60_000;
+
+  test('asks about the same call of the same agent within the window, and counts anew after an approval', () => {
+    const loops = new Loops(settings);
+    for (const at of [0, 100, 200]) {
+      assert.equal(loops.check(call(1, 'd'), at), undefined);
+      loops.record(call(1, 'd'), 0, at);
+    }
+    assert.match(loops.check(call(1, 'd'), 300)?.text ?? '', /3 times/);
+    assert.equal(loops.check(call(2, 'd'), 300), undefined);
+    assert.equal(loops.check(call(1, 'e'), 300), undefined);
+    assert.equal(loops.check(call(1, 'd'), 1000), undefined);
+    loops.rearm(call(1, 'd'));
+    assert.equal(loops.check(call(1, 'd'), 300), undefined);
+    loops.tune({ ...settings, repeats: 1 });
+    loops.record(call(1, 'd'), 0, 400);
+    assert.match(loops.check(call(1, 'd'), 400)?.text ?? '', /1 times/);
+    for (let i = 0; i < LIMITS.loopCalls.value; i++) loops.record(call(1, `x${i}`), 0, 300);
+    assert.equal(loops.check(call(1, 'd'), 300), undefined);
+  });
+
+  test('asks about a tree that spends faster than the rate, all of it counted, over a sliding hour', () => {
+    const loops = new Loops(settings);
+    loops.record(call(2, 'a', 1), 60, 0);
+    loops.record(call(3, 'b', 1), 39, 10 * MINUTE);
+    assert.equal(loops.check(call(4, 'c', 1), 10 * MINUTE), undefined, '99 of 100');
+    loops.settle(1, 1, 11 * MINUTE);
+    const asked = loops.check(call(4, 'c', 1), 11 * MINUTE);
+    assert.match(asked?.text ?? '', /within 12 min, the rate is .* an hour/);
+    assert.equal(asked?.ofTree, true);
+    assert.equal(loops.check(call(9, 'c'), 11 * MINUTE), undefined, 'another tree');
+    loops.settle(1, -5, 12 * MINUTE);
+    assert.equal(loops.check(call(4, 'c', 1), 12 * MINUTE), undefined, 'less was spent than was reserved');
+    loops.record(call(2, 'a', 1), 5, 13 * MINUTE);
+    assert.ok(loops.check(call(4, 'c', 1), 13 * MINUTE));
+    assert.equal(loops.check(call(4, 'c', 1), 61 * MINUTE), undefined, 'the first minute left the hour');
+    loops.record(call(2, 'a', 1), 100, 62 * MINUTE);
+    assert.ok(loops.check(call(4, 'c', 1), 62 * MINUTE));
+    loops.rearm(call(4, 'c', 1));
+    assert.equal(loops.check(call(4, 'c', 1), 62 * MINUTE), undefined, 'an approval counts anew');
+  });
 });
 
 test('logins are told by their shape and named by a salted digest', () => {

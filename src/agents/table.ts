@@ -72,6 +72,7 @@ export class AgentTable {
       subKey: spec.subKey ?? null,
       hold: 'none',
       holdWhy: null,
+      holdUntil: null,
       nice: spec.nice ?? 0,
       hosted: spec.hosted ? 1 : 0,
       osPid: spec.osPid ?? null,

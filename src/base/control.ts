@@ -100,15 +100,19 @@ export interface LimitView {
   readonly id: string;
   /** `account:<id>`, `agent:<pid>` or `owner:<id>`. */
   readonly scope: string;
-  readonly dimension: 'usd' | 'tokens' | 'requests' | 'output';
-  readonly period: 'total' | 'day' | 'month';
-  /** Nano-dollars for `usd`, else a count. */
+  /** `share`: of the account's plan window, in percent, as its provider reports it. */
+  readonly dimension: 'usd' | 'tokens' | 'requests' | 'output' | 'share';
+  /** `5h` and `7d` are plan windows: they begin with their first use, or where the provider's own began. */
+  readonly period: 'total' | 'day' | 'month' | '5h' | '7d';
+  /** Nano-dollars for `usd`, percent for `share`, else a count. */
   readonly cap: number;
   readonly used: number;
   readonly held: number;
   readonly strict: boolean;
   /** `config`: mezz.yaml set it. */
   readonly source: 'config' | 'operator';
+  /** When the period ends; null where it never does, or has not begun. */
+  readonly resetsAt: number | null;
 }
 export interface BillRow {
   readonly key: string;

@@ -7,7 +7,7 @@ import { BALANCE, type BalanceRow, USAGE, type UsageRow } from '../db/schema/bud
 import type { Batch, Store } from '../db/store.ts';
 import { addUse, type Counts, noCounts } from './counts.ts';
 import { readPages } from './pages.ts';
-import { PERIODS, type Period, startOf } from './periods.ts';
+import { CALENDAR, type Calendar, startOf } from './periods.ts';
 
 type Puts = NonNullable<Batch['puts']>;
 interface Used {
@@ -17,8 +17,8 @@ interface Used {
 }
 
 export class Balances {
-  readonly #starts: Record<Period, number> = { total: 0, day: 0, month: 0 };
-  readonly #rows: Record<Period, Map<string, BalanceRow>> = {
+  readonly #starts: Record<Calendar, number> = { total: 0, day: 0, month: 0 };
+  readonly #rows: Record<Calendar, Map<string, BalanceRow>> = {
     total: new Map(),
     day: new Map(),
     month: new Map(),
@@ -27,7 +27,7 @@ export class Balances {
 
   static async open(store: Store): Promise<Balances> {
     const balances = new Balances();
-    for (const period of PERIODS) {
+    for (const period of CALENDAR) {
       const newest = await store.range(BALANCE, { prefix: [period], reverse: true, limit: 1 });
       const start = newest[0]?.start ?? 0;
       balances.#starts[period] = start;
@@ -42,7 +42,7 @@ export class Balances {
 
   /** Begins the day and the month that `now` is in, if they are new. */
   turn(now: number): void {
-    for (const period of PERIODS) {
+    for (const period of CALENDAR) {
       const start = startOf(period, now);
       if (start <= this.#starts[period]) continue;
       this.#starts[period] = start;
@@ -51,7 +51,12 @@ export class Balances {
     }
   }
 
-  counts(scope: string, period: Period): Counts | undefined {
+  /** The first instant of the period that runs. */
+  start(period: Calendar): number {
+    return this.#starts[period];
+  }
+
+  counts(scope: string, period: Calendar): Counts | undefined {
     return this.#rows[period].get(scope);
   }
 
@@ -60,7 +65,7 @@ export class Balances {
     this.turn(now);
     const puts: Puts[number][] = [];
     for (const scope of scopes) {
-      for (const period of PERIODS) {
+      for (const period of CALENDAR) {
         const row = this.#balance(scope, period);
         addUse(row, used.usage, used.cost, requests);
         puts.push({ table: BALANCE, row: { ...row } });
@@ -73,10 +78,10 @@ export class Balances {
   }
 
   *rows(): Iterable<BalanceRow> {
-    for (const period of PERIODS) yield* this.#rows[period].values();
+    for (const period of CALENDAR) yield* this.#rows[period].values();
   }
 
-  #balance(scope: string, period: Period): BalanceRow {
+  #balance(scope: string, period: Calendar): BalanceRow {
     const rows = this.#rows[period];
     const row = rows.get(scope) ?? { period, start: this.#starts[period], scope, ...noCounts() };
     rows.set(scope, row);

@@ -33,7 +33,7 @@ export function addUse(counts: Counts, usage: Usage, cost: NanoUsd, requests: nu
 }
 
 /** What the counters say in one dimension; `tokens` are all of them, cached or not. */
-export function usedOf(counts: Counts, dimension: LimitView['dimension']): number {
+export function usedOf(counts: Counts, dimension: Exclude<LimitView['dimension'], 'share'>): number {
   switch (dimension) {
     case 'usd':
       return counts.cost;

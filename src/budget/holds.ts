@@ -3,7 +3,6 @@
  * books in the new day, so it counts against every period until then.
  */
 import { assert } from '../base/assert.ts';
-import type { LimitView } from '../base/control.ts';
 import { type NanoUsd, NO_USAGE, type Usage } from '../base/usage.ts';
 
 /** An amount in every dimension a limit may have. `tokens` include `output`. */
@@ -67,7 +66,7 @@ export class Holds {
     return charge;
   }
 
-  held(scope: string, dimension: LimitView['dimension'], strict: boolean): number {
+  held(scope: string, dimension: keyof Bound, strict: boolean): number {
     const held = this.#scopes.get(scope);
     return held ? held[strict ? 'strict' : 'soft'][dimension] : 0;
   }

@@ -15,11 +15,15 @@ import { type BillBy, readBill } from './bill.ts';
 import { noCounts, usedOf } from './counts.ts';
 import { allOf, type Bound, type Charge, Holds } from './holds.ts';
 import { readPages } from './pages.ts';
+import { endOf, isSpan } from './periods.ts';
+import { Spans } from './spans.ts';
+import { Windows } from './windows.ts';
 
 export { allOf, type Bound, type Charge } from './holds.ts';
 export type Reservation = Bound;
 type Puts = NonNullable<Batch['puts']>;
-type Limit = Omit<LimitView, 'used' | 'held'>;
+type Limit = Omit<LimitView, 'used' | 'held' | 'resetsAt'>;
+type Used = Parameters<Balances['book']>[1];
 export type Cap = Pick<Limit, 'scope' | 'dimension' | 'period' | 'cap' | 'strict'>;
 
 /** A call that started before a crash and whose end nobody knows: its reservation is booked as used. */
@@ -35,16 +39,23 @@ export interface OpenCall {
 
 export class Ledger {
   readonly #balances: Balances;
+  readonly #spans: Spans;
+  readonly #windows: Windows;
+  /** The latest instant the ledger was told: periods only move forward. */
+  #now = 0;
   readonly #holds = new Holds();
   readonly #limits = new Map<string, Limit>();
   readonly #byScope = new Map<string, Limit[]>();
 
-  private constructor(balances: Balances) {
+  private constructor(balances: Balances, spans: Spans, windows: Windows) {
     this.#balances = balances;
+    this.#spans = spans;
+    this.#windows = windows;
   }
 
-  static async open(store: Store): Promise<Ledger> {
-    const ledger = new Ledger(await Balances.open(store));
+  /** `windows` are the plan windows that providers report: where those of accounts end, and how full they are. */
+  static async open(store: Store, windows = new Windows()): Promise<Ledger> {
+    const ledger = new Ledger(await Balances.open(store), await Spans.open(store, windows), windows);
     for await (const row of readPages(store, LIMIT, [])) ledger.#keep(limitOf(row));
     return ledger;
   }
@@ -75,7 +86,7 @@ export class Ledger {
   ): { puts: Puts } {
     const charge = this.#holds.take(call);
     assert(charge, `call ${call} settles without a reservation`);
-    return { puts: this.#balances.book(charge.scopes, used, charge.estimate.requests, now) };
+    return { puts: this.#book(charge.scopes, used, charge.estimate.requests, now) };
   }
 
   /** Ends a hold of which nothing was used. Does nothing where there is none. */
@@ -88,7 +99,7 @@ export class Ledger {
     const rows = new Map<string, Puts[number]>();
     for (const { scopes, usd, tokens, output, model } of open) {
       const used = { usage: allOf({ tokens, output }), cost: usd, model };
-      for (const put of this.#balances.book([...new Set(scopes)], used, 1, now)) {
+      for (const put of this.#book([...new Set(scopes)], used, 1, now)) {
         rows.set(`${put.table.name} ${put.table.key.map((column) => put.row[column]).join(' ')}`, put);
       }
     }
@@ -117,19 +128,22 @@ export class Ledger {
 
   /**
    * The limits of mezz.yaml: all of them hold, or, where it was read `before`, those that changed since. One that left
-   * it is removed; a limit that an operator set in the meantime stays as it is.
+   * it is removed; a limit that an operator set in the meantime stays as it is. Says which limits changed.
    */
-  declare(caps: readonly Cap[], before: readonly Cap[] = []): Required<Pick<Batch, 'puts' | 'deletes'>> {
+  declare(
+    caps: readonly Cap[],
+    before: readonly Cap[] = [],
+  ): Required<Pick<Batch, 'puts' | 'deletes'>> & { changed: string[] } {
     const old = new Map(before.map((cap) => [idOf(cap), JSON.stringify(cap)]));
     const named = new Set(caps.map(idOf));
     const gone = [...this.#limits.values()].filter(({ id, source }) => source === 'config' && !named.has(id));
+    const set = caps.filter((cap) => old.get(idOf(cap)) !== JSON.stringify(cap));
     const changes = [
       ...gone.map((limit) => this.setLimit({ ...limit, cap: null })),
-      ...caps
-        .filter((cap) => old.get(idOf(cap)) !== JSON.stringify(cap))
-        .map((cap) => this.setLimit(cap, 'config')),
+      ...set.map((cap) => this.setLimit(cap, 'config')),
     ];
     return {
+      changed: [...gone, ...set].map(idOf),
       puts: changes.flatMap(({ puts }) => puts),
       deletes: changes.flatMap(({ deletes }) => deletes),
     };
@@ -137,7 +151,7 @@ export class Ledger {
 
   /** The limits (of one scope) with what is used and held; `now` turns the day and the month if they are over. */
   limits(scope?: string, now?: number): LimitView[] {
-    if (now !== undefined) this.#balances.turn(now);
+    if (now !== undefined) this.turn(now);
     const limits = scope === undefined ? this.#limits.values() : (this.#byScope.get(scope) ?? []);
     return [...limits].map((limit) => this.#view(limit));
   }
@@ -161,7 +175,22 @@ export class Ledger {
 
   /** Begins the periods that `now` is in, if they are new. */
   turn(now: number): void {
+    this.#now = Math.max(this.#now, now);
     this.#balances.turn(now);
+  }
+
+  /** Is nothing left of a limit? Not when it is gone. */
+  isExhausted(id: string, now: number): boolean {
+    this.turn(now);
+    const limit = this.#limits.get(id);
+    return limit !== undefined && this.#used(limit) >= limit.cap;
+  }
+
+  /** When a limit begins anew by itself; null where it never does. */
+  resetsAt(id: string, now: number): number | null {
+    this.turn(now);
+    const limit = this.#limits.get(id);
+    return limit ? this.#resetsAt(limit) : null;
   }
 
   /** The balances of the current periods, as they are stored once every put is committed. */
@@ -170,22 +199,55 @@ export class Ledger {
   }
 
   #firstRefusal(charge: Charge, now: number, withHolds: boolean): Refusal | undefined {
-    this.#balances.turn(now);
+    this.turn(now);
     for (const scope of charge.scopes) {
       for (const limit of this.#byScope.get(scope) ?? []) {
-        const need = needOf(charge, limit);
+        const view = this.#view(limit);
+        // A provider tells how full a plan is, never how much of it a call takes.
+        const need = limit.dimension === 'share' ? 0 : needOf(charge, limit, limit.dimension);
         if (need === undefined) return noBound(limit);
-        const { used, held } = this.#view(limit);
-        if (used + need + (withHolds ? held : 0) > limit.cap) return overBudget(limit, used, held, need);
+        const over =
+          limit.dimension === 'share'
+            ? view.used >= limit.cap
+            : view.used + need + (withHolds ? view.held : 0) > limit.cap;
+        if (over) return overBudget(view, need);
       }
     }
     return undefined;
   }
 
+  /** Books in the calendar's periods for every scope, in plan windows where a limit asks for them. */
+  #book(scopes: readonly string[], used: Used, requests: number, now: number): Puts {
+    this.turn(now);
+    const puts = [...this.#balances.book(scopes, used, requests, now)];
+    for (const scope of scopes) {
+      const periods = new Set(this.#byScope.get(scope)?.map(({ period }) => period));
+      for (const period of periods)
+        if (isSpan(period))
+          puts.push(this.#spans.book(scope, period, used.usage, used.cost, requests, this.#now));
+    }
+    return puts;
+  }
+
   #view(limit: Limit): LimitView {
-    const counts = this.#balances.counts(limit.scope, limit.period);
-    const used = counts ? usedOf(counts, limit.dimension) : 0;
-    return { ...limit, used, held: this.#holds.held(limit.scope, limit.dimension, limit.strict) };
+    const { scope, dimension, strict } = limit;
+    const held = dimension === 'share' ? 0 : this.#holds.held(scope, dimension, strict);
+    return { ...limit, used: this.#used(limit), held, resetsAt: this.#resetsAt(limit) };
+  }
+
+  #used({ scope, dimension, period }: Limit): number {
+    if (dimension === 'share') return this.#windows.percent(accountOf(scope), period, this.#now);
+    const counts = isSpan(period)
+      ? this.#spans.counts(scope, period, this.#now)
+      : this.#balances.counts(scope, period);
+    return counts ? usedOf(counts, dimension) : 0;
+  }
+
+  #resetsAt({ scope, dimension, period }: Limit): number | null {
+    if (!isSpan(period)) return endOf(period, this.#balances.start(period));
+    if (dimension !== 'share') return this.#spans.endsAt(scope, period, this.#now);
+    const resetsAt = this.#windows.resetsAt(accountOf(scope), period);
+    return resetsAt !== null && resetsAt > this.#now ? resetsAt : null;
   }
 
   #keep(limit: Limit): void {
@@ -204,11 +266,12 @@ export class Ledger {
 }
 
 /** Undefined: a strict limit asks for a bound and there is none. The number of requests is always known. */
-function needOf(charge: Charge, limit: Limit): number | undefined {
-  if (!limit.strict || limit.dimension === 'requests') return charge.estimate[limit.dimension];
-  return charge.bound?.[limit.dimension];
+function needOf(charge: Charge, limit: Limit, dimension: keyof Bound): number | undefined {
+  if (!limit.strict || dimension === 'requests') return charge.estimate[dimension];
+  return charge.bound?.[dimension];
 }
 
+const accountOf = (scope: string): string => scope.slice('account:'.length);
 const idOf = ({ scope, dimension, period }: Omit<Cap, 'cap'>): string => `${scope}/${dimension}/${period}`;
 
 function limitOf(row: LimitRow): Limit {
@@ -225,11 +288,16 @@ function noBound(limit: Limit): Refusal {
   });
 }
 
-function overBudget(limit: Limit, used: number, held: number, need: number): Refusal {
+function overBudget(limit: LimitView, need: number): Refusal {
+  const { dimension, used, held, cap, resetsAt } = limit;
   const amount = (value: number) =>
-    limit.dimension === 'usd' ? `$${(value / 1e9).toFixed(4)}` : String(value);
-  const facts = `used ${amount(used)}, held ${amount(held)}, cap ${amount(limit.cap)}, this call needs ${amount(need)}`;
-  return refusal('over_budget', `The limit ${limit.id} cannot cover this call: ${facts}.`, {
+    dimension === 'usd' ? `$${(value / 1e9).toFixed(4)}` : `${value}${dimension === 'share' ? ' %' : ''}`;
+  const facts =
+    dimension === 'share'
+      ? `used ${amount(used)}, cap ${amount(cap)}`
+      : `used ${amount(used)}, held ${amount(held)}, cap ${amount(cap)}, this call needs ${amount(need)}`;
+  const until = resetsAt === null ? '' : `, begins anew ${new Date(resetsAt).toISOString()}`;
+  return refusal('over_budget', `The limit ${limit.id} cannot cover this call: ${facts}${until}.`, {
     rule: limit.id,
     remedy: raise(limit),
   });
@@ -239,5 +307,5 @@ function raise({ scope, dimension, period }: Limit): string {
   if (scope.startsWith('agent:') && dimension === 'usd' && period === 'total') {
     return `mezz budget ${scope.slice('agent:'.length)} <amount>`;
   }
-  return `mezz limit set ${scope} <cap> --of ${dimension} --period ${period}`;
+  return `mezz limit set ${scope} <cap> --of ${dimension} --per ${period}`;
 }

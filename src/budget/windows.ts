@@ -89,6 +89,18 @@ export class Windows {
     return { puts };
   }
 
+  /** When the provider said that a window of an account ends. */
+  resetsAt(account: string, name: string): number | null {
+    return this.#rows.get(keyOf({ account, name }))?.resetsAt ?? null;
+  }
+
+  /** How much of a window that runs is used, in percent to a tenth; 0 where none does. */
+  percent(account: string, name: string, now: number): number {
+    const row = this.#rows.get(keyOf({ account, name }));
+    const over = !row || (row.resetsAt !== null && row.resetsAt <= now);
+    return over ? 0 : Math.round(row.usedShare * 1000) / 10;
+  }
+
   list(): WindowView[] {
     return [...this.#rows.values()].map((row) => ({ ...row }));
   }

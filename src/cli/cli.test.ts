@@ -40,6 +40,7 @@ describe('commands', () => {
           ? { agent: { pid: 7, name: 'fox' }, limits: [], recent: [], levels: [], guarantees: [] }
           : new Refused({ code: 'not_found', message: `no agent ${agent}`, remedy: 'mezz ps' }),
       accounts: () => ({ accounts: [account('team', 'company', 1e9), account('company', null, 1e9)] }),
+      limits: () => ({ limits: [], windows: [] }),
       'limit.set': ({ cap }) => ({ limit: cap === null ? null : { ...LIMIT, cap } }),
       approve: () => new Refused({ code: 'over_budget', message: 'no money left', rule: 'account:a' }),
       can: ({ action }) => ({ decision: action, rules: ['r1'], message: 'because', remedy: null }),
@@ -123,7 +124,7 @@ describe('commands', () => {
     assert.equal(asked('limit.set')?.cap, null);
   });
   test('a limit counts in the unit of what it limits', async () => {
-    await runHere(kernel.stateDir, 'limit', 'set', 'account:a', '2M', '--of', 'tokens', '--period', 'day');
+    await runHere(kernel.stateDir, 'limit', 'set', 'account:a', '2M', '--of', 'tokens', '--per', 'day');
     assert.deepEqual(asked('limit.set'), {
       scope: 'account:a',
       dimension: 'tokens',
@@ -131,6 +132,16 @@ describe('commands', () => {
       cap: 2e6,
     });
     assert.equal((await runHere(kernel.stateDir, 'limit', 'set', 'a', '1')).code, 2);
+    await runHere(kernel.stateDir, 'limit', 'account:client:anthropic:ab', '80%', '--per', '5h');
+    assert.deepEqual(asked('limit.set'), {
+      scope: 'account:client:anthropic:ab',
+      dimension: 'share',
+      period: '5h',
+      cap: 80,
+    });
+    assert.equal((await runHere(kernel.stateDir, 'limit', 'account:a', '1', '--per', '3h')).code, 2);
+    await runHere(kernel.stateDir, 'limit', 'account:a');
+    assert.deepEqual(asked('limits'), { scope: 'account:a' });
   });
   test('accounts are a tree; the schema of mezz.yaml needs no kernel', async () => {
     const { out } = await runHere(kernel.stateDir, 'account');

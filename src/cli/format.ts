@@ -52,7 +52,7 @@ export const formatMoney = (nano: NanoUsd | null): string => (nano === null ? '-
 
 /** An amount of what a limit counts. */
 export const formatAmount = (dimension: string, amount: number): string =>
-  dimension === 'usd' ? formatMoney(amount) : formatCount(amount);
+  dimension === 'usd' ? formatMoney(amount) : dimension === 'share' ? `${amount} %` : formatCount(amount);
 
 /** "5", "5usd", "$5", "0.50 usd" -> nano-dollars. */
 export function parseMoney(text: string): NanoUsd {

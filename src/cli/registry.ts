@@ -85,7 +85,7 @@ export const GROUPS: readonly CommandGroup[] = [
       entry('bill', 'what was used and what it cost', money),
       entry('account', 'accounts as a tree: whose money or plan', account),
       entry('budget', 'give an agent an amount of money', money),
-      entry('limit', 'caps on money, tokens and requests', money),
+      entry('limit', 'caps on money, tokens, requests and shares of plans', money),
     ],
   },
   {

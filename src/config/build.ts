@@ -4,11 +4,12 @@ import { assert } from '../base/assert.ts';
 import type { AccountId, BackendId, OwnerId } from '../base/ids.ts';
 import type { BackendSpec } from '../base/ports.ts';
 import { LIMITS as budgetLimits } from '../budget/limits.ts';
+import { capMistake } from '../budget/periods.ts';
 import { LAB_DEFAULTS, type LabOptions } from '../drivers/lab/options.ts';
 import type { BackendConfig, Config, KeySource, LimitConfig, ModelConfig, Price } from './config.ts';
 import { DEFAULTS } from './defaults.ts';
 import type { RawBackend, RawConfig, RawLab, RawLimit, RawModel } from './raw.ts';
-import { parseDuration, parseMoney, parseSize } from './units.ts';
+import { parseDuration, parseMoney, parseShare, parseSize } from './units.ts';
 
 /** A mistake by its setting's path; read.ts finds the line. `atName`: it is the name that is wrong. */
 export interface Issue {
@@ -257,6 +258,13 @@ function buildLimits(raw: RawConfig, accounts: ReadonlySet<string>, issues: Issu
     const id = `${limit.scope} ${limit.dimension} ${limit.period}`;
     if (seen.has(id)) issues.push({ at, message: `a second limit for ${id}`, remedy: 'Keep one of them' });
     seen.add(id);
+    const mistake = capMistake(limit);
+    if (mistake)
+      issues.push({
+        at,
+        message: `there can be no such limit: ${mistake}`,
+        remedy: 'Change the scope or the period',
+      });
     const account = /^account:(.*)$/.exec(limit.scope)?.[1];
     // A client's own login is an account too; its digest is known only when it calls.
     if (account !== undefined && !accounts.has(account) && !account.startsWith('client:'))
@@ -269,15 +277,18 @@ function buildLimits(raw: RawConfig, accounts: ReadonlySet<string>, issues: Issu
   });
 }
 
-function toCap(limit: RawLimit, at: Issue['at'], issues: Issue[]): number {
-  const isMoney = typeof limit.cap === 'string';
-  if (isMoney !== (limit.dimension === 'usd')) {
-    const remedy = limit.dimension === 'usd' ? 'Write cap: 5usd' : 'Write cap: 1000000';
-    issues.push({ at, message: `does not count ${limit.dimension}`, remedy });
+const CAP_EXAMPLE: Partial<Record<RawLimit['dimension'], string>> = { usd: '5usd', share: '80%' };
+
+function toCap({ cap, dimension }: RawLimit, at: Issue['at'], issues: Issue[]): number {
+  const isText = typeof cap === 'string';
+  const parsed = !isText ? cap : dimension === 'share' ? parseShare(cap) : parseMoney(cap);
+  const example = CAP_EXAMPLE[dimension];
+  if (isText !== (example !== undefined) || (dimension === 'share' && parsed === undefined)) {
+    const remedy = `Write cap: ${example ?? '1000000'}`;
+    issues.push({ at, message: `does not count ${dimension}`, remedy });
     return 0;
   }
-  const cap = typeof limit.cap === 'string' ? parseMoney(limit.cap) : limit.cap;
-  if (cap === undefined)
+  if (parsed === undefined)
     issues.push({ at, message: 'is more than mezz can count', remedy: 'Write at most 9000000usd' });
-  return cap ?? 0;
+  return parsed ?? 0;
 }

@@ -252,6 +252,12 @@ describe('mistakes are told with line, column and what to type', () => {
       `limits: [${limit('dimension: usd, cap: 5')}]`,
       'mezz.yaml:1:65: limits.0.cap: does not count usd. Write cap: 5usd',
     );
+    const share = (scope: string, period: string, cap: string) =>
+      `limits: [{ scope: "${scope}", dimension: share, period: ${period}, cap: ${cap} }]`;
+    assert.equal(accept(share('account:openai', '5h', '80%')).limits[0]?.cap, 80);
+    assert.match(problemsOf(share('account:openai', 'day', '80%'))[0] ?? '', /a plan window, 5h or 7d/);
+    assert.match(problemsOf(share('owner:me', '7d', '80%'))[0] ?? '', /the plan of an account/);
+    assert.match(problemsOf(share('account:openai', '7d', '80'))[0] ?? '', /share\. Write cap: 80%/);
     const twice = limit('dimension: usd, cap: 5usd');
     assert.match(
       problemsOf(`limits: [${twice}, ${twice.replace('5usd', '6usd')}]`)[0] ?? '',

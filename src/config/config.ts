@@ -6,6 +6,7 @@
 import type { AccountId, OwnerId } from '../base/ids.ts';
 import type { BackendSpec } from '../base/ports.ts';
 import type { NanoUsd } from '../base/usage.ts';
+import type { Cap } from '../budget/ledger.ts';
 import type { LabOptions } from '../drivers/lab/options.ts';
 import type { ModelRoute } from '../gate/catalog.ts';
 
@@ -40,16 +41,8 @@ export interface AccountConfig {
   readonly owner?: OwnerId;
 }
 
-export interface LimitConfig {
-  /** `account:<id>`, `agent:<pid>` or `owner:<id>`. */
-  readonly scope: string;
-  readonly dimension: 'usd' | 'tokens' | 'requests' | 'output';
-  readonly period: 'total' | 'day' | 'month';
-  /** Nano-dollars for `usd`, else a count. */
-  readonly cap: number;
-  /** Refuse what cannot prove that it fits, instead of estimating. */
-  readonly strict: boolean;
-}
+/** `account:<id>`, `agent:<pid>` or `owner:<id>` may use `cap` in a period. */
+export type LimitConfig = Cap;
 
 export interface Config {
   /** The agents' port on 127.0.0.1; 0 takes a free one. */

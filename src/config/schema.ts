@@ -2,7 +2,7 @@
  * The schema of mezz.yaml (JSON Schema 2020-12), the one source of schema/mezz.schema.json, of the validator and of
  * what a mistake is told. `title` completes "must be ..."; the first example is what to type.
  */
-import { DURATION, MONEY, SIZE } from './units.ts';
+import { DURATION, MONEY, SHARE, SIZE } from './units.ts';
 
 const ID = '^[a-z][a-z0-9._-]{0,63}$';
 // Shorter than other ids: a START names all accounts above the one that pays.
@@ -189,12 +189,26 @@ const limit = object(
     scope: text('account:<id>, agent:<pid> or owner:<id>', 'account:team', {
       pattern: '^(account:\\S{1,200}|agent:[1-9][0-9]{0,14}|owner:[^\\s:]{1,64})$',
     }),
-    dimension: choice('What is counted.', 'usd', 'tokens', 'requests', 'output'),
-    period: choice('After what time it starts anew (UTC).', 'day', 'month', 'total'),
+    dimension: choice(
+      "What is counted; share: percent of an account's plan window, as its provider reports it.",
+      'usd',
+      'tokens',
+      'requests',
+      'output',
+      'share',
+    ),
+    period: choice(
+      "After what time it starts anew: in UTC, or 5h and 7d after the first use or as the provider's own window.",
+      'day',
+      'month',
+      'total',
+      '5h',
+      '7d',
+    ),
     cap: {
       type: ['string', 'integer'],
-      title: 'an amount such as 5usd (for usd), or a whole number (for what is counted)',
-      pattern: MONEY,
+      title: 'an amount such as 5usd (for usd), 80% (for share), or a whole number (for what is counted)',
+      pattern: `${MONEY}|${SHARE}`,
       minimum: 0,
       maximum: Number.MAX_SAFE_INTEGER,
       examples: ['5usd'],

@@ -4,7 +4,6 @@
  * changes in one step. This file alone of config/ knows what runs.
  */
 import { parsePolicies } from '../access/policies.ts';
-import { agentPut } from '../agents/table.ts';
 import type { Clock } from '../base/clock.ts';
 import type { BackendId } from '../base/ids.ts';
 import type { BackendSpec } from '../base/ports.ts';
@@ -12,6 +11,7 @@ import { Prices } from '../budget/prices.ts';
 import { StoreError } from '../db/store.ts';
 import { LabBackend } from '../drivers/lab/backend.ts';
 import { HttpModelBackend } from '../drivers/models/http.ts';
+import { resumedRows } from '../gate/exhausted.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Changeable } from '../gate/open.ts';
 import type { Parts } from '../gate/parts.ts';
@@ -153,18 +153,16 @@ export class Settings {
     this.#ready = ready;
     this.#config = { ...ready.config, port: this.#booted.port };
     this.#problems = untilRestart(this.#booted, ready.config);
-    const { puts, deletes } = declareMoney(parts, this.#config, before.config);
+    const { puts, deletes, changed } = declareMoney(parts, this.#config, before.config);
     this.#gate?.change({ ...changeOf(ready, this.#drivers), ...changedOf(ready, before.ready) });
     const kept = new Set([...this.#drivers.values()].map(({ backend }) => backend));
     for (const { backend } of before.drivers.values()) if (!kept.has(backend)) void backend.retire();
-    const resumed = this.#gate?.resumeBudgetPaused() ?? [];
+    const resumed = this.#gate?.exhausted.resume(changed) ?? [];
+    const stored = resumedRows(resumed);
     const body = { reloaded: true, policyEpoch: parts.access.epoch, profile: parts.access.profile };
     await parts.journal.append({
-      entries: [
-        { kind: 'config', agent: 0, body },
-        ...resumed.map(({ pid }) => ({ kind: 'agent.set' as const, agent: pid, body: { hold: 'none' } })),
-      ],
-      puts: [...puts, ...resumed.map(agentPut)],
+      entries: [{ kind: 'config', agent: 0, body }, ...stored.entries],
+      puts: [...puts, ...stored.puts],
       deletes,
     });
     this.#gate?.wake(resumed);
@@ -265,7 +263,7 @@ function keyHeaders(spec: BackendSpec, key: string | undefined): () => string[] 
 function declareMoney(parts: Parts, config: Config, before: Config | undefined) {
   const accounts = parts.accounts.declare(accountsOf(config));
   const limits = parts.ledger.declare(config.limits, before?.limits);
-  return { puts: [...accounts.puts, ...limits.puts], deletes: limits.deletes };
+  return { ...limits, puts: [...accounts.puts, ...limits.puts] };
 }
 
 const untilRestart = (booted: Config, now: Config): string[] =>

@@ -4,6 +4,7 @@ import type { NanoUsd } from '../base/usage.ts';
 
 export const DURATION = '^[0-9]+(\\.[0-9]+)? ?(ms|s|m|h|d)$';
 export const SIZE = '^[0-9]+(\\.[0-9]+)? ?(B|[kMGT]B|[KMGT]iB)$';
+export const SHARE = '^[0-9]{1,3} ?%$';
 export const MONEY = '^[0-9]+(\\.[0-9]{1,9})? ?usd$';
 
 const DURATIONS: Readonly<Record<string, number>> = {
@@ -47,3 +48,7 @@ export function parseMoney(text: string): NanoUsd | undefined {
   const nano = Number(whole + fraction.padEnd(9, '0'));
   return Number.isSafeInteger(nano) ? nano : undefined;
 }
+
+/** `80%` -> 80. */
+export const parseShare = (text: string): number | undefined =>
+  new RegExp(SHARE).test(text) ? Number.parseInt(text, 10) : undefined;

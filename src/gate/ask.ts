@@ -11,8 +11,12 @@ export async function ask(
   parts: Parts,
   flight: Flight,
   rule: string,
+  ofTree: boolean,
 ): Promise<{ readonly id: string } | Refusal> {
   const now = parts.clock.now();
+  const { tree } = flight.guarded;
+  const shared = ofTree ? parts.approvals.find(parts.loops.question(tree) ?? '') : undefined;
+  if (shared?.state === 'open') return { id: shared.id };
   const opened = parts.approvals.open(
     {
       id: newApprovalId(now, parts.random),
@@ -28,6 +32,7 @@ export async function ask(
     parts.settings.askExpiresMs,
   );
   const { displaced } = opened;
+  if (ofTree) parts.loops.asked(tree, opened.approval.id);
   if (!opened.isNew) return { id: opened.approval.id };
   const body = {
     approval: opened.approval.id,

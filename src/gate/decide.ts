@@ -16,6 +16,8 @@ export interface Decided {
   readonly memo: boolean;
   /** The approval that admitted the call, if a person was asked. */
   readonly approval?: string;
+  /** It was the loop guard that asked. */
+  readonly suspected?: boolean;
 }
 
 export function decide(parts: Parts, flight: Flight): Stage<Decided> {
@@ -31,15 +33,20 @@ export function decide(parts: Parts, flight: Flight): Stage<Decided> {
   parts.observer.decided(decision.effect, decision.rules[0] ?? 'default-deny');
   if (decision.effect === 'forbid') return refuse(nameHostedTools(flight, decision.refusal));
   // A call that has started is among those it is compared with: the second look must not count it again.
-  const loop =
-    decision.effect === 'permit' && flight.attempt === 0
-      ? parts.loops.check(flight.agent.pid, flight.digest, parts.clock.now())
-      : undefined;
+  const isGuarded =
+    flight.attempt === 0 && decision.effect === 'permit' && parts.access.profile !== 'observe';
+  const loop = isGuarded ? parts.loops.check(flight.guarded, parts.clock.now()) : undefined;
   if (decision.effect === 'permit' && (loop === undefined || approved !== undefined)) {
-    return go({ rules: decision.rules, memo: decision.memo, ...(approved ? { approval: approved.id } : {}) });
+    const admitted = approved ? { approval: approved.id, suspected: loop !== undefined } : {};
+    return go({ rules: decision.rules, memo: decision.memo, ...admitted });
   }
-  const reason = decision.effect === 'ask' ? decision.reason : (loop ?? '');
-  return { kind: 'wait', reason: 'approval', resource: reason, onDeadline: () => awaiting(flight, '') };
+  return {
+    kind: 'wait',
+    reason: 'approval',
+    resource: decision.effect === 'ask' ? decision.reason : (loop?.text ?? ''),
+    ofTree: loop?.ofTree ?? false,
+    onDeadline: () => awaiting(flight, ''),
+  };
 }
 
 /** Refusal for a call whose question nobody answered in time; the question stays open. */

@@ -70,6 +70,7 @@ export async function book(parts: Parts, flight: Flight, result: Result): Promis
   for (const kind of ['input', 'cacheRead', 'cacheWrite', 'output', 'reasoning'] as const)
     agent[kind] += result.usage[kind];
   agent.cost += result.cost;
+  parts.loops.settle(flight.guarded.tree, result.cost - flight.reserved.usd, now);
   flight.step(now, 'end', result.code);
   report(parts, flight, result, now);
   const durable = parts.journal.append({

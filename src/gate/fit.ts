@@ -1,6 +1,6 @@
 /** Stage fit: could the call ever fit the budgets? If not it is refused at once and the agent is paused, resumable. */
-import type { Refusal } from '../base/errors.ts';
 import { chargeOf } from './charge.ts';
+import { pausedBy } from './exhausted.ts';
 import { type Flight, go, refuse, type Stage } from './flight.ts';
 import type { Parts } from './parts.ts';
 
@@ -8,14 +8,5 @@ export function fit(parts: Parts, flight: Flight): Stage<void> {
   const charge = chargeOf(parts, flight, flight.granted ?? flight.candidates[0]);
   if ('code' in charge) return refuse(charge);
   const refused = parts.ledger.fits(charge, parts.clock.now());
-  return refused ? refuse(pausedBy(flight, refused)) : go(undefined);
-}
-
-/** An exhausted budget pauses the agent; the pause is stored with the refusal. */
-export function pausedBy(flight: Flight, why: Refusal): Refusal {
-  if (why.code === 'over_budget' && flight.agent.hold === 'none') {
-    flight.agent.hold = 'paused';
-    flight.agent.holdWhy = 'budget';
-  }
-  return why;
+  return refused ? refuse(pausedBy(parts, flight, refused)) : go(undefined);
 }

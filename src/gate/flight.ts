@@ -1,4 +1,5 @@
 /** One call on its way through the gate: what the stages learn and leave for the next. */
+import type { GuardedCall } from '../access/loop.ts';
 import type { Agent } from '../agents/table.ts';
 import type { TraceStep } from '../base/control.ts';
 import type { Refusal } from '../base/errors.ts';
@@ -17,7 +18,13 @@ import type { WaitReason } from './waits.ts';
 export type Stage<T> =
   | { readonly kind: 'go'; readonly value: T }
   | { readonly kind: 'refuse'; readonly refusal: Refusal }
-  | { readonly kind: 'wait'; readonly reason: WaitReason; readonly resource: string; onDeadline(): Refusal };
+  | {
+      readonly kind: 'wait';
+      readonly reason: WaitReason;
+      readonly resource: string /** One question for the whole tree of agents. */;
+      readonly ofTree?: boolean;
+      onDeadline(): Refusal;
+    };
 
 export const go = <T>(value: T): Stage<T> => ({ kind: 'go', value });
 export const refuse = (refusal: Refusal): Stage<never> => ({ kind: 'refuse', refusal });
@@ -82,6 +89,12 @@ export class Flight<K extends SyscallKind = SyscallKind> {
     this.args = spec.args(fields.call.payload);
     this.digest = spec.digest(fields.call.payload);
     this.deadlineAt = fields.call.deadlineAt ?? fields.call.arrivedAt + LIMITS.maxHoldMs.value;
+  }
+
+  /** What the loop guard counts. */
+  get guarded(): GuardedCall {
+    const tree = (this.chain.at(-1) as Agent).pid;
+    return { agent: this.agent.pid, tree, digest: this.digest };
   }
 
   /** Remembers a step for `mezz trace`. */

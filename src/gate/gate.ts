@@ -12,6 +12,7 @@ import { reserve } from './admit.ts';
 import { ask } from './ask.ts';
 import { awaiting, type Decided, decide } from './decide.ts';
 import { end } from './end.ts';
+import { Exhausted } from './exhausted.ts';
 import { fit } from './fit.ts';
 import type { Flight, Stage } from './flight.ts';
 import { LIMITS } from './limits.ts';
@@ -32,6 +33,7 @@ export type Walked<K extends SyscallKind> =
 
 export class Gate {
   readonly parts: Parts;
+  readonly exhausted: Exhausted;
   /** Calls between arrival and END. */
   readonly flights = new Map<CallId, Flight>();
   /** Agents whose client says that it waits for its user. */
@@ -43,6 +45,7 @@ export class Gate {
 
   constructor(parts: Parts) {
     this.parts = parts;
+    this.exhausted = new Exhausted(parts, (agents) => this.wake(agents));
   }
 
   get draining(): boolean {
@@ -146,7 +149,7 @@ export class Gate {
   async #askFirst(flight: Flight, stage: Waiting): Promise<Woken> {
     const { parts } = this;
     const epoch = parts.epochs.value;
-    const asked = await ask(parts, flight, stage.resource);
+    const asked = await ask(parts, flight, stage.resource, stage.ofTree ?? false);
     if ('code' in asked) return { kind: 'refuse', refusal: asked };
     const deadlineAt = Math.min(flight.deadlineAt, parts.clock.now() + parts.settings.askHoldMs);
     const named = { ...stage, resource: asked.id, onDeadline: () => awaiting(flight, asked.id) };
@@ -154,6 +157,8 @@ export class Gate {
     const isMoot = parts.epochs.value !== epoch || parts.approvals.find(asked.id)?.state !== 'open';
     const woken: Woken = isMoot ? { kind: 'again' } : await this.#park(flight, named, deadlineAt);
     const answer = parts.approvals.find(asked.id);
+    // Whichever of the tree's calls wakes first: the answer is for all that waited for it.
+    if (answer?.state === 'approved') parts.loops.answered(flight.guarded.tree, asked.id);
     if (woken.kind === 'refuse' || (answer?.state !== 'denied' && answer?.state !== 'expired')) return woken;
     const why = `A person was asked and the answer is no (${answer.state}).`;
     return {
@@ -179,6 +184,7 @@ export class Gate {
   async #refuse<K extends SyscallKind>(flight: Flight<K>, why: Refusal): Promise<Walked<K>> {
     flight.step(this.parts.clock.now(), 'refuse', why.code);
     releaseSlot(this.parts, flight as unknown as Flight);
+    if (why.code === 'over_budget') this.exhausted.expect(flight.agent);
     await recordRefusal(this.parts, flight as unknown as Flight, why);
     return { kind: 'refused', refusal: why, call: flight.call.id };
   }
@@ -208,18 +214,6 @@ export class Gate {
   interruptKey(keyId: string): void {
     const agents = [...this.parts.agents.all()].filter((agent) => agent.keyId === keyId);
     this.interrupt(new Set(agents.map((agent) => agent.pid)), 'key revoked');
-  }
-
-  /** A limit changed: agents that a budget had paused may try again. The caller stores them, then wakes them. */
-  resumeBudgetPaused(): Agent[] {
-    const paused = [...this.parts.agents.all()].filter(
-      (agent) => agent.hold === 'paused' && agent.holdWhy === 'budget',
-    );
-    for (const agent of paused) {
-      agent.hold = 'none';
-      agent.holdWhy = null;
-    }
-    return paused;
   }
 
   /** What holds these agents back has changed: what they and all below them have waiting is decided again. */

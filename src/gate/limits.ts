@@ -27,6 +27,16 @@ export const LIMITS = {
     unit: 'ms',
     what: 'how long whoever started a program may take to say how it ended, before its agent is closed',
   },
+  heldRetryMs: {
+    value: 1000,
+    unit: 'ms',
+    what: 'after which a call may try again that calls in flight leave no budget for',
+  },
+  longestTimerMs: {
+    value: 86_400_000,
+    unit: 'ms',
+    what: 'how long the kernel waits for a period to end before it looks again',
+  },
   traceSteps: { value: 64, unit: 'steps', what: 'steps remembered of one call in flight' },
   recentTraces: { value: 1000, unit: 'calls', what: 'calls whose steps are remembered after their end' },
 } as const;

@@ -58,6 +58,7 @@ export interface Opening extends Changeable {
 
 export async function openParts(from: Opening): Promise<Parts> {
   const { store, clock, random, scheduling, prices, catalog, settings, backends } = from;
+  const windows = await Windows.open(store);
   return {
     clock,
     random,
@@ -70,10 +71,10 @@ export async function openParts(from: Opening): Promise<Parts> {
     freezes: await Freezes.open(store),
     keys: await Keys.open(store),
     loops: new Loops(from.loop),
-    ledger: await Ledger.open(store),
+    ledger: await Ledger.open(store, windows),
     accounts: await Accounts.open(store),
     estimator: await Estimator.open(store),
-    windows: await Windows.open(store),
+    windows,
     scheduler: new Scheduler({ clock, resources: slotsOf(from), ...scheduling }),
     agents: await AgentTable.open(store),
     turns: new Turns(),

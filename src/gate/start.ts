@@ -25,7 +25,8 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
     : [];
   if (granted) agent.account = granted.account;
   const booked = bookAtStart(parts, flight, now);
-  parts.loops.record(agent.pid, flight.digest, now);
+  if (decided.suspected) parts.loops.rearm(flight.guarded);
+  parts.loops.record(flight.guarded, flight.reserved.usd, now);
   const used = decided.approval === undefined ? [] : parts.approvals.use(decided.approval, now).puts;
   const coverage =
     'toolUseId' in call.payload

@@ -16,8 +16,8 @@ import type { Session } from '../session.ts';
 import type { Column } from '../table.ts';
 import { asJson, asList, change, show, type ViewOptions } from '../view.ts';
 
-const PERIODS = ['total', 'day', 'month'] as const;
-const DIMENSIONS = ['usd', 'tokens', 'requests', 'output'] as const;
+const PERIODS = ['total', 'day', 'month', '5h', '7d'] as const;
+const DIMENSIONS = ['usd', 'tokens', 'requests', 'output', 'share'] as const;
 const GROUPS = ['agent', 'account', 'model', 'day', 'owner'] as const;
 
 interface BillOptions extends ViewOptions {
@@ -26,8 +26,8 @@ interface BillOptions extends ViewOptions {
   readonly agent?: string;
 }
 interface LimitOptions extends ViewOptions {
-  readonly of: LimitView['dimension'];
-  readonly period: LimitView['period'];
+  readonly of?: LimitView['dimension'];
+  readonly per: LimitView['period'];
   readonly strict?: boolean;
 }
 
@@ -69,7 +69,7 @@ function bill(session: Session, options: BillOptions): Promise<void> {
 
 const amount = (limit: LimitView, value: number): string => formatAmount(limit.dimension, value);
 
-const LIMIT_COLUMNS: Column<LimitView>[] = [
+const limitColumns = (nowMs: number): Column<LimitView>[] => [
   { head: 'SCOPE', cell: (limit) => limit.scope },
   { head: 'OF', cell: (limit) => limit.dimension },
   { head: 'PERIOD', cell: (limit) => limit.period },
@@ -77,6 +77,7 @@ const LIMIT_COLUMNS: Column<LimitView>[] = [
   { head: 'HELD', cell: (limit) => amount(limit, limit.held), right: true },
   { head: 'CAP', cell: (limit) => amount(limit, limit.cap), right: true },
   { head: 'STRICT', cell: (limit) => (limit.strict ? 'yes' : 'no') },
+  { head: 'RESETS', cell: (limit) => (limit.resetsAt === null ? '-' : formatTime(limit.resetsAt, nowMs)) },
   { head: 'SET BY', cell: (limit) => (limit.source === 'config' ? 'mezz.yaml' : 'operator') },
 ];
 
@@ -99,7 +100,7 @@ function listLimits(session: Session, scope: string | undefined, options: ViewOp
     request: scope === undefined ? {} : { scope },
     ids: ({ limits }) => limits.map((limit) => limit.id),
     render: ({ limits, windows }) => {
-      terminal.printTable(LIMIT_COLUMNS, limits);
+      terminal.printTable(limitColumns(session.now()), limits);
       if (windows.length === 0) return;
       terminal.print('');
       terminal.printTable(windowColumns(session.now()), windows);
@@ -110,7 +111,11 @@ function listLimits(session: Session, scope: string | undefined, options: ViewOp
 /** A cap in the unit of its dimension, or null for "none". */
 export function parseCap(text: string, dimension: LimitView['dimension']): number | null {
   if (text === 'none') return null;
-  return dimension === 'usd' ? parseMoney(text) : parseCount(text);
+  if (dimension === 'usd') return parseMoney(text);
+  const percent = dimension === 'share' ? /^(\d{1,3})\s*%?$/.exec(text.trim())?.[1] : undefined;
+  if (dimension === 'share' && percent === undefined)
+    throw new UsageFailure(`"${text}" is not a share of a plan`, 'write it as 80%');
+  return percent === undefined ? parseCount(text) : Number(percent);
 }
 
 async function setLimit(session: Session, scope: string, cap: string, options: LimitOptions): Promise<void> {
@@ -119,16 +124,17 @@ async function setLimit(session: Session, scope: string, cap: string, options: L
       `"${scope}" is not a scope`,
       'write it as account:<id>, agent:<pid> or owner:<id>',
     );
+  const dimension = options.of ?? (cap.trim().endsWith('%') ? 'share' : 'usd');
   const request = {
     scope,
-    dimension: options.of,
-    period: options.period,
-    cap: parseCap(cap, options.of),
+    dimension,
+    period: options.per,
+    cap: parseCap(cap, dimension),
     ...(options.strict ? { strict: true } : {}),
   };
   await change(session, options, 'limit.set', request, ({ limit }) =>
     limit === null
-      ? `${scope} has no limit on ${options.of} (${options.period})`
+      ? `${scope} has no limit on ${dimension} (${options.per})`
       : `${scope}: at most ${amount(limit, limit.cap)} ${limit.dimension} (${limit.period}), ${amount(limit, limit.used)} used`,
   );
 }
@@ -143,15 +149,15 @@ async function setBudget(
   const { agent } = await session.control.call('agent.show', { agent: selector });
   const request = {
     scope: `agent:${agent.pid}`,
-    dimension: 'usd',
-    period: 'total',
+    dimension: 'usd' as const,
+    period: options.per,
     cap: wanted,
     ...(options.strict ? { strict: true } : {}),
-  } as const;
+  };
   await change(session, options, 'limit.set', request, ({ limit }) =>
     limit === null
       ? `${agent.name} has no budget of its own`
-      : `${agent.name} may spend ${formatMoney(limit.cap)}, ${formatMoney(limit.used)} is spent`,
+      : `${agent.name} may spend ${formatMoney(limit.cap)}${limit.period === 'total' ? '' : ` (${limit.period})`}, ${formatMoney(limit.used)} is spent`,
   );
 }
 
@@ -161,20 +167,38 @@ export function define(program: Command, session: Session): void {
     .option('--since <time>', '2h, today, or a date')
     .option('--agent <agent>', 'of one agent and its sub-agents: pid, name, or the beginning of a name')
     .action((options: BillOptions) => bill(session, options));
-  asJson(program.command('budget').description('give an agent an amount of money for its whole life'))
+  asJson(program.command('budget').description('give an agent an amount of money'))
     .argument('<agent>', 'pid, name, or the beginning of a name')
     .argument('<amount>', '5usd, $5, 0.50, or none')
+    .option('--per <period>', `${PERIODS.join(', ')}: 5h and 7d are plan windows`, oneOf(PERIODS), 'total')
     .option('--strict', 'refuse calls whose cost has no proven bound')
     .action((agent: string, cap: string, options: LimitOptions) => setBudget(session, agent, cap, options));
-  const limit = program.command('limit').description('caps on money, tokens and requests');
-  asList(limit.command('ls', { isDefault: true }).description('list limits and plan windows'))
+  const limit = program
+    .command('limit')
+    .description('caps on money, tokens, requests and shares of plans: mezz limit <scope> <cap>');
+  withCap(asList(limit))
+    .argument('[scope]', 'account:<id>, agent:<pid> or owner:<id>')
+    .argument('[cap]', '5usd, 2M, 500, 80%, or none; without it the limits are listed')
+    .action((scope: string | undefined, cap: string | undefined, options: LimitOptions) =>
+      scope === undefined || cap === undefined
+        ? listLimits(session, scope, options)
+        : setLimit(session, scope, cap, options),
+    );
+  asList(limit.command('ls').description('list limits and plan windows'))
     .argument('[scope]', 'account:<id>, agent:<pid> or owner:<id>')
     .action((scope: string | undefined, options: ViewOptions) => listLimits(session, scope, options));
-  asJson(limit.command('set').description('set a cap, or remove it with the cap "none"'))
+  withCap(asJson(limit.command('set').description('set a cap, or remove it with the cap "none"')))
     .argument('<scope>', 'account:<id>, agent:<pid> or owner:<id>')
-    .argument('<cap>', '5usd, 2M, 500, or none')
-    .option('--of <what>', DIMENSIONS.join(', '), oneOf(DIMENSIONS), 'usd')
-    .option('--period <period>', PERIODS.join(', '), oneOf(PERIODS), 'total')
-    .option('--strict', 'refuse calls whose use has no proven bound')
+    .argument('<cap>', '5usd, 2M, 500, 80%, or none')
     .action((scope: string, cap: string, options: LimitOptions) => setLimit(session, scope, cap, options));
 }
+
+const withCap = (command: Command): Command =>
+  command
+    .option(
+      '--of <what>',
+      `${DIMENSIONS.join(', ')}; by default usd, or share where the cap is a percentage`,
+      oneOf(DIMENSIONS),
+    )
+    .option('--per <period>', `${PERIODS.join(', ')}: 5h and 7d are plan windows`, oneOf(PERIODS), 'total')
+    .option('--strict', 'refuse calls whose use has no proven bound');

@@ -14,6 +14,8 @@ export type AgentRow = {
   subKey: string | null;
   hold: string;
   holdWhy: string | null;
+  /** When a pause ends by itself. */
+  holdUntil: number | null;
   nice: number;
   hosted: number;
   osPid: number | null;
@@ -50,6 +52,7 @@ export const AGENT = table<AgentRow>(
     subKey: 'text?',
     hold: 'text',
     holdWhy: 'text?',
+    holdUntil: 'int?',
     nice: 'int',
     hosted: 'int',
     osPid: 'int?',

@@ -97,6 +97,39 @@ export const LIMIT = table<LimitRow>(
   ['id'],
 );
 
+/** What a scope used in the plan window that began at `start`; `id` is `<scope>/<span>`. Only scopes with such a limit. */
+export type SpanRow = {
+  id: string;
+  scope: string;
+  span: string;
+  start: number;
+  requests: number;
+  input: number;
+  cacheRead: number;
+  cacheWrite: number;
+  output: number;
+  reasoning: number;
+  cost: number;
+};
+
+export const SPAN = table<SpanRow>(
+  'budget_span',
+  {
+    id: 'text',
+    scope: 'text',
+    span: 'text',
+    start: 'int',
+    requests: 'int',
+    input: 'int',
+    cacheRead: 'int',
+    cacheWrite: 'int',
+    output: 'int',
+    reasoning: 'int',
+    cost: 'int',
+  },
+  ['id'],
+);
+
 /** The newest reading of a plan window that a provider reported. */
 export type WindowRow = {
   account: string;
@@ -145,4 +178,4 @@ export const ESTIMATE = table<EstimateRow>(
   ['id'],
 );
 
-export const BUDGET_TABLES: readonly Table[] = [BALANCE, USAGE, LIMIT, WINDOW, ACCOUNT, ESTIMATE];
+export const BUDGET_TABLES: readonly Table[] = [BALANCE, USAGE, LIMIT, SPAN, WINDOW, ACCOUNT, ESTIMATE];

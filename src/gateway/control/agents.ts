@@ -144,6 +144,7 @@ export const agentVerbs: Handlers<
     for (const member of affected) {
       member.hold = request.signal === 'pause' ? 'paused' : request.signal === 'resume' ? 'none' : 'stopped';
       member.holdWhy = request.signal === 'pause' ? 'by operator' : null;
+      member.holdUntil = null;
     }
     await save(gate, affected, { hold: agent.hold });
     const pids = new Set<number>(tree.map((member) => member.pid));

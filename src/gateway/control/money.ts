@@ -1,6 +1,7 @@
 /** Verbs about money and plans. */
-import { agentPut } from '../../agents/table.ts';
 import { refusal } from '../../base/errors.ts';
+import { capMistake } from '../../budget/periods.ts';
+import { resumedRows } from '../../gate/exhausted.ts';
 import { type Handlers, selectAgent } from './context.ts';
 
 export const moneyVerbs: Handlers<'limits' | 'limit.set' | 'bill' | 'accounts'> = {
@@ -26,14 +27,17 @@ export const moneyVerbs: Handlers<'limits' | 'limit.set' | 'bill' | 'accounts'> 
       return refusal('bad_request', `A cap is a whole number, not ${request.cap}.`);
     }
     const { dimension, period, cap } = request;
+    const mistake = capMistake({ scope, dimension, period });
+    if (mistake) return refusal('bad_request', `There can be no such limit: ${mistake}.`);
     const set = parts.ledger.setLimit({ scope, dimension, period, cap, strict: request.strict ?? false });
-    const resumed = context.gate.resumeBudgetPaused();
+    const resumed = context.gate.exhausted.resume([`${scope}/${dimension}/${period}`]);
+    const stored = resumedRows(resumed);
     await parts.journal.append({
       entries: [
         { kind: 'config', agent: 0, body: { limit: scope, dimension, period, cap } },
-        ...resumed.map(({ pid }) => ({ kind: 'agent.set' as const, agent: pid, body: { hold: 'none' } })),
+        ...stored.entries,
       ],
-      puts: [...set.puts, ...resumed.map(agentPut)],
+      puts: [...set.puts, ...stored.puts],
       deletes: set.deletes,
     });
     context.gate.wake(resumed);

@@ -26,11 +26,7 @@ function agentView(gate: Gate, agent: Agent, wait: Wait | undefined, running: bo
     account: agent.account,
     client: agent.client,
     state: agent.hold === 'none' ? live : agent.hold,
-    waitsFor: wait
-      ? `${wait.reason} ${wait.resource}`
-      : agent.hold === 'paused'
-        ? (agent.holdWhy ?? 'resume')
-        : null,
+    waitsFor: wait ? `${wait.reason} ${wait.resource}` : agent.hold === 'paused' ? pauseText(agent) : null,
     nice: agent.nice,
     hosted: agent.hosted === 1,
     osPid: agent.osPid,
@@ -50,6 +46,11 @@ function agentView(gate: Gate, agent: Agent, wait: Wait | undefined, running: bo
     coverage: { level: agent.level, seen: agent.seen, decided: agent.decided },
     worktree: agent.worktree,
   };
+}
+
+function pauseText({ holdWhy, holdUntil }: Agent): string {
+  const until = holdUntil === null ? '' : `, until ${new Date(holdUntil).toISOString()}`;
+  return `${holdWhy ?? 'resume'}${until}`;
 }
 
 export function callView(row: CallRow): CallView {

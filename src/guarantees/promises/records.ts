@@ -57,11 +57,39 @@ export const RECORD_PROMISES: readonly Promised[] = [
   {
     id: 'exhausted-pauses',
     group: 'money',
-    text: 'A limit that cannot cover a call pauses the agent; raising the limit lets it go on.',
+    text: 'A limit that cannot cover a call pauses the agent; it goes on by itself when the period turns or the limit is raised, also in the next kernel, and never when an operator paused it.',
     restsOn: 'Every call is checked against the limits of its agent, its owner and its accounts.',
     bypassedBy:
       'A limit without strict counts an estimate: it can be overshot by the error of that estimate.',
-    tests: [['test/gate.test.ts', 'a budget that cannot cover a call pauses the agent; raising it resumes']],
+    tests: [
+      ['test/gate.test.ts', 'a budget that cannot cover a call pauses the agent; raising it resumes'],
+      [
+        'src/gate/exhausted.test.ts',
+        'wakes when the period turns, also in the next kernel; one that an operator paused never does',
+      ],
+      [
+        'src/gate/exhausted.test.ts',
+        'wakes when its own limit is raised enough or removed, and by no other; calls below it go on',
+      ],
+    ],
+  },
+  {
+    id: 'plan-windows',
+    group: 'money',
+    text: 'A limit may be on a plan window or a share of it: it ends when the provider said so, else its length after its first use.',
+    restsOn: 'The headers in which providers report plan windows.',
+    bypassedBy:
+      'A plan that other programs use too: mezz learns it with the next answer. Calls in flight are in no report yet.',
+    tests: [
+      [
+        'src/budget/spans.test.ts',
+        'of an account ends when its provider said so, rounded or not, and never by an old reading',
+      ],
+      [
+        'test/budget.test.ts',
+        'a share of the plan, as the provider reports it, pauses the agent until its window resets',
+      ],
+    ],
   },
   {
     id: 'no-free-unknown',

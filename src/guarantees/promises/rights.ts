@@ -83,6 +83,24 @@ export const RIGHT_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'loop-guard',
+    group: 'access',
+    text: 'The same call too often, or a tree of agents that spends faster than a rate, is asked about; an approval counts anew, so that not every call after it asks.',
+    restsOn: 'Counts in memory, what calls in flight have reserved included.',
+    bypassedBy: 'A restart of the kernel counts anew; plans and local models cost nothing here.',
+    needs: ['enforcing'],
+    tests: [
+      [
+        'src/access/rows.test.ts',
+        'asks about the same call of the same agent within the window, and counts anew after an approval',
+      ],
+      [
+        'test/budget.test.ts',
+        'spending faster than the rate asks once for the whole tree; an approval counts anew',
+      ],
+    ],
+  },
+  {
     id: 'sub-agents-inside-key',
     group: 'access',
     text: 'A header can name a sub-agent below its key and nothing else; sub-agents are capped per key.',
