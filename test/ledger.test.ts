@@ -1,12 +1,12 @@
 /** The ledger in a whole kernel: who pays, what a bill says, and that rows, bills and entries agree, also after a crash. */
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { boot } from '../src/boot.ts';
 import { ControlClient } from '../src/sdk/client.ts';
-import { send, startKernel } from './kernel.ts';
+import { configText, send, startKernel } from './kernel.ts';
 
 const messages = (text = 'hi') =>
   `{ "model": "claude-x", "max_tokens": 100, "messages": [ {"role":"user","content":"${text}"} ] }`;
@@ -137,6 +137,58 @@ test('a bill of one agent holds its sub-agents too, and names who they are; a ke
     assert.deepEqual(await last(), before, 'written when the kernel ended');
     const after = await kernel.control.call('bill', { by: 'agent' });
     assert.equal(after.estimateError, bill.estimateError, 'what was learned survives');
+  } finally {
+    await kernel.close();
+  }
+});
+
+test("a client's own login is an account from its first call on; mezz.yaml can put it under a parent whose limit binds it", async () => {
+  const kernel = await startKernel();
+  const write = (more: string) => {
+    const text = configText(kernel.upstream.origin, more).replace(
+      'credential: local',
+      'credential: client, provider: anthropic',
+    );
+    writeFileSync(join(kernel.stateDir, 'mezz.yaml'), text);
+    return kernel.control.call('config.reload', {});
+  };
+  try {
+    assert.deepEqual((await write('')).problems, []);
+    const agent = await kernel.agent();
+    const ask = (text: string) =>
+      send(`${agent.origin}/v1/messages`, messages(text), {
+        ...auth(agent.token),
+        authorization: 'Bearer sk-ant-oat01-not-a-real-login',
+      });
+    assert.equal((await ask('one')).status, 200);
+    const login = (await kernel.control.call('accounts', {})).accounts.find(({ kind }) => kind === 'client');
+    assert.match(login?.id ?? '', /^client:anthropic:[0-9a-f]{12}$/);
+    assert.deepEqual([login?.parent, login?.provider, login?.used.requests], [null, 'anthropic', 1]);
+    const limit = 'limits: [{ scope: "account:team", dimension: requests, period: total, cap: 1 }]';
+    assert.deepEqual(
+      (await write(`accounts: { team: {}, "${login?.id}": { parent: team } }\n${limit}`)).problems,
+      [],
+    );
+    assert.equal((await ask('two')).status, 200, 'what was used before it had a parent stays its own');
+    assert.equal((await ask('three')).status, 402);
+    assert.deepEqual((await kernel.control.call('fsck', {})).problems, []);
+  } finally {
+    await kernel.close();
+  }
+});
+
+test('where retention has dropped entries, fsck proves what it can and accuses nobody', async () => {
+  const kernel = await startKernel();
+  try {
+    const agent = await kernel.agent();
+    // Whole tiles of 256 entries go; a call has two.
+    for (let i = 0; i < 140; i++)
+      await send(`${agent.origin}/v1/messages`, messages(`${i}`), auth(agent.token));
+    await kernel.control.call('gc', { entriesBeforeMs: Date.now() + 1 });
+    const { pruned, problems } = await kernel.control.call('audit.verify', {});
+    assert.ok(pruned >= 256);
+    assert.deepEqual(problems, []);
+    assert.deepEqual((await kernel.control.call('fsck', {})).problems, []);
   } finally {
     await kernel.close();
   }
