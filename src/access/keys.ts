@@ -92,7 +92,7 @@ export class Keys {
         many
           ? `${found.length} keys match ${idOrPrefixOrName}.`
           : `No key in force matches ${idOrPrefixOrName}.`,
-        { remedy: 'mezz key list shows their ids' },
+        { remedy: 'mezz key ls shows their ids' },
       );
     }
     const put = this.#revoke(found[0] as KeyRow, now);

@@ -1,4 +1,4 @@
-/** Who calls: the first mezz key found, in the path, `x-mezz-key`, `Authorization` or `x-api-key`. It does not travel on. */
+/** Who calls: the first mezz key found, in the path, `x-mezz-key`, `Authorization` or `x-api-key`. No header that holds one travels on. */
 import type { Caller, Kernel } from './kernel.ts';
 
 export interface Identified {
@@ -8,6 +8,17 @@ export interface Identified {
 }
 
 const KEY = /^mezz_[\w-]{20,}$/;
+
+/** Is there a key of mezz's anywhere in a header's value or a URL, also inside Basic credentials or percent-encoded? */
+export function holdsKey(text: string): boolean {
+  const anywhere = /mezz_[\w-]{20,}/;
+  const basic = /^basic +([\w+/-]+=*)$/i.exec(text)?.[1];
+  if (basic !== undefined) return anywhere.test(Buffer.from(basic, 'base64').toString('latin1'));
+  const plain = text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  return anywhere.test(plain);
+}
 
 export function identify(kernel: Kernel, token: string | undefined, raw: readonly string[]): Identified {
   const headers: string[] = [];
@@ -26,7 +37,7 @@ export function identify(kernel: Kernel, token: string | undefined, raw: readonl
       fromLogin ??= secret;
       continue;
     }
-    headers.push(raw[i] as string, value);
+    if (!holdsKey(value)) headers.push(raw[i] as string, value);
   }
   const secret = token ?? fromHeader ?? fromLogin;
   return { caller: secret === undefined ? undefined : kernel.identify(secret), headers };

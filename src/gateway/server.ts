@@ -9,7 +9,7 @@ import { Bodies } from './body.ts';
 import { refuseBroken, refuseUpgrade, type Underway } from './broken.ts';
 import { notFound, refuseAtDoor, sendError, serveModel } from './call.ts';
 import { serveHook } from './hooks.ts';
-import { identify } from './identify.ts';
+import { holdsKey, identify } from './identify.ts';
 import type { Kernel } from './kernel.ts';
 import { LIMITS, PATIENCE, type Patience } from './limits.ts';
 import { matchRoute, type Route } from './routes.ts';
@@ -98,6 +98,7 @@ async function serve(desk: Desk, request: IncomingMessage, response: ServerRespo
     return sendText(response, kernel.ready() ? 200 : 503, kernel.ready() ? 'ready\n' : 'not ready\n');
   const { caller, headers } = identify(kernel, matched.token, request.rawHeaders);
   if (!caller) return refuseAtDoor(kernel, response, dialect, UNAUTHORIZED);
+  if (holdsKey(matched.path)) return refuseAtDoor(kernel, response, dialect, KEY_IN_URL);
   switch (route.to) {
     case 'metrics':
       return sendText(response, 200, kernel.metrics(), 'text/plain; version=0.0.4; charset=utf-8');
@@ -112,6 +113,10 @@ async function serve(desk: Desk, request: IncomingMessage, response: ServerRespo
 
 const UNAUTHORIZED = refusal('unauthorized', 'No valid mezz key came with this request.', {
   remedy: 'mezz run -- <agent> starts an agent with its own key; mezz env prints one for other programs',
+});
+
+const KEY_IN_URL = refusal('bad_request', "A key of mezz's is in the URL, which travels on.", {
+  remedy: 'send it in x-mezz-key, or at the front of the path as /a/<key>/',
 });
 
 /** Browsers send Origin and may be led to any Host by DNS: both are refused. */

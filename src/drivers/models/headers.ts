@@ -7,6 +7,8 @@ const DROPPED = new Set([
   'connection',
   'keep-alive',
   'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
   'transfer-encoding',
   'te',
   'trailer',
@@ -14,7 +16,10 @@ const DROPPED = new Set([
   'content-length',
   'expect',
 ]);
-/** Logins of any provider: they never reach a backend that is not paid with them. */
+/**
+ * Logins of any provider. Cookies are among them and reach nobody: clients keep them by host, and this one stands for
+ * several providers.
+ */
 const LOGINS = new Set([
   'authorization',
   'x-api-key',
@@ -23,6 +28,22 @@ const LOGINS = new Set([
   'x-goog-api-key',
   'cookie',
 ]);
+/** The headers that are a login at each provider; at one that is not known here, the common three. */
+const OWN: Readonly<Record<string, readonly string[]>> = {
+  anthropic: ['authorization', 'x-api-key'],
+  openai: ['authorization'],
+  chatgpt: ['authorization', 'chatgpt-account-id'],
+};
+const COMMON = ['authorization', 'x-api-key', 'api-key'];
+
+/** Whose money a request is sent with. */
+export interface RequestLogin {
+  readonly credential: CredentialKind;
+  /** To whom a client's own login belongs. */
+  readonly provider: string;
+  /** Header pairs with mezz's own key. */
+  readonly key: readonly string[];
+}
 
 /**
  * The client's headers as the upstream gets them: with its own login, mezz's key, or none. A stream is asked for
@@ -30,16 +51,16 @@ const LOGINS = new Set([
  */
 export function requestHeaders(
   headers: readonly string[],
-  credential: CredentialKind,
-  key: readonly string[],
+  { credential, provider, key }: RequestLogin,
   stream: boolean,
 ): string[] {
   const sent: string[] = [];
+  const own = credential === 'client' ? (OWN[provider] ?? COMMON) : [];
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const name = (headers[i] as string).toLowerCase();
     if (DROPPED.has(name) || name.startsWith('x-mezz-')) continue;
     if (stream && name === 'accept-encoding') continue;
-    if (credential !== 'client' && LOGINS.has(name)) continue;
+    if (LOGINS.has(name) && !own.includes(name)) continue;
     sent.push(headers[i] as string, headers[i + 1] as string);
   }
   if (stream) sent.push('accept-encoding', 'identity');

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import test, { after, before, describe } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { type Reply, startUpstream, type Upstream } from '../../../test/upstream/upstream.ts';
 import { VirtualClock } from '../../base/clock.ts';
 import type { AccountId, BackendId, CallId, Pid } from '../../base/ids.ts';
-import type { ModelCall, ResponseSink } from '../../base/model.ts';
+import type { ModelCall, ModelOutcome, ResponseSink } from '../../base/model.ts';
 import type { CredentialKind } from '../../base/ports.ts';
 import { mintTicket } from '../../base/ticket.ts';
 import { DIALECTS } from '../../wire/registry.ts';
 import { requestHeaders, responseHeaders } from './headers.ts';
 import { HttpModelBackend } from './http.ts';
+import { KeyGuard } from './keyguard.ts';
 
 const IDLE_MS = 30_000;
 const BODY = '{"model":"m","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"hi"}]}';
@@ -158,7 +160,48 @@ describe('a model backend over HTTP', () => {
   });
 });
 
+describe("mezz's own key in an answer", () => {
+  const KEY = 'sk-ours-1234567890';
+  const guard = new KeyGuard(['authorization', `Bearer ${KEY}`]);
+  const answered = (tail: Buffer, headers: string[] = []): ModelOutcome => ({
+    kind: 'answered',
+    status: 401,
+    headers,
+    headSent: false,
+    tail,
+    facts: { intents: [], objects: [] },
+    upstreamError: true,
+    firstByteAtMs: 0,
+    bytesOut: tail.length,
+  });
+  test('is starred out of headers, streams and bodies, compressed ones too; other bytes stay', async () => {
+    const sink = new MemorySink();
+    const guarded = guard.sink(sink);
+    guarded.head(200, ['x-a', `it is ${KEY}.`]);
+    guarded.write(Buffer.from(`é ${KEY} ü ${KEY}`));
+    assert.equal(sink.bytes.toString(), `é ${'*'.repeat(KEY.length)} ü ${'*'.repeat(KEY.length)}`);
+    for (const [tail, headers] of [
+      [Buffer.from(`wrong key ${KEY}`), []],
+      [gzipSync(`wrong key ${KEY}`), ['content-encoding', 'gzip']],
+    ] as const) {
+      const outcome = await guard.outcome(answered(tail, [...headers, 'x-key', KEY]));
+      assert.ok(outcome.kind === 'answered');
+      assert.equal(Buffer.from(outcome.tail).toString(), `wrong key ${'*'.repeat(KEY.length)}`);
+      assert.deepEqual(outcome.headers, ['x-key', '*'.repeat(KEY.length)]);
+    }
+    const packed = gzipSync('no key here');
+    const passed = await guard.outcome(answered(packed, ['content-encoding', 'gzip']));
+    assert.ok(passed.kind === 'answered' && passed.tail === packed);
+    assert.deepEqual(passed.headers, ['content-encoding', 'gzip']);
+  });
+});
+
 describe('headers', () => {
+  const login = (credential: CredentialKind, provider = 'anthropic') => ({
+    credential,
+    provider,
+    key: ['authorization', 'ours'],
+  });
   const client = [
     'Host',
     'h',
@@ -172,20 +215,24 @@ describe('headers', () => {
     'b',
   ];
   test('carry the client login, the kernel key, or none', () => {
-    assert.deepEqual(requestHeaders(client, 'local', ['authorization', 'ours'], false), ['A', 'b']);
-    assert.deepEqual(requestHeaders(client, 'kernel', ['authorization', 'ours'], false), [
-      'A',
-      'b',
-      'authorization',
-      'ours',
-    ]);
-    const own = requestHeaders(client, 'client', ['authorization', 'ours'], false);
+    assert.deepEqual(requestHeaders(client, login('local'), false), ['A', 'b']);
+    assert.deepEqual(requestHeaders(client, login('kernel'), false), ['A', 'b', 'authorization', 'ours']);
+    const own = requestHeaders(client, login('client'), false);
     assert.deepEqual(own, ['Authorization', 'Bearer theirs', 'x-api-key', 'theirs', 'A', 'b']);
+  });
+  test('carry no login but the one that is used there', () => {
+    const mixed = ['authorization', 'Bearer a', 'x-api-key', 'b', 'Cookie', 'c', 'x-goog-api-key', 'd'];
+    const more = ['proxy-authorization', 'Basic e', 'chatgpt-account-id', 'f', 'api-key', 'g'];
+    const sentTo = (provider: string) =>
+      requestHeaders([...mixed, ...more], login('client', provider), false);
+    assert.deepEqual(sentTo('anthropic'), ['authorization', 'Bearer a', 'x-api-key', 'b']);
+    assert.deepEqual(sentTo('openai'), ['authorization', 'Bearer a']);
+    assert.deepEqual(sentTo('chatgpt'), ['authorization', 'Bearer a', 'chatgpt-account-id', 'f']);
   });
   test('ask for streams uncompressed, for whole answers as the client does', () => {
     const asking = ['Accept-Encoding', 'gzip'];
-    assert.deepEqual(requestHeaders(asking, 'local', [], true), ['accept-encoding', 'identity']);
-    assert.deepEqual(requestHeaders(asking, 'local', [], false), asking);
+    assert.deepEqual(requestHeaders(asking, login('local'), true), ['accept-encoding', 'identity']);
+    assert.deepEqual(requestHeaders(asking, login('local'), false), asking);
   });
   test('of an answer: an upstream cannot speak as mezz', () => {
     const answer = ['Content-Length', '3', 'x-mezz-call', 'forged', 'X-Request-Id', 'r'];

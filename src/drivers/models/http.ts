@@ -7,6 +7,7 @@ import type { Ticket } from '../../base/ticket.ts';
 import { LIMITS } from '../limits.ts';
 import { Exchange } from './exchange.ts';
 import { requestHeaders } from './headers.ts';
+import { KeyGuard } from './keyguard.ts';
 
 /** Header pairs that carry mezz's own key for a backend; empty where it has none. */
 export type KeyHeaders = (spec: BackendSpec) => readonly string[];
@@ -36,12 +37,17 @@ export class HttpModelBackend implements ModelBackend {
 
   perform(ticket: Ticket, call: ModelCall): Promise<ModelOutcome> {
     ticket.use();
-    const headers = requestHeaders(
-      call.headers,
-      ticket.credential ?? 'local',
-      this.#keyHeaders(this.spec),
-      call.facts.stream,
-    );
+    const credential = ticket.credential ?? 'local';
+    const key = this.#keyHeaders(this.spec);
+    const login = { credential, provider: this.spec.provider, key };
+    const headers = requestHeaders(call.headers, login, call.facts.stream);
+    if (credential !== 'kernel') return this.#exchange(call, headers);
+    const guard = new KeyGuard(key);
+    const guarded = { ...call, sink: guard.sink(call.sink) };
+    return this.#exchange(guarded, headers).then((outcome) => guard.outcome(outcome));
+  }
+
+  #exchange(call: ModelCall, headers: string[]): Promise<ModelOutcome> {
     return new Promise((resolve) => {
       const exchange = new Exchange(call, this.#clock, this.spec.idleTimeoutMs, resolve);
       try {

@@ -51,7 +51,8 @@ export const CALL_PROMISES: readonly Promised[] = [
     group: 'wire',
     text: 'Bodies pass byte for byte in both directions, streamed or not, whatever mezz does not know.',
     restsOn: 'Bytes are forwarded as they came; what is read is read on a copy.',
-    bypassedBy: 'A named transform, which is named in the answer and in the journal.',
+    bypassedBy:
+      "A named transform, which is named in the answer and in the journal; mezz's own key, starred out of an answer that repeats it.",
     tests: [
       [
         'test/gate.test.ts',

@@ -118,15 +118,48 @@ export const RIGHT_PROMISES: readonly Promised[] = [
   {
     id: 'logins-go-home',
     group: 'keys',
-    text: "A client's own login reaches the backend it belongs to untouched and no other; mezz's keys reach no upstream.",
-    restsOn: 'The list of headers that travel, by backend.',
-    bypassedBy: SAME_USER,
+    text: "A client's own login reaches the provider it belongs to untouched and no other; cookies and mezz's own keys reach no upstream, wherever in head or URL a client puts them.",
+    restsOn: 'The list of headers that travel, by provider.',
+    bypassedBy: `A secret that an agent itself writes into a body: that is content. ${SAME_USER}`,
     tests: [
       [
         'src/gateway/gateway.test.ts',
         'a client login reaches a client backend untouched, a kernel backend never',
       ],
       ['src/drivers/models/http.test.ts', 'carry the client login, the kernel key, or none'],
+      ['src/drivers/models/http.test.ts', 'carry no login but the one that is used there'],
+      ['test/security/canary.test.ts', 'logins reach their provider alone, whatever comes back'],
+      ['test/security/canary.test.ts', 'keys of mezz stay with mezz, wherever a client puts them'],
+    ],
+  },
+  {
+    id: 'secrets-not-kept',
+    group: 'keys',
+    text: 'No credential that a request carries, of mezz or of a provider, is in any byte of the state directory, the logs, an export, a backup or what a command prints, also after a crash.',
+    restsOn: 'Credentials are in heads, and of heads nothing is kept but salted digests and plan windows.',
+    bypassedBy:
+      'A secret in the body of a request is content, and kept like all content; answers are not kept. mezz key create and mezz env print a key once.',
+    tests: [
+      [
+        'test/security/canary.test.ts',
+        'nothing that is stored, written, exported or backed up holds a secret',
+      ],
+      ['test/security/canary.test.ts', 'a crash in the middle of a call keeps no secret either'],
+      ['test/security/canary.test.ts', 'refusals repeat no secret to anybody but its owner'],
+    ],
+  },
+  {
+    id: 'kernel-key-hidden',
+    group: 'keys',
+    text: 'The key that mezz holds for a provider reaches no agent: where an answer repeats it, stars stand in its place.',
+    restsOn: 'A search of each answer that was paid with that key.',
+    bypassedBy: `An upstream that repeats it in another spelling. ${SAME_USER}`,
+    tests: [
+      [
+        'src/drivers/models/http.test.ts',
+        'is starred out of headers, streams and bodies, compressed ones too; other bytes stay',
+      ],
+      ['test/security/canary.test.ts', 'what is sent goes to the right side only'],
     ],
   },
   {
