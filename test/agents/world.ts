@@ -59,7 +59,7 @@ export async function openWorld(
   if (!clients) throw new Error('the clients are not installed');
   const folder = mkdtempSync(join(tmpdir(), 'mezz-agents-'));
   const at = (name: string) => join(folder, name);
-  for (const name of ['home', 'project', 'state']) mkdirSync(at(name), { mode: 0o700 });
+  for (const name of ['home', 'project', 'state', 'tmp']) mkdirSync(at(name), { mode: 0o700 });
   for (const [path, text] of Object.entries(homeFiles)) {
     mkdirSync(dirname(join(at('home'), path)), { recursive: true });
     writeFileSync(join(at('home'), path), text, { mode: 0o600 });
@@ -73,7 +73,7 @@ export async function openWorld(
     MEZZ_HOME: at('state'),
     PATH: [...clients.path, '/usr/local/bin', '/usr/bin', '/bin'].join(':'),
     LANG: 'C.UTF-8',
-    TMPDIR: tmpdir(),
+    TMPDIR: at('tmp'),
   };
   const mezz = (args: readonly string[], more: Readonly<Record<string, string>> = {}) =>
     runToEnd([BIN, ...args], at('project'), { ...env, ...more });
