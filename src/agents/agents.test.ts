@@ -11,7 +11,7 @@ import { Turns } from './turns.ts';
 const key = (pid: number | null): KeyHolder => ({ keyId: 'k1', owner: 'me', pid, name: 'fix' });
 const codex = (thread: string, metadata: object) => [
   'Session-Id',
-  's1',
+  't0',
   'thread-id',
   thread,
   'x-codex-turn-metadata',
@@ -38,6 +38,9 @@ test('headers of Codex name a thread below the root', () => {
   const sub = readIdentity(codex('t1', { agent_name: '/root/helper', parent_thread_id: 't0' }));
   assert.equal(sub.sub, 't1');
   assert.equal(sub.subName, 'helper');
+  assert.equal(sub.subParent, undefined, 'its parent is the agent itself');
+  const deep = readIdentity(codex('t2', { agent_name: '/root/helper/deep', parent_thread_id: 't1' }));
+  assert.deepEqual([deep.sub, deep.subName, deep.subParent], ['t2', 'deep', 't1']);
 });
 
 test('header values that could forge a path or flood a row are ignored', () => {
@@ -57,6 +60,22 @@ test('a bound key is one agent; its sub-agents open on first sight and stay insi
   assert.equal(sub.agent.level, 'hooked', 'the hooks of the session cover its sub-agents');
   const again = resolveAgent(table, key(root.pid), readIdentity(subHeaders), subHeaders, 3);
   assert.ok('agent' in again && again.agent === sub.agent && again.opened.length === 0);
+});
+
+test('a sub-agent of a sub-agent is one agent, though a hook names it without its parent', () => {
+  const table = new AgentTable();
+  const root = table.add({ name: 'fix', owner: 'me', client: 'claude', level: 'hooked' }, 0);
+  const resolve = (more: object) => {
+    const identity = { client: 'claude-code', session: 's', retries: 0, ...more };
+    const found = resolveAgent(table, key(root.pid), identity, [], 1);
+    assert.ok('agent' in found);
+    return found.agent;
+  };
+  const helper = resolve({ sub: 'a1' });
+  const deep = resolve({ sub: 'a2', subParent: 'a1' });
+  assert.equal(deep.parent, helper.pid);
+  assert.equal(resolve({ sub: 'a2' }), deep);
+  assert.deepEqual([helper.client, deep.client], ['claude', 'claude']);
 });
 
 test('a free key opens one root and tells sessions apart below it', () => {

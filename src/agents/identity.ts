@@ -64,7 +64,7 @@ function readClaude(headers: readonly string[]): Partial<Identity> {
 function readCodex(headers: readonly string[]): Partial<Identity> {
   const text = header(headers, 'x-codex-turn-metadata');
   const thread = clean(header(headers, 'thread-id') ?? header(headers, 'conversation_id'));
-  const session = clean(header(headers, 'session-id') ?? header(headers, 'session_id')) ?? thread;
+  const named = clean(header(headers, 'session-id') ?? header(headers, 'session_id')) ?? thread;
   if (text === undefined && header(headers, 'x-codex-window-id') === undefined) return {};
   const metadata = text === undefined ? undefined : parseJson(text);
   const field = (name: string) => {
@@ -75,13 +75,15 @@ function readCodex(headers: readonly string[]): Partial<Identity> {
   const name = field('agent_name');
   const isSub = parent !== undefined || (name !== undefined && name !== '/root');
   const sub = isSub ? (thread ?? name) : undefined;
+  // The session is the thread of the main agent.
+  const session = parent !== undefined && named === thread ? parent : named;
+  const subParent = parent === session ? undefined : parent;
   return {
     client: 'codex',
-    ...(session !== undefined
-      ? { session: parent !== undefined && session === thread ? parent : session }
-      : {}),
+    ...(session !== undefined ? { session } : {}),
     ...(sub !== undefined ? { sub } : {}),
-    ...(name !== undefined && isSub ? { subName: name.replace(/^\/root\/?/, '') || 'agent' } : {}),
+    ...(sub !== undefined && subParent !== undefined ? { subParent } : {}),
+    ...(name !== undefined && isSub ? { subName: name.split('/').at(-1) || 'agent' } : {}),
   };
 }
 

@@ -53,7 +53,9 @@ export function resolveAgent(
   let agent = root;
   const path = subPath(key, identity, headers);
   for (const step of path) {
-    const known = table.findSub(agent.pid, step.key);
+    const isSub = step.key.startsWith('sub/');
+    const known =
+      table.findSub(agent.pid, step.key) ?? (isSub ? table.findBelow(agent, step.key) : undefined);
     if (known) {
       agent = known;
       continue;
@@ -71,7 +73,7 @@ export function resolveAgent(
         owner: root.owner,
         keyId: key.keyId,
         // A sub-agent is of its parent's client, whatever name that was opened under.
-        client: step.key.startsWith('sub/') ? agent.client : identity.client,
+        client: isSub ? agent.client : identity.client,
         subKey: step.key,
         level: root.level,
         nice: agent.nice,

@@ -143,6 +143,11 @@ export class AgentTable {
     return this.#bySubKey.get(`${root}:${subKey}`);
   }
 
+  /** The same at any depth below an agent: hooks name a sub-agent without its parents. */
+  findBelow(root: Agent, subKey: string): Agent | undefined {
+    return this.tree(root).find((agent) => agent.subKey === subKey && agent.hold !== 'exited');
+  }
+
   liveChildren(root: Agent): number {
     return this.tree(root).filter((agent) => agent.hold !== 'exited').length - 1;
   }

@@ -1,5 +1,5 @@
 /** What each client is started with, what its logins look like, and how a model asks it for a shell call, an edit and a sub-agent. */
-import { isRecord, type JsonRecord } from '../../src/base/json.ts';
+import { isRecord, type JsonRecord, parseJson } from '../../src/base/json.ts';
 import type { Reply, Script, SeenRequest, ToolCall } from '../upstream/upstream.ts';
 
 /** One answer of the model: the tools it calls. After the last one it says that it is done. */
@@ -27,7 +27,7 @@ export interface Client {
   edit(path: string, from: string, to: string): readonly Step[];
   create(path: string, text: string): ToolCall;
   /** Starts a sub-agent and waits for it. */
-  delegate: readonly Step[];
+  readonly delegate: readonly Step[];
   /** The client's own tools as the journal names them. */
   readonly targets: {
     readonly shell: string;
@@ -41,7 +41,8 @@ export interface Client {
   readonly triesRefused: number;
   /** The client's ids of its tool calls: those of the wire, and those it gives to calls inside a program. */
   readonly toolUseId: RegExp;
-  isSubAgent(request: SeenRequest): boolean;
+  /** 0 for the agent itself, 1 for its sub-agent, 2 for the sub-agent's own. */
+  depth(request: SeenRequest): number;
   /** How many results of tool calls the request carries. */
   results(request: SeenRequest): number;
 }
@@ -104,7 +105,9 @@ export const claude: Client = {
   // It asks once more without streaming.
   triesRefused: 2,
   toolUseId: /^call_\d+_0$/,
-  isSubAgent: (request) => request.headers['x-claude-code-agent-id'] !== undefined,
+  depth: ({ headers }) =>
+    ['x-claude-code-agent-id', 'x-claude-code-parent-agent-id'].filter((name) => headers[name] !== undefined)
+      .length,
   results: (request) =>
     listOf(request.json.messages)
       .flatMap((message) => listOf(message.content))
@@ -199,16 +202,18 @@ export const codex: Client = {
   afterFailure: 'done',
   triesRefused: 1,
   toolUseId: /^(call_\d+_0|exec-[\w-]+)$/,
-  isSubAgent: (request) => request.headers['x-openai-subagent'] !== undefined,
+  depth: ({ headers }) => {
+    const metadata = parseJson(String(headers['x-codex-turn-metadata']));
+    return isRecord(metadata) ? String(metadata.agent_name).split('/').length - 2 : 0;
+  },
   results: (request) =>
     listOf(request.json.input).filter((item) => String(item.type).endsWith('_call_output')).length,
 };
 
-/** A model that takes the steps one by one, its sub-agent its own, and is done after the last. */
-export function stepwise(client: Client, main: readonly Step[], sub: readonly Step[] = []): Script {
-  return (request): Reply => {
-    const steps = client.isSubAgent(request) ? sub : main;
-    const step = steps[client.results(request)];
+/** A model that takes the steps of each depth one by one, and is done after the last. */
+export const stepwise =
+  (client: Client, ...steps: readonly (readonly Step[])[]): Script =>
+  (request): Reply => {
+    const step = steps[client.depth(request)]?.[client.results(request)];
     return step ? { tools: step } : { text: 'All done.' };
   };
-}

@@ -21,15 +21,16 @@ const PROMPT = 'Do the work.';
 const INPUT = 16;
 const OUTPUT = 7;
 
-/** A shell call, an edit, a sub-agent that makes a shell call of its own. */
-const wholeRun = (client: Client, project: string): { main: readonly Step[]; sub: readonly Step[] } => ({
-  main: [
+/** A shell call, an edit, a sub-agent, and that one's own, which makes a shell call. */
+const wholeRun = (client: Client, project: string): readonly (readonly Step[])[] => [
+  [
     [client.shell('echo one > notes.txt')],
     ...client.edit(join(project, 'notes.txt'), 'one', 'two'),
     ...client.delegate,
   ],
-  sub: [[client.shell('echo sub > sub.txt')]],
-});
+  client.delegate,
+  [[client.shell('echo deep > deep.txt')]],
+];
 
 async function inWorld(
   script: (project: string) => Script,
@@ -65,27 +66,29 @@ async function assertCovered(world: World): Promise<readonly AgentView[]> {
   return agents;
 }
 
-async function assertTree(world: World, client: Client): Promise<{ main: number; sub: number }> {
+/** The agent, its sub-agent, and that one's own: each one row below the other. */
+async function assertTree(world: World, client: Client): Promise<readonly number[]> {
   const agents = await assertCovered(world);
-  assert.equal(agents.length, 2, 'the agent and its sub-agent');
-  const main = agents.find((agent) => agent.parent === null);
-  const sub = agents.find((agent) => agent.parent !== null);
-  assert.ok(main && sub);
-  assert.equal(main.name, 'fix');
-  assert.equal(main.client, client.program);
-  assert.equal(sub.parent, main.pid);
-  assert.match(sub.name, /^fix\./);
-  assert.equal(main.exitCode, 0);
-  return { main: main.pid, sub: sub.pid };
+  const pids = agents.map((agent) => agent.pid);
+  assert.deepEqual(
+    agents.map((agent) => agent.parent),
+    [null, ...pids.slice(0, -1)],
+  );
+  assert.equal(agents.length, 3);
+  for (const agent of agents) assert.equal(agent.client, client.program);
+  assert.equal(agents[0]?.name, 'fix');
+  assert.equal(agents[0]?.exitCode, 0);
+  return pids;
 }
 
 /** The client's own tool calls, as the journal names them, of each agent in order. */
-function assertTools(client: Client, calls: readonly Journaled[], pids: { main: number; sub: number }): void {
+function assertTools(client: Client, calls: readonly Journaled[], pids: readonly number[]): void {
   const { shell, edit, delegate } = client.targets;
   const tools = calls.filter((call) => call.kind === 'tool.call');
-  const of = (pid: number) => tools.filter((call) => call.agent === pid).map((call) => call.target);
-  assert.deepEqual(of(pids.main), [shell, ...edit, ...delegate]);
-  assert.deepEqual(of(pids.sub), [shell]);
+  assert.deepEqual(
+    pids.map((pid) => tools.filter((call) => call.agent === pid).map((call) => call.target)),
+    [[shell, ...edit, ...delegate], delegate, [shell]],
+  );
   const ids = tools.map((call) => String(call.start?.toolUseId));
   assert.equal(new Set(ids).size, tools.length, 'each with an id of its own');
   for (const id of ids) assert.match(id, client.toolUseId);
@@ -128,17 +131,14 @@ function assertBytes(world: World, tap: Tap): void {
 }
 
 async function checkWholeRun(client: Client, login: Login): Promise<void> {
-  const script = (project: string) => {
-    const { main, sub } = wholeRun(client, project);
-    return stepwise(client, main, sub);
-  };
+  const script = (project: string) => stepwise(client, ...wholeRun(client, project));
   await inWorld(script, login, async (world) => {
     const { tap, command } = await tapClient(world, client);
     const done = await world.mezz(['run', '--name', 'fix', '--', ...command(PROMPT, false)], login.env);
     await tap.close();
     assert.equal(done.code, 0, done.out + done.err);
     assert.match(done.out, /All done\./);
-    assert.deepEqual(fileNames(world.project), ['notes.txt', 'sub.txt']);
+    assert.deepEqual(fileNames(world.project), ['deep.txt', 'notes.txt']);
     assert.equal(readFileSync(join(world.project, 'notes.txt'), 'utf8'), 'two\n');
     assertBytes(world, tap);
     const calls = await readCalls(world.control);
@@ -307,7 +307,7 @@ const NAMES_ASKED = ['ab.chatgpt.com', 'api.anthropic.com', 'api.github.com', 'c
 function defineTests(asked: () => ReadonlySet<string>): void {
   for (const client of [claude, codex]) {
     for (const login of client.logins)
-      test(`${client.name} with a ${login.name} runs unchanged: its tools and sub-agent are decided, journaled and billed, its login and bytes untouched`, () =>
+      test(`${client.name} with a ${login.name} runs unchanged: its tools and sub-agents are decided, journaled and billed, its login and bytes untouched`, () =>
         checkWholeRun(client, login));
     for (const skip of [false, true])
       test(`${client.name} does not do what is denied, its own permissions ${skip ? 'skipped' : 'on'}`, () =>

@@ -236,7 +236,7 @@ export const RIGHT_PROMISES: readonly Promised[] = [
     tests: [
       [
         'test/long/agents.test.ts',
-        '… with a … runs unchanged: its tools and sub-agent are decided, journaled and billed, its login and bytes untouched',
+        '… with a … runs unchanged: its tools and sub-agents are decided, journaled and billed, its login and bytes untouched',
       ],
       ['test/long/agents.test.ts', '… gives up at once on a call that is refused, and its exit code passes'],
       ['test/long/agents.test.ts', 'what the clients ask for round their base URL is known by name'],
@@ -255,7 +255,7 @@ export const RIGHT_PROMISES: readonly Promised[] = [
       ['test/long/agents.test.ts', '… does not do what is denied, its own permissions …'],
       [
         'test/long/agents.test.ts',
-        '… with a … runs unchanged: its tools and sub-agent are decided, journaled and billed, its login and bytes untouched',
+        '… with a … runs unchanged: its tools and sub-agents are decided, journaled and billed, its login and bytes untouched',
       ],
       [
         'src/agents/agents.test.ts',
