@@ -1,5 +1,5 @@
 /** The agents' port: loopback only, authenticated, Host and Origin checked, only the listed routes. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { type Refusal, refusal } from '../base/errors.ts';
 import type { Dialect } from '../wire/dialect.ts';
@@ -24,7 +24,8 @@ export interface Gateway {
 /** What every request of one gateway needs. */
 interface Desk {
   readonly kernel: Kernel;
-  readonly server: Server;
+  /** What a Host header may name: known when the port is. */
+  readonly hosts: Set<string>;
   readonly bodies: Bodies;
   readonly underway: WeakMap<Socket, Underway>;
 }
@@ -54,7 +55,7 @@ export async function openGateway(
       });
     },
   );
-  const desk: Desk = { kernel, server, bodies: new Bodies(), underway: new WeakMap() };
+  const desk: Desk = { kernel, hosts: new Set(), bodies: new Bodies(), underway: new WeakMap() };
   // A client that closed its half can still be told why its call ended; Node's types do not know this old switch.
   Object.assign(server, { httpAllowHalfOpen: true });
   server.maxConnections = LIMITS.connections.value;
@@ -66,8 +67,10 @@ export async function openGateway(
     server.once('error', reject);
     server.listen(port, '127.0.0.1', resolve);
   });
+  const { port: taken } = server.address() as AddressInfo;
+  for (const name of ['127.0.0.1', 'localhost', '[::1]']) desk.hosts.add(`${name}:${taken}`);
   return {
-    origin: `http://127.0.0.1:${portOf(server)}`,
+    origin: `http://127.0.0.1:${taken}`,
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -77,15 +80,13 @@ export async function openGateway(
   };
 }
 
-const portOf = (server: Server): number => (server.address() as AddressInfo).port;
-
 async function serve(desk: Desk, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { kernel, server } = desk;
+  const { kernel, hosts } = desk;
   const method = request.method ?? 'GET';
   const matched = matchRoute(method, request.url ?? '/');
   const dialect = guessDialect(matched.route, matched.path, request);
   desk.underway.set(request.socket, { request, response, dialect });
-  const barred = checkOrigin(request, portOf(server));
+  const barred = checkOrigin(request, hosts);
   if (barred) return refuseAtDoor(kernel, response, dialect, barred);
   const route = matched.route;
   if (route === 'not_found') return refuseAtDoor(kernel, response, dialect, notFound(method, matched.path));
@@ -120,9 +121,9 @@ const KEY_IN_URL = refusal('bad_request', "A key of mezz's is in the URL, which 
 });
 
 /** Browsers send Origin and may be led to any Host by DNS: both are refused. */
-function checkOrigin(request: IncomingMessage, port: number): Refusal | undefined {
+function checkOrigin(request: IncomingMessage, hosts: ReadonlySet<string>): Refusal | undefined {
   const host = request.headers.host ?? '';
-  if (![`127.0.0.1:${port}`, `localhost:${port}`, `[::1]:${port}`].includes(host.toLowerCase())) {
+  if (!hosts.has(host.toLowerCase())) {
     return refusal('host_refused', `The Host header "${host.slice(0, 80)}" does not name this server.`);
   }
   return request.headers.origin === undefined

@@ -1,0 +1,103 @@
+/**
+ * Time from starting the program to the first served request: `mezz up --foreground` as a user runs it, on a fresh state
+ * directory and on one with 100,000 calls, with a warm and with an empty compile cache; and `mezz ps` from start to exit.
+ * A bare start of Node is timed in the same turns, since that part is not mezz's. Target: served in < 0.5 s.
+ * Usage: node scripts/with-node.js bench/start.ts [--rounds 7] [--calls 100000] [--json]
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { fill } from './lab/filled.ts';
+import { formatSpread, note, option, print, spread } from './lab/report.ts';
+
+const MEZZ = fileURLToPath(new URL('../bin/mezz.js', import.meta.url));
+const scratch = mkdtempSync(join(tmpdir(), 'mezz-bench-'));
+const full = join(scratch, 'full');
+const warm = join(scratch, 'cache');
+
+function start(args: readonly string[], home: string, cache: string): ChildProcess {
+  const env = { ...process.env, MEZZ_HOME: home, XDG_CACHE_HOME: cache };
+  return spawn(process.execPath, [...args], { env, stdio: ['ignore', 'pipe', 'ignore'] });
+}
+
+/** ms until the kernel says where it listens, and until it has answered there. Then `then` runs, and it is ended. */
+async function kernel(home: string, cache: string, then?: () => Promise<void>) {
+  const startedAt = performance.now();
+  const child = start([MEZZ, 'up', '--foreground', '--port', '0'], home, cache);
+  let said = '';
+  let origin: string | undefined;
+  while (origin === undefined) {
+    const [text] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
+    said += text.toString();
+    origin = /http:\/\/127\.0\.0\.1:\d+/.exec(said)?.[0];
+  }
+  const readyMs = performance.now() - startedAt;
+  const answer = await fetch(`${origin}/readyz`);
+  await answer.text();
+  const servedMs = performance.now() - startedAt;
+  await then?.();
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  await ended;
+  return { readyMs, servedMs };
+}
+
+async function timed(args: readonly string[], home: string): Promise<number> {
+  const startedAt = performance.now();
+  const child = start(args, home, warm);
+  child.stdout?.resume();
+  await once(child, 'exit');
+  return performance.now() - startedAt;
+}
+
+let rooms = 0;
+function freshHome(): string {
+  const home = join(scratch, `fresh-${rooms++}`);
+  mkdirSync(home, { mode: 0o700 });
+  return home;
+}
+
+const times: Record<'node' | 'fresh' | 'coldCache' | 'full' | 'ps', number[]> = {
+  node: [],
+  fresh: [],
+  coldCache: [],
+  full: [],
+  ps: [],
+};
+try {
+  note('filling a directory');
+  await fill(full, option('calls', 100_000));
+  await kernel(freshHome(), warm);
+  for (let round = 0; round < option('rounds', 7); round++) {
+    times.node.push(await timed(['-e', '0'], scratch));
+    const home = freshHome();
+    times.fresh.push(
+      (await kernel(home, warm, async () => void times.ps.push(await timed([MEZZ, 'ps'], home)))).servedMs,
+    );
+    times.coldCache.push((await kernel(freshHome(), join(scratch, `cold-${round}`))).servedMs);
+    const copy = join(scratch, 'copy');
+    cpSync(full, copy, { recursive: true });
+    times.full.push((await kernel(copy, warm)).servedMs);
+    rmSync(copy, { recursive: true });
+  }
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+const spreads = Object.fromEntries(Object.entries(times).map(([name, list]) => [name, spread(list)]));
+const names: Record<keyof typeof times, string> = {
+  node: 'node -e 0, for comparison',
+  fresh: 'first request served, fresh directory',
+  coldCache: '... with an empty compile cache',
+  full: '... directory with 100,000 calls',
+  ps: 'mezz ps, to its exit',
+};
+print({ calls: option('calls', 100_000), ms: spreads }, [
+  ['from the start of the process', 'ms'],
+  ...Object.entries(times).map(([name, list]) => [
+    names[name as keyof typeof times],
+    formatSpread(spread(list), 0),
+  ]),
+]);
