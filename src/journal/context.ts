@@ -61,8 +61,7 @@ export class ContextStore {
     const puts: { table: typeof MESSAGE | typeof REQUEST; row: MessageRow | RequestRow }[] = [];
     const blobs: BlobRow[] = [];
     const keep = (bytes: Uint8Array, hash = sha256Hex(bytes)): string => {
-      if (this.#remember(`${owner}/b/${hash}`))
-        blobs.push({ owner, hash, at, bytes: Uint8Array.prototype.slice.call(bytes) });
+      if (this.#remember(`${owner}/b/${hash}`)) blobs.push({ owner, hash, at, bytes });
       return hash;
     };
     // A stored message's id holds all before it, and they were stored with it or earlier.

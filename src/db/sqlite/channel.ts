@@ -54,12 +54,13 @@ export class Channel {
     });
   }
 
-  ask(question: Record<string, unknown>): Promise<unknown> {
+  /** `transfer`: memory that goes over to the worker instead of being copied. */
+  ask(question: Record<string, unknown>, transfer: readonly ArrayBuffer[] = []): Promise<unknown> {
     if (this.#dead) return Promise.reject(this.#dead);
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#open.set(id, { resolve, reject });
-      this.#worker.postMessage({ ...question, id });
+      this.#worker.postMessage({ ...question, id }, transfer);
     });
   }
 

@@ -8,10 +8,14 @@ import type { Batch, Table, Value } from '../store.ts';
 
 /** Lists of values, one row after the other; puts and deletes by table. No key is in both. */
 export interface WireCommit {
+  /** In the place of its last column, which is bytes, a row has their length. */
   readonly entries: readonly Value[];
   readonly puts: readonly Writes[];
   readonly deletes: readonly Writes[];
+  /** As the entries. */
   readonly blobs: readonly Value[];
+  /** The bytes of the entries and then of the blobs, one after the other: a view of each would be cloned with its pool. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly erases: NonNullable<Batch['erases']>;
   readonly drop: Batch['drop'];
 }
@@ -57,6 +61,8 @@ export function merge(batches: readonly Prepared[]): WireCommit[] {
 function mergeRun(batches: readonly Prepared[], { erases = [], drop }: Batch): WireCommit {
   const entries: Value[] = [];
   const blobs: Value[] = [];
+  const leaves: Uint8Array[] = [];
+  const bodies: Uint8Array[] = [];
   const tables = new Map<Table, TableWrites>();
   const of = (table: Table): TableWrites => {
     const writes = tables.get(table) ?? { puts: new Map(), deletes: new Map() };
@@ -64,7 +70,10 @@ function mergeRun(batches: readonly Prepared[], { erases = [], drop }: Batch): W
     return writes;
   };
   for (const { batch, puts, deletes } of batches) {
-    for (const entry of batch.entries ?? []) for (const column of ENTRY_COLUMNS) entries.push(entry[column]);
+    for (const { log, seq, agent, n, call, kind, at, body, leaf } of batch.entries ?? []) {
+      entries.push(log, seq, agent, n, call, kind, at, body, leaf.length);
+      leaves.push(leaf);
+    }
     for (const { table, values } of puts) {
       const key = keyText(keyOf(table, values));
       const writes = of(table);
@@ -77,13 +86,34 @@ function mergeRun(batches: readonly Prepared[], { erases = [], drop }: Batch): W
       writes.puts.delete(key);
       writes.deletes.set(key, values);
     }
-    for (const blob of batch.blobs ?? []) for (const column of BLOB_COLUMNS) blobs.push(blob[column]);
+    for (const { owner, hash, at, bytes } of batch.blobs ?? []) {
+      blobs.push(owner, hash, at, bytes.length);
+      bodies.push(bytes);
+    }
   }
   const flat = (kind: keyof TableWrites): Writes[] =>
     [...tables]
       .filter(([, writes]) => writes[kind].size > 0)
       .map(([table, writes]) => [table.name, [...writes[kind].values()].flat()]);
-  return { entries, puts: flat('puts'), deletes: flat('deletes'), blobs, erases, drop };
+  return {
+    entries,
+    puts: flat('puts'),
+    deletes: flat('deletes'),
+    blobs,
+    bytes: join([...leaves, ...bodies]),
+    erases,
+    drop,
+  };
+}
+
+function join(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
 }
 
 const keyPlaces = new WeakMap<Table, readonly number[]>();

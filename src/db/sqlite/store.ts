@@ -104,7 +104,11 @@ class SqliteStore implements Store {
       this.#writing = waiters;
       const began = performance.now();
       try {
-        await this.#writer.ask({ do: 'commit', runs: merge(waiters.map((waiter) => waiter.batch)) });
+        const runs = merge(waiters.map((waiter) => waiter.batch));
+        await this.#writer.ask(
+          { do: 'commit', runs },
+          runs.map(({ bytes }) => bytes.buffer),
+        );
         this.#commits++;
         this.#batches += waiters.length;
         for (const waiter of waiters) waiter.resolve();

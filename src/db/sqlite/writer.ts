@@ -61,11 +61,30 @@ function runAll(sql: string, width: number, values: readonly Value[]): void {
   for (let at = 0; at < values.length; at += width) prepared.run(...values.slice(at, at + width));
 }
 
+/** The same for rows that end in bytes, which lie in `bytes` from `from` on. Gives where the next begin. */
+function runWithBytes(
+  sql: string,
+  width: number,
+  values: readonly Value[],
+  bytes: Uint8Array,
+  from: number,
+): number {
+  const prepared = statement(sql);
+  let end = from;
+  for (let at = 0; at < values.length; at += width) {
+    const start = end;
+    end += values[at + width - 1] as number;
+    prepared.run(...values.slice(at, at + width - 1), bytes.subarray(start, end));
+  }
+  return end;
+}
+
 function write(commit: WireCommit): void {
-  runAll(ENTRY_SQL, ENTRY_COLUMNS.length, commit.entries);
+  const { bytes } = commit;
+  const entriesEnd = runWithBytes(ENTRY_SQL, ENTRY_COLUMNS.length, commit.entries, bytes, 0);
   for (const [name, values] of commit.puts) runAll(sqlOf(name).put, sqlOf(name).width, values);
   for (const [name, keys] of commit.deletes) runAll(sqlOf(name).remove, sqlOf(name).keyWidth, keys);
-  runAll(BLOB_SQL, BLOB_COLUMNS.length, commit.blobs);
+  runWithBytes(BLOB_SQL, BLOB_COLUMNS.length, commit.blobs, bytes, entriesEnd);
   for (const { owner, hash } of commit.erases)
     statement('DELETE FROM blob WHERE owner=? AND hash=?').run(owner, hash);
   if (commit.drop)
