@@ -315,7 +315,8 @@ describe('the policies in force', () => {
     }
     assert.equal(access.epoch, before);
     assert.equal(access.text(), standard);
-    assert.deepEqual(access.apply('@id("none") forbid(principal, action, resource);', 'default'), []);
+    const nothing = '@id("none") forbid(principal, action, resource);';
+    assert.ok(access.apply(nothing, 'default').every(({ level }) => level === 'warn'));
     assert.equal(access.epoch, before + 1);
     assert.equal(access.decide(bash('ls')).effect, 'forbid');
   });
@@ -328,5 +329,58 @@ describe('the policies in force', () => {
     access.apply('', 'observe');
     const refused = access.decide(bash('ls'));
     assert.equal(refused.effect === 'permit' && refused.observed?.code, 'denied');
+  });
+});
+
+describe('what a text cannot mean', () => {
+  const access = open('permit(principal, action, resource);');
+  const told = (text: string) =>
+    access
+      .check(text)
+      .filter(({ id, level }) => level === 'warn' && id !== 'policy.id')
+      .map(({ id }) => id);
+
+  test('rules that never apply, that say the same, and texts that leave nothing', () => {
+    assert.deepEqual(told('permit(principal, action, resource);'), []);
+    assert.deepEqual(told('permit(principal == Agent::"fox", action, resource);'), ['policy.never']);
+    assert.deepEqual(told('permit(principal == Agent::"7", action, resource);'), []);
+    assert.deepEqual(told('permit(principal in Group::"team", action, resource);'), ['policy.never']);
+    assert.deepEqual(told('permit(principal, action, resource == Tool::"Bash");'), ['policy.never']);
+    assert.deepEqual(told('permit(principal, action, resource == Tool::"claude-code/Bash");'), []);
+    const forbid = 'forbid(principal, action, resource)';
+    assert.deepEqual(told(`${forbid};`), ['policy.nothing']);
+    assert.deepEqual(told(`permit(principal, action, resource); ${forbid};`), ['policy.overruled']);
+    assert.deepEqual(told(`permit(principal, action, resource); ${forbid} unless { context.approved };`), []);
+    const twice =
+      '@id("a") permit(principal, action, resource); @id("b") permit(principal, action, resource);';
+    assert.deepEqual(told(twice), ['policy.twice']);
+  });
+  test('unknown actions, types and attributes are errors, an impossible rule a warning', () => {
+    const levels = (text: string) => access.check(text).map(({ id, level }) => `${level} ${id}`);
+    assert.ok(
+      levels('@id("x") permit(principal, action == Action::"fly", resource);').includes('fail policy.type'),
+    );
+    assert.ok(levels('@id("x") permit(principal is Robot, action, resource);').includes('fail policy.type'));
+    assert.ok(
+      levels('@id("x") permit(principal, action, resource) when { context.mood == "good" };').includes(
+        'fail policy.type',
+      ),
+    );
+    assert.ok(
+      levels(
+        '@id("y") permit(principal, action, resource); @id("x") permit(principal, action == Action::"tool.call", resource is Model);',
+      ).some((level) => level.endsWith('policy.type')),
+    );
+  });
+  test('a trial decides by its own text and leaves the text in force alone', () => {
+    const request = bash('ls');
+    const trial = access.trial('@id("no") forbid(principal, action, resource);');
+    assert.ok('decide' in trial);
+    assert.equal(trial.decide(request).effect, 'forbid');
+    assert.equal(access.decide(request).effect, 'permit');
+    trial.close();
+    const next = access.trial('@id("yes") permit(principal, action, resource);');
+    assert.ok('decide' in next && next.decide(request).effect === 'permit');
+    assert.ok(!('decide' in access.trial('permit(')));
   });
 });

@@ -36,6 +36,11 @@ export type Decision =
 
 export type Profile = 'default' | 'observe';
 
+export interface Trial {
+  decide(request: AccessRequest): Decision;
+  close(): void;
+}
+
 /** The text handed to the constructor cannot be used. */
 export class PolicyError extends Error {
   override name = 'PolicyError';
@@ -58,16 +63,25 @@ let holders = 0;
 
 export class Access {
   readonly #schema: string;
-  readonly #prefix = `mezz${holders++}`;
+  readonly #prefix: string;
+  readonly #trials: string[] = [];
   readonly #memo = new Map<string, Decision>();
   #text = '';
   #profile: Profile = 'default';
   #policies: ReadonlyMap<string, Policy> = new Map();
-  #slices = new Slices([], this.#prefix);
+  #slices: Slices;
   #epoch = 0;
 
   /** Throws PolicyError when the text has findings of level `fail`: without policies nothing may run. */
-  constructor(options: { readonly schema: string; readonly policies: string; readonly profile: Profile }) {
+  constructor(options: {
+    readonly schema: string;
+    readonly policies: string;
+    readonly profile: Profile;
+    /** Names this holder's sets in the engine; its own by default. */
+    readonly prefix?: string;
+  }) {
+    this.#prefix = options.prefix ?? `mezz${holders++}`;
+    this.#slices = new Slices([], this.#prefix);
     this.#schema = options.schema;
     const findings = this.apply(options.policies, options.profile);
     if (!isUsable(findings)) throw new PolicyError(findings);
@@ -91,11 +105,19 @@ export class Access {
     return parsePolicies(this.#schema, text).findings;
   }
 
-  /** Another holder of this text, to compare decisions with; its findings when it cannot be used. */
-  withText(text: string): Access | Finding[] {
+  /**
+   * Another text to compare decisions with, or its findings when it cannot be used. `close` gives its names in the
+   * engine back for the next trial: the engine itself never forgets one.
+   */
+  trial(text: string): Trial | Finding[] {
     const findings = this.check(text);
     if (!isUsable(findings)) return findings;
-    return new Access({ schema: this.#schema, policies: text, profile: this.#profile });
+    const prefix = this.#trials.pop() ?? `mezz${holders++}`;
+    const access = new Access({ schema: this.#schema, policies: text, profile: this.#profile, prefix });
+    return {
+      decide: (request) => access.decide(request),
+      close: () => this.#trials.push(prefix),
+    };
   }
 
   /** Replaces text and profile at once; a text with a finding of level `fail` changes nothing. */

@@ -6,6 +6,7 @@
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import { assert } from '../base/assert.ts';
 import type { Finding } from '../base/control.ts';
+import { analyse } from './analysis.ts';
 import { LIMITS } from './limits.ts';
 
 export interface Policy {
@@ -59,7 +60,8 @@ export function parsePolicies(schema: string, text: string): { policies: Policy[
       findings.push(fail('policy.id', `Two policies have the id ${id}.`, 'Give each its own @id.'));
     ids.add(id);
   }
-  if (findings.every(({ level }) => level !== 'fail')) findings.push(...validate(schema, policies));
+  if (findings.every(({ level }) => level !== 'fail'))
+    findings.push(...validate(schema, policies), ...analyse(policies));
   return { policies, findings };
 }
 

@@ -297,9 +297,14 @@ export interface ControlVerbs {
   >;
   'policy.check': Verb<{ text: string }, { findings: Finding[] }>;
   'policy.test': Verb<
-    { text: string; since?: number },
+    { text: string; since?: number; agent?: string },
     {
-      replayed: number;
+      recorded: number;
+      tested: number;
+      /** Calls that cannot be decided again: their body is not stored, or their agent is unknown. */
+      untestable: { body: number; agent: number };
+      /** More calls were recorded, or more would change, than this answer covers. */
+      more: boolean;
       changed: {
         call: string;
         agent: number;

@@ -45,6 +45,26 @@ describe('commands', () => {
       approve: () => new Refused({ code: 'over_budget', message: 'no money left', rule: 'account:a' }),
       can: ({ action }) => ({ decision: action, rules: ['r1'], message: 'because', remedy: null }),
       'audit.verify': () => ({ entries: 4, root: 'ab', problems: ['entry 3 is gone'] }),
+      'policy.test': ({ text }) => ({
+        recorded: 9,
+        tested: 7,
+        untestable: { body: 2, agent: 0 },
+        more: false,
+        changed:
+          text === 'bad'
+            ? [
+                {
+                  call: 'c1',
+                  agent: 7,
+                  action: 'tool.call',
+                  target: 'x/y',
+                  before: 'permit',
+                  after: 'ask',
+                  rule: 'r',
+                },
+              ]
+            : [],
+      }),
       'policy.check': ({ text }) => ({
         findings: [{ id: 'f1', level: text === 'bad' ? 'fail' : 'ok', text: 'a finding', remedy: null }],
       }),
@@ -158,6 +178,12 @@ describe('commands', () => {
     writeFileSync(join(kernel.stateDir, 'p.cedar'), 'bad');
     assert.equal(await exit('policy', 'check', 'p.cedar'), 1);
     assert.equal(await exit('policy', 'check', 'gone.cedar'), 2);
+    assert.equal(await exit('policy', 'test', 'p.cedar', '--agent', 'fox'), 1);
+    assert.deepEqual(asked('policy.test'), { text: 'bad', agent: 'fox' });
+    writeFileSync(join(kernel.stateDir, 'q.cedar'), 'good');
+    const { code, err } = await runHere(kernel.stateDir, 'policy', 'test', 'q.cedar');
+    assert.equal(code, 0);
+    assert.match(err, /7 of 9 recorded calls tested, 0 would be decided differently\n2 are not testable/);
   });
   test('completion offers commands, words and options', async () => {
     const complete = async (...words: string[]) =>

@@ -39,4 +39,14 @@ export const LIMITS = {
   },
   traceSteps: { value: 64, unit: 'steps', what: 'steps remembered of one call in flight' },
   recentTraces: { value: 1000, unit: 'calls', what: 'calls whose steps are remembered after their end' },
+  retriedCalls: {
+    value: 20_000,
+    unit: 'calls',
+    what: 'newest recorded calls that `mezz policy test` decides again',
+  },
+  listedChanges: {
+    value: 1000,
+    unit: 'calls',
+    what: 'whose decision would change, listed by `mezz policy test`',
+  },
 } as const;

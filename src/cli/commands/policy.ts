@@ -12,6 +12,7 @@ interface CanOptions extends ViewOptions {
 }
 interface TestOptions extends ViewOptions {
   readonly since?: string;
+  readonly agent?: string;
 }
 interface ApplyOptions extends ViewOptions {
   readonly profile?: string;
@@ -75,6 +76,7 @@ async function test(session: Session, file: string, options: TestOptions): Promi
   const answer = await control.call('policy.test', {
     text: readTextFile(session, file),
     ...(options.since === undefined ? {} : { since: parseSince(options.since, session.now()) }),
+    ...(options.agent === undefined ? {} : { agent: options.agent }),
   });
   session.exit = answer.changed.length === 0 ? 0 : 1;
   if (options.json) return terminal.printJson(answer);
@@ -91,7 +93,17 @@ async function test(session: Session, file: string, options: TestOptions): Promi
       ],
       answer.changed,
     );
-  terminal.note(`${answer.replayed} recorded calls, ${answer.changed.length} would be decided differently`);
+  const { recorded, tested, untestable, changed, more } = answer;
+  terminal.note(
+    `${tested} of ${recorded} recorded calls tested, ${changed.length} would be decided differently`,
+  );
+  if (untestable.body > 0)
+    terminal.note(
+      `${untestable.body} are not testable: what they asked is not stored (retention, erasure, settings)`,
+    );
+  if (untestable.agent > 0)
+    terminal.note(`${untestable.agent} are not testable: their agent is not known any more`);
+  if (more) terminal.note('there is more than was looked at or listed: narrow it with --since or --agent');
 }
 
 async function apply(session: Session, file: string | undefined, options: ApplyOptions): Promise<void> {
@@ -131,9 +143,14 @@ export function define(program: Command, session: Session): void {
   asJson(policy.command('check').description('can this file be applied'))
     .argument('<file>', 'access policies; - for standard input')
     .action((file: string, options: ViewOptions) => check(session, file, options));
-  asJson(policy.command('test').description('which recorded calls would this file decide differently'))
+  asJson(
+    policy
+      .command('test')
+      .description('which recorded calls would this file decide differently (exit 1 if any)'),
+  )
     .argument('<file>', 'access policies; - for standard input')
     .option('--since <time>', '2h, today, or a date')
+    .option('--agent <agent>', 'of one agent: pid, name, or the beginning of a name')
     .action((file: string, options: TestOptions) => test(session, file, options));
   defineCan(policy.command('explain').description('which rules decide, and how'), session);
   asJson(policy.command('apply').description('put access policies in force'))

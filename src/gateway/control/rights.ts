@@ -1,8 +1,10 @@
 /** Verbs about who may do what: keys, policies, questions. */
+import type { AccessRequest } from '../../access/decide.ts';
 import type { ApprovalView, Finding } from '../../base/control.ts';
 import type { Refusal } from '../../base/errors.ts';
 import { refusal } from '../../base/errors.ts';
-import { CALL } from '../../db/schema/journal.ts';
+import { hourOf, principals } from '../../gate/question.ts';
+import { retry } from '../../gate/retrial.ts';
 import { type ControlContext, type Handlers, selectAgent } from './context.ts';
 
 type RightsVerb =
@@ -90,35 +92,17 @@ export const rightsVerbs: Handlers<RightsVerb> = {
     const agent = selectAgent(context, request.agent);
     if ('code' in agent) return agent;
     const { parts } = context.gate;
-    const chain = parts.agents.chain(agent);
-    const isTool = request.action.startsWith('tool.');
     const decision = parts.access.decide({
-      chain: chain.map((member, index) => ({
-        pid: member.pid,
-        name: member.name,
-        owner: member.owner,
-        client: member.client,
-        depth: chain.length - 1 - index,
-        groups: [],
-      })),
+      chain: principals(parts.agents.chain(agent)),
       action: request.action,
-      resource: {
-        type: isTool ? 'Tool' : 'Model',
-        id:
-          isTool && !request.resource.includes('/')
-            ? `${agent.client}/${request.resource}`
-            : request.resource,
-        parents: isTool
-          ? [request.resource.includes('/') ? (request.resource.split('/', 1)[0] as string) : agent.client]
-          : [],
-      },
+      resource: resourceOf(request.action, request.resource, agent.client),
       args: request.args ?? {},
       labels: [],
       facts: {
         hostedTools: [],
         permittedHostedTools: parts.settings.hostedTools,
         level: agent.level,
-        localHour: new Date(parts.clock.now()).getUTCHours(),
+        localHour: hourOf(parts),
       },
       approved: false,
     });
@@ -146,8 +130,17 @@ export const rightsVerbs: Handlers<RightsVerb> = {
     return { findings: gate.parts.access.check(text) };
   },
 
-  async 'policy.test'({ gate }, { text, since }) {
-    return testPolicy(gate, text, since ?? 0);
+  async 'policy.test'(context, request) {
+    const agent = request.agent === undefined ? undefined : selectAgent(context, request.agent);
+    if (agent && 'code' in agent) return agent;
+    const retrial = await retry(context.gate.parts, request.text, {
+      since: request.since ?? 0,
+      ...(agent ? { agent: agent.pid } : {}),
+    });
+    if ('changed' in retrial) return { ...retrial, changed: [...retrial.changed] };
+    return refusal('bad_request', retrial.map((finding) => finding.text).join('; '), {
+      remedy: 'mezz policy check <file> says what is wrong, and where',
+    });
   },
 
   async 'policy.apply'(context, { text, profile }) {
@@ -175,50 +168,9 @@ export const rightsVerbs: Handlers<RightsVerb> = {
   },
 };
 
-/** Decides recorded calls again under another text. Tool arguments are not kept in rows: rules on them are not tested. */
-async function testPolicy(gate: ControlContext['gate'], text: string, since: number) {
-  const { parts } = gate;
-  const rows = await parts.store.range(CALL, { by: ['arrivedAt'], from: since, reverse: true, limit: 2000 });
-  const other = parts.access.withText(text);
-  if (!('decide' in other)) return refusal('bad_request', other.map((finding) => finding.text).join('; '));
-  const changed = [];
-  for (const row of rows) {
-    const agent = parts.agents.get(row.agent);
-    if (!agent) continue;
-    const chain = parts.agents.chain(agent);
-    const isTool = row.kind === 'tool.call';
-    const request = {
-      chain: chain.map((member, index) => ({
-        pid: member.pid,
-        name: member.name,
-        owner: member.owner,
-        client: member.client,
-        depth: chain.length - 1 - index,
-        groups: [],
-      })),
-      action: row.kind,
-      resource: {
-        type: isTool ? ('Tool' as const) : ('Model' as const),
-        id: row.target,
-        parents: isTool ? [row.target.split('/', 1)[0] as string] : [],
-      },
-      args: {},
-      labels: [],
-      facts: { hostedTools: [], permittedHostedTools: [], level: agent.level, localHour: 0 },
-      approved: false,
-    };
-    const before = parts.access.decide(request);
-    const after = other.decide(request);
-    if (before.effect === after.effect) continue;
-    changed.push({
-      call: row.id,
-      agent: row.agent,
-      action: row.kind,
-      target: row.target,
-      before: before.effect,
-      after: after.effect,
-      rule: after.rules.join(', '),
-    });
-  }
-  return { replayed: rows.length, changed };
+/** A tool of the agent's own client unless a server is named; anything else is a model. */
+function resourceOf(action: string, name: string, client: string): AccessRequest['resource'] {
+  if (!action.startsWith('tool.')) return { type: 'Model', id: name, parents: [] };
+  const id = name.includes('/') ? name : `${client}/${name}`;
+  return { type: 'Tool', id, parents: [id.split('/', 1)[0] as string] };
 }

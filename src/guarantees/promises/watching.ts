@@ -73,4 +73,22 @@ export const WATCHING_PROMISES: readonly Promised[] = [
       ],
     ],
   },
+  {
+    id: 'policy-test-true',
+    group: 'access',
+    text: 'mezz policy test asks other access policies exactly what was asked when each recorded call came, and counts the calls it cannot ask about.',
+    restsOn:
+      'One function makes the question, for the gate, for mezz can and for the test; its facts are stored with the body.',
+    bypassedBy:
+      'Who an agent is is read from its row as it is now; bodies that retention or erasure took are not testable.',
+    needs: ['bodies'],
+    tests: [
+      [
+        'test/retrial.test.ts',
+        'sees arguments, hosted tools, levels and what was refused; the text in force changes nothing',
+      ],
+      ['test/retrial.test.ts', 'what is not stored any more is counted, not guessed'],
+      ['test/retrial.test.ts', 'can asks the same question as the gate'],
+    ],
+  },
 ];
