@@ -182,7 +182,7 @@ async function serve(opened: Opened): Promise<Running> {
       stopTimers();
       const stopped = gateway.stop();
       await gate.drain(askedMs);
-      gateway.cut();
+      await gateway.cut();
       await stopped;
       await control.close();
       await parts.journal.checkpoint();

@@ -103,7 +103,7 @@ before(async () => {
   port = Number(new URL(gateway.origin).port);
 });
 after(async () => {
-  gateway.cut();
+  await gateway.cut();
   await gateway.stop();
   await kernel.backend.close();
   await upstream.close();

@@ -14,6 +14,12 @@ export const LIMITS = {
   hookBytes: { value: 16_777_216, unit: 'bytes', what: 'one hook message' },
   lossHeader: { value: 1024, unit: 'characters', what: 'the header that names what a translation lost' },
   connections: { value: 10_000, unit: 'connections', what: 'connections from agents at once' },
+  flushMs: {
+    value: 2000,
+    unit: 'ms',
+    what: 'for answers to leave after their calls have ended, when the kernel ends',
+  },
+  flushLookMs: { value: 5, unit: 'ms', what: 'between two looks whether they have left' },
 } as const;
 
 /** How long a client may take to say what it wants. */

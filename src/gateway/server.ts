@@ -1,6 +1,7 @@
 /** The agents' port: loopback only, authenticated, Host and Origin checked, only the listed routes. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Refusal, refusal } from '../base/errors.ts';
 import type { Dialect } from '../wire/dialect.ts';
 import { anthropicModel, anthropicModels, openaiModel, openaiModels } from '../wire/models.ts';
@@ -18,7 +19,8 @@ export interface Gateway {
   readonly origin: string;
   /** Stops listening at once; open answers go on until they end or `cut` is called. */
   stop(): Promise<void>;
-  cut(): void;
+  /** Answers whose call has ended may still be leaving: they get a moment, then every connection is closed. */
+  cut(): Promise<void>;
 }
 
 /** What every request of one gateway needs. */
@@ -59,6 +61,11 @@ export async function openGateway(
   // A client that closed its half can still be told why its call ended; Node's types do not know this old switch.
   Object.assign(server, { httpAllowHalfOpen: true });
   server.maxConnections = LIMITS.connections.value;
+  const connections = new Set<Socket>();
+  server.on('connection', (socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
   server.on('upgrade', (request, socket) => refuseUpgrade(kernel, request, socket as Socket));
   server.on('clientError', (error, socket) =>
     refuseBroken(kernel, desk.underway.get(socket as Socket), error, socket as Socket),
@@ -76,7 +83,14 @@ export async function openGateway(
         server.close(() => resolve());
         server.closeIdleConnections();
       }),
-    cut: () => server.closeAllConnections(),
+    async cut() {
+      const until = performance.now() + LIMITS.flushMs.value;
+      while (connections.size > 0 && performance.now() < until) {
+        server.closeIdleConnections();
+        await sleep(LIMITS.flushLookMs.value);
+      }
+      server.closeAllConnections();
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 /** Opening the file: the directory, the lock against a second kernel, the pragmas that make an acknowledgement true. */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { LIMITS } from '../limits.ts';
@@ -16,6 +16,8 @@ const OLDEST_SQLITE = '3.51.3';
 
 export interface OpenedFile {
   readonly db: DatabaseSync;
+  /** Which file it is, whatever its name. */
+  readonly inode: number;
   readonly lock: DatabaseSync;
 }
 
@@ -34,7 +36,21 @@ export function openForWriting(directory: string, tables: readonly Table[]): Ope
   db.exec(`PRAGMA journal_size_limit=${LIMITS.walBytes.value}`);
   db.exec(`PRAGMA wal_autocheckpoint=${LIMITS.checkpointPages.value}`);
   migrate(db, tables);
-  return { db, lock };
+  return { db, lock, inode: statSync(join(directory, DATABASE)).ino };
+}
+
+/**
+ * A file without its name takes every write and is gone with the process: nothing written there may be acknowledged.
+ * Throws StoreError `failed` when the name is gone or leads to another file.
+ */
+export function assertThere({ inode }: OpenedFile, directory: string): void {
+  const path = join(directory, DATABASE);
+  if (statSync(path, { throwIfNoEntry: false })?.ino === inode) return;
+  throw new StoreError(
+    'failed',
+    `${path} was removed or replaced while the kernel ran`,
+    'mezz up starts with what is there now; mezz restore <backup> puts a copy in its place',
+  );
 }
 
 /** Throws StoreError `sqlite_too_old`. */

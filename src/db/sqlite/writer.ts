@@ -5,7 +5,7 @@ import { assert } from '../../base/assert.ts';
 import type { Table, Value } from '../store.ts';
 import { storeError, toData } from './failure.ts';
 import { BLOB_COLUMNS, ENTRY_COLUMNS, type WireCommit } from './group.ts';
-import { type OpenedFile, openForWriting } from './open.ts';
+import { assertThere, type OpenedFile, openForWriting } from './open.ts';
 
 const { directory, tables } = workerData as { directory: string; tables: readonly Table[] };
 const port = parentPort;
@@ -127,7 +127,8 @@ function close(): void {
 function run(command: Command): unknown {
   switch (command.do) {
     case 'commit':
-      return transaction(() => command.runs.forEach(write));
+      transaction(() => command.runs.forEach(write));
+      return assertThere(file, directory);
     case 'shrink':
       return shrink(command.pages);
     case 'close':
