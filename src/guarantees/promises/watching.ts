@@ -91,4 +91,45 @@ export const WATCHING_PROMISES: readonly Promised[] = [
       ['test/retrial.test.ts', 'can asks the same question as the gate'],
     ],
   },
+  {
+    id: 'low-disk',
+    group: 'journal',
+    text: 'Before the disk is full, status and doctor warn, then new calls are refused while those that run are still booked.',
+    restsOn: 'Two bounds on the free space (mezz config limits), looked at once a second.',
+    bypassedBy:
+      'Another program that fills the rest within that second: then a commit fails, and the kernel ends.',
+    tests: [
+      ['test/crash/kernel.test.ts', 'what runs is booked while new calls are refused'],
+      [
+        'test/crash/kernel.test.ts',
+        'by a limit on file sizes: the kernel ends and says why, no answer that left is missing',
+      ],
+    ],
+  },
+  {
+    id: 'removed-not-acknowledged',
+    group: 'journal',
+    text: 'When the database is removed or replaced under a running kernel, nothing more is acknowledged and the kernel ends and says why.',
+    restsOn: 'The file behind the name is compared after every commit.',
+    bypassedBy: 'What was acknowledged before the removal went with the file.',
+    tests: [
+      [
+        'test/crash/kernel.test.ts',
+        'the directory removed under a running kernel: it ends by itself and says why',
+      ],
+    ],
+  },
+  {
+    id: 'drains',
+    group: 'gate',
+    text: 'SIGTERM and mezz down let running calls end, and their answers leave before the kernel does.',
+    restsOn: 'A grace period, 10 seconds by default (mezz down --grace).',
+    bypassedBy: 'A call that takes longer is cut and booked as such; kill -9.',
+    tests: [
+      [
+        'test/crash/kernel.test.ts',
+        '…: what runs ends and is booked, what comes is refused, the exit code is 0',
+      ],
+    ],
+  },
 ];
