@@ -94,6 +94,29 @@ describe('worktrees', () => {
     assert.equal(git('branch', '--list', 'mezz/*').split('\n').length, 3);
   });
 
+  test('--detach works in a worktree too, and its end says what is left', async () => {
+    const script = 'echo n > new.txt; git branch --show-current';
+    const { code, out } = await mezz(
+      'run',
+      '-d',
+      '--json',
+      '--worktree',
+      '--name',
+      'far',
+      '--',
+      'sh',
+      '-c',
+      script,
+    );
+    assert.equal(code, 0);
+    while ((await agentOf('far')).state !== 'exited') await new Promise((resolve) => setTimeout(resolve, 20));
+    const { log } = JSON.parse(out) as { log: string };
+    while (!/mezz discard far/.test(readFileSync(log, 'utf8')))
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.match(readFileSync(log, 'utf8'), /^mezz\/far$/m);
+    assert.equal((await mezz('diff', 'far', '--name-only')).out, 'new.txt\n');
+  });
+
   for (const [what, prepare, expected, next] of [
     [
       'no repository',

@@ -34,7 +34,15 @@ describe('commands', () => {
   let kernel: FakeKernel;
   before(async () => {
     kernel = await startFakeKernel({
-      ps: () => ({ agents: [] }),
+      ps: ({ all }) => ({
+        agents: all
+          ? [
+              { name: 'calm', state: 'ready', worktree: null },
+              { name: 'fix', state: 'exited', worktree: '/w' },
+              { name: 'gone', state: 'exited', worktree: null },
+            ]
+          : [],
+      }),
       'agent.show': ({ agent }) =>
         agent === 'fox'
           ? { agent: { pid: 7, name: 'fox' }, limits: [], recent: [], levels: [], guarantees: [] }
@@ -191,6 +199,8 @@ describe('commands', () => {
     assert.deepEqual(await complete('app'), ['approve']);
     assert.deepEqual(await complete('limit', ''), ['ls', 'set']);
     assert.ok((await complete('run', '--b')).includes('--budget'));
+    // Agents: those that live, and those whose worktree is still there.
+    assert.deepEqual(await complete('discard', ''), ['calm', 'fix']);
     assert.equal((await runHere(kernel.stateDir, 'completion', 'tcsh')).code, 2);
     for (const shell of ['bash', 'zsh', 'fish'])
       assert.match((await runHere(kernel.stateDir, 'completion', shell)).out, /mezz __complete/);

@@ -33,8 +33,10 @@ const COMPLETION_WAIT_MS = 300;
 
 async function agentNames(session: Session): Promise<string[]> {
   try {
-    const { agents } = await session.control.call('ps', {}, { timeoutMs: COMPLETION_WAIT_MS });
-    return agents.map((agent) => agent.name);
+    const { agents } = await session.control.call('ps', { all: true }, { timeoutMs: COMPLETION_WAIT_MS });
+    // One that has exited still has its name while its worktree is there.
+    const named = agents.filter((agent) => agent.state !== 'exited' || agent.worktree !== null);
+    return named.map((agent) => agent.name);
   } catch {
     return [];
   }
