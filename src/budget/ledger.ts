@@ -202,15 +202,15 @@ export class Ledger {
     this.turn(now);
     for (const scope of charge.scopes) {
       for (const limit of this.#byScope.get(scope) ?? []) {
-        const view = this.#view(limit);
         // A provider tells how full a plan is, never how much of it a call takes.
         const need = limit.dimension === 'share' ? 0 : needOf(charge, limit, limit.dimension);
         if (need === undefined) return noBound(limit);
+        const used = this.#used(limit);
         const over =
           limit.dimension === 'share'
-            ? view.used >= limit.cap
-            : view.used + need + (withHolds ? view.held : 0) > limit.cap;
-        if (over) return overBudget(view, need);
+            ? used >= limit.cap
+            : used + need + (withHolds ? this.#held(limit) : 0) > limit.cap;
+        if (over) return overBudget(this.#view(limit), need);
       }
     }
     return undefined;
@@ -230,9 +230,16 @@ export class Ledger {
   }
 
   #view(limit: Limit): LimitView {
-    const { scope, dimension, strict } = limit;
-    const held = dimension === 'share' ? 0 : this.#holds.held(scope, dimension, strict);
-    return { ...limit, used: this.#used(limit), held, resetsAt: this.#resetsAt(limit) };
+    return {
+      ...limit,
+      used: this.#used(limit),
+      held: this.#held(limit),
+      resetsAt: this.#resetsAt(limit),
+    };
+  }
+
+  #held({ scope, dimension, strict }: Limit): number {
+    return dimension === 'share' ? 0 : this.#holds.held(scope, dimension, strict);
   }
 
   #used({ scope, dimension, period }: Limit): number {
