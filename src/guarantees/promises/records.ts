@@ -255,6 +255,10 @@ export const RECORD_PROMISES: readonly Promised[] = [
     bypassedBy: NOTHING,
     tests: [
       [
+        'src/config/settings.test.ts',
+        'a backend that stayed the same keeps its driver, one that changed or was given a key gets another',
+      ],
+      [
         'test/reload.test.ts',
         'a running call goes on over its connection; models, backends, accounts and loop settings change',
       ],
