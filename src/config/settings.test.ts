@@ -19,6 +19,51 @@ const BACKENDS = (slots: number) => `backends:
   other: { url: 'http://127.0.0.1:9/v1', dialects: [openai-chat], credential: local, slots: ${slots} }
 `;
 
+async function openSettings(directory: string, configPath: string | undefined) {
+  const clock = new VirtualClock(1);
+  const told: number[] = [];
+  const settings = await Settings.open({
+    configPath,
+    env: { MEZZ_HOME: directory },
+    clock,
+    shipped,
+    told: (problems) => told.push(problems.length),
+  });
+  const parts = await openParts({
+    store: new MemoryStore(),
+    clock,
+    random: seededRandom(1),
+    ...settings.opening,
+    access: new Access({ ...settings.access, schema: shipped.schema }),
+  });
+  await settings.enter(parts);
+  settings.watch(new Gate(parts));
+  return { settings, parts, told };
+}
+
+test('a mezz.yaml that was made after the start is read and kept to', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'mezz-settings-'));
+  try {
+    const { settings, parts } = await openSettings(directory, undefined);
+    assert.equal(settings.file, null);
+    const file = join(directory, 'mezz.yaml');
+    writeFileSync(file, 'hostedTools: [mcp]');
+    assert.deepEqual(await settings.reload(), []);
+    assert.equal(settings.file, file);
+    assert.deepEqual(parts.settings.hostedTools, ['mcp']);
+    rmSync(file);
+    assert.match((await settings.reload()).join(), /cannot be read/);
+    assert.deepEqual(
+      parts.settings.hostedTools,
+      ['mcp'],
+      'a file that is gone is a mistake, not the defaults',
+    );
+    await settings.close();
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
 test('a backend that stayed the same keeps its driver, one that changed or was given a key gets another', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'mezz-settings-'));
   const file = join(directory, 'mezz.yaml');
@@ -26,24 +71,7 @@ test('a backend that stayed the same keeps its driver, one that changed or was g
   const write = (text: string) => writeFileSync(file, text);
   try {
     write(BACKENDS(1));
-    const clock = new VirtualClock(1);
-    const told: number[] = [];
-    const settings = await Settings.open({
-      configPath: file,
-      env: {},
-      clock,
-      shipped,
-      told: (problems) => told.push(problems.length),
-    });
-    const parts = await openParts({
-      store: new MemoryStore(),
-      clock,
-      random: seededRandom(1),
-      ...settings.opening,
-      access: new Access({ ...settings.access, schema: shipped.schema }),
-    });
-    await settings.enter(parts);
-    settings.watch(new Gate(parts));
+    const { settings, parts, told } = await openSettings(directory, file);
     const driver = (id: string) => parts.backends.get(id as BackendId);
     const before = { box: driver('box'), other: driver('other') };
     write(`${BACKENDS(2)}loop: { repeats: 3 }\n`);

@@ -49,7 +49,7 @@ interface Ready {
 
 export class Settings {
   readonly #options: SettingsOptions;
-  readonly #file: string | null;
+  #file: string | null;
   /** The settings that hold until the kernel ends, whatever mezz.yaml says later. */
   readonly #booted: Config;
   #ready: Ready;
@@ -134,6 +134,8 @@ export class Settings {
 
   async #reload(): Promise<readonly string[]> {
     const loaded = await loadConfig(this.#file ?? this.#options.configPath, this.#options.env);
+    // A file that was made after the kernel started is the one from now on.
+    this.#file ??= loaded.file;
     const checked = loaded.config && prepare(this.#options, loaded.config);
     // A key that cannot be read is a mistake here: the running kernel has it still.
     const mistakes = checked
