@@ -128,6 +128,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#call.sink.write(bytes)) return;
     controller.pause();
     this.#cancelIdle();
+    // Nobody waits for ever for a client that does not read: its call holds a slot.
+    this.#cancelIdle = this.#clock.after(LIMITS.readerMs.value, () =>
+      this.#break('cancelled', `The client read nothing for ${LIMITS.readerMs.value / 1000} s.`),
+    );
     void this.#call.sink.drained().then(() => {
       if (this.#settled) return;
       this.#lastAt = this.#clock.now();

@@ -8,6 +8,7 @@ import type { ModelCall, ModelOutcome, ResponseSink } from '../../base/model.ts'
 import type { CredentialKind } from '../../base/ports.ts';
 import { mintTicket } from '../../base/ticket.ts';
 import { DIALECTS } from '../../wire/registry.ts';
+import { LIMITS } from '../limits.ts';
 import { requestHeaders, responseHeaders } from './headers.ts';
 import { HttpModelBackend } from './http.ts';
 import { KeyGuard } from './keyguard.ts';
@@ -120,6 +121,29 @@ describe('a model backend over HTTP', () => {
     clock.advanceTo(clock.now() + 1);
     const outcome = await performed;
     assert.ok(outcome.kind === 'broken' && outcome.refusal.code === 'upstream_timeout');
+    await until(() => upstream.requests.at(-1)?.aborted === true);
+  });
+  test('a client that reads nothing for too long has left, and its upstream is cut', async () => {
+    reply = {
+      text: 'hello',
+      chunkBytes: 400,
+      pace: (write) => (write < 2 ? Promise.resolve() : new Promise(() => {})),
+    };
+    const call = callWith();
+    const full = Promise.withResolvers<void>();
+    const sink = Object.assign(new MemorySink(), {
+      write: () => {
+        full.resolve();
+        return false;
+      },
+      drained: () => new Promise<void>(() => {}),
+    });
+    const performed = backendAt(`${upstream.origin}/v1`).perform(ticket(), { ...call, sink });
+    await full.promise;
+    clock.advanceTo(clock.now() + LIMITS.readerMs.value);
+    const outcome = await performed;
+    assert.ok(outcome.kind === 'broken' && outcome.refusal.code === 'cancelled');
+    assert.match(outcome.refusal.message, /read nothing/);
     await until(() => upstream.requests.at(-1)?.aborted === true);
   });
   test('nobody there: unreachable, and nothing was sent', async () => {

@@ -162,13 +162,17 @@ export const CALL_PROMISES: readonly Promised[] = [
   {
     id: 'slow-client',
     group: 'wire',
-    text: 'A client that reads slowly stops the upstream instead of filling memory, and loses no byte.',
+    text: 'A client that reads slowly stops the upstream instead of filling memory, and loses no byte; one that reads nothing for too long has left.',
     restsOn: 'Back-pressure from socket to socket.',
     bypassedBy: 'Buffers of the operating system are outside this count.',
     tests: [
       [
         'src/gateway/gateway.test.ts',
         'a slow client stops the upstream, memory stays bounded, all bytes come',
+      ],
+      [
+        'src/drivers/models/http.test.ts',
+        'a client that reads nothing for too long has left, and its upstream is cut',
       ],
     ],
   },
