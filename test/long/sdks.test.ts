@@ -93,10 +93,14 @@ const STATUS: Readonly<Record<Fault, number | undefined>> = {
 };
 
 let world: World;
+/** The models that have a whole name. */
+let listed: readonly string[] = [];
 const missing = new Map<Language, string | undefined>();
 before(async () => {
   for (const language of ['js', 'py'] as const) missing.set(language, install(language));
   world = await openWorld();
+  const { models } = await world.kernel.control.call('models', {});
+  listed = models.map(({ name }) => name).filter((name) => !name.includes('*'));
 });
 after(() => world.close());
 
@@ -218,7 +222,7 @@ function checkAnswers(client: Client, meeting: Meeting): void {
   assert.deepEqual(statusesOf(meeting, `${model}-tools`), [200, 200]);
   const more: Readonly<Record<string, unknown>> = {
     'text-embedding-3-small': [0.5, -0.5],
-    [`${model}-models`]: ['house-model'],
+    [`${model}-models`]: listed,
     [`${model}-count`]: true,
   };
   for (const [name, expected] of Object.entries(more))
