@@ -1,5 +1,5 @@
 /** The lab's HTTP: on loopback, in three dialects, streamed or not, with the headers and failures of hosted APIs. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 import { sha256 } from '../../base/hash.ts';
@@ -14,6 +14,9 @@ import { LIMITS } from '../limits.ts';
 import { type LabEnd, LabEngine } from './engine.ts';
 import { messageText, tokensOf } from './model.ts';
 import type { LabOptions } from './options.ts';
+
+// Not imported: an ES import of node:http reads all it exports, and one of them loads a second HTTP client (45 ms).
+const { createServer } = process.getBuiltinModule('node:http');
 
 export interface Lab {
   readonly origin: string;

@@ -1,6 +1,6 @@
 /** The operators' way in: a unix socket in the state directory, for the directory's owner alone. */
 import { chmodSync, rmSync } from 'node:fs';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { VERBS, type VerbName } from '../../base/control.ts';
 import { ERRORS, type Refusal, refusal } from '../../base/errors.ts';
 import { isRecord, parseJson } from '../../base/json.ts';
@@ -13,6 +13,9 @@ import { moneyVerbs } from './money.ts';
 import { rightsVerbs } from './rights.ts';
 import { storeVerbs } from './store.ts';
 import { upkeepVerbs } from './upkeep.ts';
+
+// Not imported: an ES import of node:http reads all it exports, and one of them loads a second HTTP client (45 ms).
+const { createServer } = process.getBuiltinModule('node:http');
 
 const HANDLERS: Handlers<VerbName> = {
   ...agentVerbs,
