@@ -5,7 +5,12 @@ export const LIMITS = {
     unit: 'batches',
     what: 'may wait for the writer; one more is a failed store, as the disk has stopped keeping up',
   },
-  batchesPerCommit: { value: 4_096, unit: 'batches', what: 'share one transaction at most' },
+  batchesPerCommit: { value: 1_024, unit: 'batches', what: 'share one transaction at most' },
+  acknowledgedAtOnce: {
+    value: 64,
+    unit: 'batches',
+    what: 'are told in one turn of the event loop that they are durable',
+  },
   busyWaitMs: { value: 5_000, unit: 'ms', what: 'a connection waits for another one of the same kernel' },
   walBytes: { value: 67_108_864, unit: 'bytes', what: 'the write-ahead log keeps after a checkpoint' },
   checkpointPages: {

@@ -111,13 +111,22 @@ class SqliteStore implements Store {
         );
         this.#commits++;
         this.#batches += waiters.length;
-        for (const waiter of waiters) waiter.resolve();
+        await this.#acknowledge(waiters);
         this.#options.onCommit?.(performance.now() - began, waiters.length);
       } catch (error) {
         this.fail(error as StoreError);
       }
     }
     this.#writing = undefined;
+  }
+
+  /** A part at a time: whoever waited goes on at once, and a thousand of them would hold up everything else meanwhile. */
+  async #acknowledge(waiters: readonly Waiter[]): Promise<void> {
+    for (const [i, waiter] of waiters.entries()) {
+      waiter.resolve();
+      if (i % LIMITS.acknowledgedAtOnce.value === LIMITS.acknowledgedAtOnce.value - 1)
+        await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 
   /** The end: every open and every later commit rejects with this error. */
