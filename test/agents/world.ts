@@ -2,11 +2,12 @@
  * One small world for a real client: a home of its own, a project to work in, the scripted upstream, and a kernel
  * started as a user starts it. Nothing of the machine's user is read: the environment is made here.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { ControlClient } from '../../src/sdk/client.ts';
 import { type Script, startUpstream, type Upstream } from '../upstream/upstream.ts';
 import { findClients } from './clients.ts';
@@ -75,8 +76,17 @@ export async function openWorld(
     LANG: 'C.UTF-8',
     TMPDIR: at('tmp'),
   };
-  const mezz = (args: readonly string[], more: Readonly<Record<string, string>> = {}) =>
-    runToEnd([BIN, ...args], at('project'), { ...env, ...more });
+  const running = new Map<Promise<Ended>, ChildProcess>();
+  const mezz = (args: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<Ended> => {
+    const child = spawn(process.execPath, [BIN, ...args], {
+      cwd: at('project'),
+      env: { ...env, ...more },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const ended = collectEnd(child).finally(() => running.delete(ended));
+    running.set(ended, child);
+    return ended;
+  };
   return {
     upstream,
     control,
@@ -91,6 +101,9 @@ export async function openWorld(
     },
     kill: () => killKernel(control),
     async close() {
+      // A test that failed has left its client running; it would write into what is removed below.
+      for (const child of running.values()) child.kill('SIGTERM');
+      await Promise.all(running.keys());
       await mezz(['down']);
       await upstream.close();
       rmSync(folder, { recursive: true, force: true });
@@ -107,12 +120,7 @@ async function killKernel(control: ControlClient): Promise<void> {
   }
 }
 
-async function runToEnd(
-  args: readonly string[],
-  cwd: string,
-  env: Readonly<Record<string, string>>,
-): Promise<Ended> {
-  const child = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+async function collectEnd(child: ChildProcessByStdio<null, Readable, Readable>): Promise<Ended> {
   const timer = setTimeout(() => child.kill('SIGTERM'), COMMAND_TIMEOUT_MS);
   let out = '';
   let err = '';
