@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import test, { describe } from 'node:test';
+import { nextSteps } from '../src/cli/found/survey.ts';
 import { COMMANDS } from '../src/cli/registry.ts';
 import { formatProblem } from '../src/config/config.ts';
 import { readConfig } from '../src/config/read.ts';
@@ -50,6 +51,17 @@ describe('the documents', () => {
     const architecture = read('ARCHITECTURE.md');
     for (const { name } of readdirSync(new URL('src/', root), { withFileTypes: true }))
       assert.ok(architecture.includes(`\`${name}\``) || architecture.includes(`\`src/${name}/\``), name);
+  });
+  test('the settings that mezz start tells to write for an engine are accepted', () => {
+    const said = nextSteps({
+      agents: [],
+      keys: [],
+      engines: [{ name: 'ollama', port: 11434, models: ['qwen3:4b'] }],
+    });
+    const yaml = said.map((line) => line.trim()).filter((line) => /^(backends|models):/.test(line));
+    const { config, problems } = readConfig('mezz.yaml', yaml.join('\n'), '/', homedir());
+    assert.deepEqual(problems.map(formatProblem), []);
+    assert.ok(config?.models.some(({ pattern }) => pattern === 'qwen3:4b'));
   });
   test('the example of mezz.yaml is accepted', () => {
     const example = /```yaml\n([\s\S]*?)```/.exec(read('docs/configuration.md'))?.[1] ?? '';

@@ -22,6 +22,12 @@ export const LIMITS = {
     unit: 'bytes',
     what: 'the largest hook event read from a client',
   },
+  engineMs: { value: 400, unit: 'ms', what: 'how long an engine on loopback may take to list its models' },
+  engineListBytes: {
+    value: 1024 * 1024,
+    unit: 'bytes',
+    what: 'the longest list of models read from an engine',
+  },
   experimentMs: {
     value: 20_000,
     unit: 'ms',

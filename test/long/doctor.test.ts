@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Finding } from '../../src/base/control.ts';
-import { findProgram } from '../../src/cli/doctor/trial.ts';
+import { findProgram } from '../../src/cli/found/programs.ts';
 import { findClients, VERSIONS } from '../agents/clients.ts';
 import { fileNames } from '../agents/evidence.ts';
 import { defineEnclosed } from '../agents/suite.ts';

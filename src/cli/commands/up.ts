@@ -2,6 +2,8 @@ import { type Command, Option } from 'commander';
 import { UsageFailure } from '../exit.ts';
 import { reportFailure } from '../failure.ts';
 import { formatCount, parseInteger } from '../format.ts';
+import { ENGINE_PORTS } from '../found/engines.ts';
+import { describeSurvey, nextSteps, surveyMachine } from '../found/survey.ts';
 import { kernelLogPath } from '../kernel-log.ts';
 import type { Session } from '../session.ts';
 import { ensureKernel } from '../start.ts';
@@ -71,27 +73,31 @@ async function up(session: Session, options: UpOptions): Promise<void> {
   );
 }
 
-async function start(session: Session): Promise<void> {
-  const { terminal } = session;
+async function start(session: Session, options: { readonly json?: boolean }): Promise<void> {
+  const { terminal, control } = session;
   const { status, started } = await ensureKernel(session);
-  const backends = await session.control.call('backends', {}).catch(() => undefined);
-  const ready = backends?.backends.filter((backend) => backend.ready).map((backend) => backend.id) ?? [];
+  const [{ backends }, survey] = await Promise.all([
+    control.call('backends', {}),
+    surveyMachine(session.env, ENGINE_PORTS),
+  ]);
+  if (options.json) return terminal.printJson({ ...status, schema: 'mezz.start/1', found: survey });
+  const ready = backends.filter((backend) => backend.ready).map((backend) => backend.id);
   terminal.print(
     `${terminal.style('green', '●')} mezz ${status.version} is ${started ? 'up' : 'running'} at ${status.origin}`,
     `  state   ${status.stateDir}`,
+    `  log     ${kernelLogPath(session.stateDir)} (mezz logs --kernel)`,
     `  agents  ${formatCount(status.agents)} (${status.running} calls running, ${status.waiting} waiting)`,
     `  access  profile ${status.profile}`,
-    `  models  ${ready.length === 0 ? "no backend with a key of its own; agents' own logins pass through" : ready.join(', ')}`,
+    `  models  ${ready.join(', ')}`,
   );
   for (const warning of status.warnings) terminal.print(terminal.style('yellow', `  note    ${warning}`));
   terminal.print(
     '',
+    'Found here:',
+    ...describeSurvey(survey),
+    '',
     'Type next (with npm: npx mezz ...):',
-    '  mezz run -- claude      run Claude Code as an agent, with your own login',
-    '  mezz run -- codex       the same for Codex',
-    '  eval "$(mezz env)"      point any OpenAI or Anthropic program in this shell at mezz',
-    '  mezz ps                 see what runs          mezz why <agent>    see why something waits',
-    '  mezz bill               see what it costs      mezz down           stop the kernel',
+    ...nextSteps(survey),
   );
 }
 
@@ -109,8 +115,7 @@ export function define(program: Command, session: Session): void {
     .option('--log-level <level>', LOG_LEVELS.join(', '), parseLevel)
     .addOption(new Option('--log-file <file>', 'where the kernel logs to').hideHelp())
     .action((options: UpOptions) => up(session, options));
-  program
-    .command('start')
-    .description('start the kernel and say what to type next')
-    .action(() => start(session));
+  asJson(program.command('start').description('start the kernel and say what to type next')).action(
+    (options: { json?: boolean }) => start(session, options),
+  );
 }

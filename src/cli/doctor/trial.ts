@@ -5,13 +5,14 @@
  * It must not know: how the gate decides, or what the kernel says about an outcome.
  */
 import { spawn } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import type { HookTrial, Launch } from '../../base/control.ts';
 import type { ClientAdapter } from '../adapters/adapter.ts';
 import { claude } from '../adapters/claude.ts';
 import { codex } from '../adapters/codex.ts';
+import { findProgram } from '../found/programs.ts';
 import { LIMITS } from '../limits.ts';
 import { selfAsRunner } from '../run/family.ts';
 import { newMark, reapLeftovers } from '../run/leftovers.ts';
@@ -46,22 +47,6 @@ const CANDIDATES: readonly Candidate[] = [
     environment: () => ({}),
   },
 ];
-
-/** The program a shell would start by this name, or undefined. */
-export function findProgram(name: string, path: string | undefined): string | undefined {
-  return (path ?? '')
-    .split(delimiter)
-    .filter(Boolean)
-    .map((directory) => join(directory, name))
-    .find((candidate) => {
-      try {
-        accessSync(candidate, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
-}
 
 /** A directory of the trial's own: a home, a project, and where the act would be seen. */
 interface Room {
