@@ -27,7 +27,10 @@ Left out: hashes of keys, salts and other secrets of the installation. Bodies th
 /** Writes into a new or empty directory; a file that is there is never overwritten. */
 export async function exportAll(store: Store, directory: string): Promise<Exported | Refusal> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    // Not recursive: where a parent cannot hold directories (/proc) Node's own recursion never ends.
+    await mkdir(directory, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
     if ((await readdir(directory)).length > 0)
       return refusal('bad_request', `${directory} is not empty.`, { remedy: 'name a new directory' });
     const files = [];
