@@ -172,3 +172,39 @@ describe('gc', () => {
     }
   });
 });
+
+describe('export', () => {
+  test('rows, entries and with --all bodies, into a new directory alone; a place that cannot be is refused', async () => {
+    const kernel = await startKernel();
+    const directory = join(kernel.stateDir, 'export');
+    try {
+      const agent = await kernel.agent();
+      const call = await say(agent, 'hello export');
+      await hook(agent, 't1', 'ls');
+      const { files } = await kernel.control.call('export', { directory, bodies: true });
+      const rows = new Map(files.map((file) => [file.path.slice(directory.length + 1), file.rows]));
+      const { calls } = await kernel.control.call('calls', {});
+      assert.deepEqual([rows.get('call.jsonl'), rows.get('bodies'), calls.length], [2, 2, 2]);
+      assert.equal(readFileSync(join(directory, 'bodies', call), 'utf8'), body('hello export'));
+      const lines = (name: string) => readFileSync(join(directory, name), 'utf8').trim().split('\n');
+      const journal = lines('journal.jsonl').map((line) => JSON.parse(line) as { seq: number; leaf: string });
+      assert.deepEqual(
+        journal.map(({ seq }) => seq),
+        journal.map((_, i) => i),
+      );
+      assert.match(journal[0]?.leaf ?? '', /^[0-9a-f]{64}$/);
+      assert.deepEqual(filesWith(kernel, agent.token), []);
+      for (const name of readdirSync(directory).filter((file) => file.endsWith('.jsonl')))
+        assert.ok(!readFileSync(join(directory, name)).includes(agent.token), name);
+      for (const place of [directory, '/proc/mezz-export', join(directory, 'no', 'such')])
+        await assert.rejects(
+          kernel.control.call('export', { directory: place }),
+          { name: 'ControlFailure' },
+          place,
+        );
+      assert.equal((await kernel.control.call('status', {})).agents, 1, 'and the kernel goes on');
+    } finally {
+      await kernel.close();
+    }
+  });
+});

@@ -348,7 +348,7 @@ export interface ControlVerbs {
     { agents: number[]; blobs: number; bytes: number; shared: number }
   >;
   du: Verb<Record<string, never>, StoreSizesView>;
-  export: Verb<{ directory: string }, { files: { path: string; rows: number }[] }>;
+  export: Verb<{ directory: string; bodies?: boolean }, { files: { path: string; rows: number }[] }>;
 }
 export type VerbName = keyof ControlVerbs;
 export type VerbRequest<V extends VerbName> = ControlVerbs[V]['request'];

@@ -7,6 +7,7 @@ import { type FakeKernel, Refused, runHere, startFakeKernel } from './fixture.te
 import { parseCount, parseDuration, parseMoney } from './format.ts';
 import { COMMANDS } from './registry.ts';
 import { editDistance, suggestCommand } from './suggest.ts';
+import { renderTable, textWidth } from './table.ts';
 
 const LIMIT = {
   id: 'l1',
@@ -90,6 +91,15 @@ describe('commands', () => {
         program.commands.some((command) => command.name() === entry.name),
         entry.name,
       );
+    }
+  });
+  test('the help of each ends with examples of that very command', async () => {
+    for (const { name } of COMMANDS) {
+      const { code, out } = await runHere(kernel.stateDir, name, '--help');
+      assert.equal(code, 0, name);
+      const examples = out.split('examples:\n')[1]?.trim().split('\n') ?? [];
+      assert.ok(examples.length > 0, name);
+      for (const line of examples) assert.match(line, new RegExp(`\\bmezz ${name}\\b`), name);
     }
   });
   test('ps --json prints the answer and nothing else', async () => {
@@ -204,6 +214,25 @@ describe('commands', () => {
     assert.equal((await runHere(kernel.stateDir, 'completion', 'tcsh')).code, 2);
     for (const shell of ['bash', 'zsh', 'fish'])
       assert.match((await runHere(kernel.stateDir, 'completion', shell)).out, /mezz __complete/);
+  });
+});
+
+describe('tables', () => {
+  const columns = [
+    { head: 'N', cell: (row: string[]) => row[0] ?? '', right: true },
+    { head: 'TEXT', cell: (row: string[]) => row[1] ?? '' },
+    { head: 'LAST', cell: (row: string[]) => row[2] ?? '' },
+  ];
+  test('fit a narrow terminal by cutting the widest texts, never numbers; a pipe gets everything', () => {
+    const rows = [['123456789', 'a'.repeat(50), 'b'.repeat(30)]];
+    const lines = renderTable(columns, rows, undefined, 60);
+    for (const line of lines) assert.ok(textWidth(line) <= 60, line);
+    assert.match(lines[1] ?? '', /^123456789 {3}a+… {3}b+…$/);
+    assert.match(renderTable(columns, rows)[1] ?? '', /a{50} {3}b{30}$/);
+    const spare = [...columns, { head: 'MORE', cell: () => 'c'.repeat(20), right: true, spare: true }];
+    assert.match(renderTable(spare, rows, undefined, 60)[0] ?? '', /MORE$/);
+    assert.doesNotMatch(renderTable(spare, rows, undefined, 45)[0] ?? '', /MORE/);
+    assert.match(renderTable(columns, rows, undefined, 5)[1] ?? '', /^123456789 {3}aaaaa… {3}bbbbb…$/);
   });
 });
 

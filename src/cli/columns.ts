@@ -11,8 +11,8 @@ export const CALL_COLUMNS = (nowMs: number): Column<CallView>[] => [
   { head: 'AGENT', cell: (call) => String(call.agent), right: true },
   { head: 'KIND', cell: (call) => call.kind },
   { head: 'TARGET', cell: (call) => call.target },
-  { head: 'IN/OUT', cell: (call) => formatUsage(call.usage), right: true },
-  { head: 'COST', cell: (call) => formatMoney(call.cost), right: true },
+  { head: 'IN/OUT', cell: (call) => formatUsage(call.usage), right: true, spare: true },
+  { head: 'COST', cell: (call) => formatMoney(call.cost), right: true, spare: true },
   { head: 'TOOK', cell: (call) => formatDuration((call.endedAt ?? nowMs) - call.arrivedAt), right: true },
   { head: 'STATE', cell: callState },
 ];

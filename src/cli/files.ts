@@ -8,7 +8,10 @@ export function readTextFile(session: Session, path: string): string {
   try {
     return readFileSync(path === '-' ? 0 : resolve(session.cwd, path), 'utf8');
   } catch (error) {
-    throw new UsageFailure(`${path} cannot be read: ${error instanceof Error ? error.message : error}`);
+    throw new UsageFailure(
+      `${path} cannot be read: ${error instanceof Error ? error.message : error}`,
+      'name a file that you may read, or - for standard input',
+    );
   }
 }
 

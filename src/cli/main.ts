@@ -4,6 +4,7 @@
  * It must not know: how the kernel decides, stores or schedules anything.
  */
 import type { CommanderError } from 'commander';
+import { EXAMPLES } from './examples.ts';
 import { UsageFailure } from './exit.ts';
 import { reportFailure } from './failure.ts';
 import { printHelp, printTopic, version } from './help.ts';
@@ -52,6 +53,10 @@ async function runCommand(argv: readonly string[], session: Session): Promise<vo
     });
   const file = await entry.load();
   file.define(program, session);
+  const examples = (EXAMPLES[name] ?? []).map((line) => `  ${line}`);
+  program.commands
+    .find((command) => command.name() === name)
+    ?.addHelpText('after', ['', 'examples:', ...examples].join('\n'));
   await program.parseAsync(['node', 'mezz', ...argv]);
 }
 

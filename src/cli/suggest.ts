@@ -56,6 +56,7 @@ const FOREIGN: Readonly<Record<string, string>> = {
   save: 'backup',
   prune: 'gc',
   df: 'du',
+  store: 'du',
   delete: 'forget',
   erase: 'forget',
   agents: 'ps',

@@ -4,9 +4,13 @@ export interface Column<Row> {
   readonly cell: (row: Row) => string;
   /** Numbers line up on the right. */
   readonly right?: boolean;
+  /** Left out where a terminal is too narrow; the last of them first. */
+  readonly spare?: boolean;
 }
 
 const GAP = '   ';
+/** A text is not cut below this. */
+const LEAST = 6;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: terminal control sequences start with ESC
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 const segmenter = new Intl.Segmenter();
@@ -36,15 +40,49 @@ export function plainCell(text: string, widest: number): string {
   return `${cut}…`;
 }
 
+/** Texts give way, the widest first, until the line fits; numbers and heads never do. */
+function fitWidths<Row>(columns: readonly Column<Row>[], wanted: readonly number[], room: number): number[] {
+  const widths = [...wanted];
+  const gaps = GAP.length * (columns.length - 1);
+  for (let total = widths.reduce((sum, width) => sum + width, gaps); total > room; total--) {
+    let widest = -1;
+    for (const [at, column] of columns.entries()) {
+      const spare = (widths[at] ?? 0) > Math.max(column.head.length, LEAST);
+      if (!column.right && spare && (widths[at] ?? 0) > (widths[widest] ?? 0)) widest = at;
+    }
+    if (widest < 0) break;
+    widths[widest] = (widths[widest] ?? 0) - 1;
+  }
+  return widths;
+}
+
+/** What the table takes when its texts have given way as far as they do. */
+function leastWidth<Row>(columns: readonly Column<Row>[], rows: readonly Row[], widest: number): number {
+  const gaps = GAP.length * (columns.length - 1);
+  return columns.reduce((sum, column) => {
+    const cells = rows.map((row) => textWidth(plainCell(column.cell(row), widest)));
+    const wanted = Math.max(column.head.length, ...cells);
+    return sum + (column.right ? wanted : Math.min(wanted, Math.max(column.head.length, LEAST)));
+  }, gaps);
+}
+
 /** The table as lines. No rows: the header alone, so that a script sees the same columns. */
 export function renderTable<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
   widest = Number.POSITIVE_INFINITY,
+  room = Number.POSITIVE_INFINITY,
 ): string[] {
-  const cells = rows.map((row) => columns.map((column) => plainCell(column.cell(row), widest)));
-  const all = [columns.map((column) => column.head), ...cells];
-  const widths = columns.map((_, at) => Math.max(...all.map((line) => textWidth(line[at] ?? ''))));
+  const last = columns.findLastIndex((column) => column.spare);
+  if (last >= 0 && leastWidth(columns, rows, widest) > room)
+    return renderTable(columns.toSpliced(last, 1), rows, widest, room);
+  const whole = [
+    columns.map((column) => column.head),
+    ...rows.map((row) => columns.map((column) => plainCell(column.cell(row), widest))),
+  ];
+  const wanted = columns.map((_, at) => Math.max(...whole.map((line) => textWidth(line[at] ?? ''))));
+  const widths = fitWidths(columns, wanted, room);
+  const all = whole.map((line) => line.map((text, at) => plainCell(text, widths[at] ?? 0)));
   return all.map((line) =>
     line
       .map((text, at) => {

@@ -48,6 +48,7 @@ export class Terminal {
       columns,
       rows,
       this.interactive ? LIMITS.cellColumns.value : undefined,
+      this.interactive ? this.out.columns : undefined,
     );
     this.print(this.style('bold', head ?? ''), ...lines);
   }

@@ -35,14 +35,14 @@ function agentColumns(nowMs: number): Column<AgentView & { readonly shown: strin
   return [
     { head: 'PID', cell: (agent) => String(agent.pid), right: true },
     { head: 'NAME', cell: (agent) => agent.shown },
-    { head: 'CLIENT', cell: (agent) => agent.client },
+    { head: 'CLIENT', cell: (agent) => agent.client, spare: true },
     { head: 'STATE', cell: stateText },
-    { head: 'NICE', cell: (agent) => String(agent.nice), right: true },
+    { head: 'NICE', cell: (agent) => String(agent.nice), right: true, spare: true },
     { head: 'CALLS', cell: (agent) => formatCount(agent.calls), right: true },
-    { head: 'IN/OUT', cell: (agent) => formatUsage(agent.usage), right: true },
+    { head: 'IN/OUT', cell: (agent) => formatUsage(agent.usage), right: true, spare: true },
     { head: 'COST', cell: (agent) => formatMoney(agent.cost), right: true },
     { head: 'COVERAGE', cell: (agent) => formatCoverage(agent.coverage) },
-    { head: 'LAST', cell: (agent) => formatAge(agent.lastAt, nowMs) },
+    { head: 'LAST', cell: (agent) => formatAge(agent.lastAt, nowMs), spare: true },
     { head: 'WAITS FOR', cell: (agent) => agent.waitsFor ?? '' },
   ];
 }

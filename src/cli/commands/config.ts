@@ -65,11 +65,11 @@ export function define(program: Command, session: Session): void {
       show(session, options, {
         verb: 'config.limits',
         request: {},
-        ids: ({ limits }) => limits.map((limit) => `${limit.folder}.${limit.name}`),
+        ids: ({ limits }) => limits.map((limit) => limit.name),
         render: ({ limits }) =>
           session.terminal.printTable(
             [
-              { head: 'LIMIT', cell: (limit) => `${limit.folder}.${limit.name}` },
+              { head: 'LIMIT', cell: (limit) => limit.name },
               { head: 'VALUE', cell: (limit) => String(limit.value), right: true },
               { head: 'UNIT', cell: (limit) => limit.unit },
               { head: 'WHAT', cell: (limit) => limit.what },

@@ -12,6 +12,9 @@ interface GcOptions extends ViewOptions {
   readonly entriesOlderThan?: number;
   readonly dryRun?: boolean;
 }
+interface ExportOptions extends ViewOptions {
+  readonly all?: boolean;
+}
 interface ForgetOptions extends ViewOptions {
   readonly yes?: boolean;
   readonly tree?: boolean;
@@ -156,9 +159,14 @@ function defineUpkeep(program: Command, session: Session): void {
     .action((agent: string | undefined, options: ForgetOptions) => forget(session, agent, options));
   asJson(program.command('export').description('write everything in open formats'))
     .argument('<directory>', 'a new or empty directory')
-    .action((directory: string, options: ViewOptions) =>
-      change(session, options, 'export', { directory: resolve(session.cwd, directory) }, ({ files }) =>
-        files.map((file) => `${file.path}: ${formatCount(file.rows)} rows`),
+    .option('--all', 'also the bodies: what every call sent, byte for byte')
+    .action((directory: string, options: ExportOptions) =>
+      change(
+        session,
+        options,
+        'export',
+        { directory: resolve(session.cwd, directory), ...(options.all ? { bodies: true } : {}) },
+        ({ files }) => files.map((file) => `${file.path}: ${formatCount(file.rows)} rows`),
       ),
     );
 }

@@ -19,13 +19,17 @@ const README = `An export of mezz.
 
 journal.jsonl    every entry of the journal, in order; \`leaf\` is its leaf in the Merkle tree (RFC 6962), in hex
 <table>.jsonl    the rows of a table; bytes are in hex
-bodies/<call>    what the call sent, byte for byte: the body of a model request, or a tool call as canonical JSON
+bodies/<call>    with --all: what the call sent, byte for byte: the body of a model request, or a tool call as canonical JSON
 
 Left out: hashes of keys, salts and other secrets of the installation. Bodies that retention or erasure took are gone.
 `;
 
 /** Writes into a new or empty directory; a file that is there is never overwritten. */
-export async function exportAll(store: Store, directory: string): Promise<Exported | Refusal> {
+export async function exportAll(
+  store: Store,
+  directory: string,
+  withBodies: boolean,
+): Promise<Exported | Refusal> {
   try {
     // Not recursive: where a parent cannot hold directories (/proc) Node's own recursion never ends.
     await mkdir(directory, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
@@ -41,7 +45,7 @@ export async function exportAll(store: Store, directory: string): Promise<Export
     const journal = join(directory, 'journal.jsonl');
     files.push({ path: journal, rows: await withFile(journal, (file) => exportEntries(store, file)) });
     const bodies = join(directory, 'bodies');
-    files.push({ path: bodies, rows: await exportBodies(store, bodies) });
+    if (withBodies) files.push({ path: bodies, rows: await exportBodies(store, bodies) });
     await writeFile(join(directory, 'README'), README, { mode: 0o600, flag: 'wx' });
     return { files };
   } catch (error) {

@@ -74,10 +74,10 @@ export const storeVerbs: Handlers<StoreVerb> = {
     return gone;
   },
 
-  async export({ gate }, { directory }) {
+  async export({ gate }, { directory, bodies }) {
     if (!directory.startsWith('/'))
       return refusal('bad_request', 'The directory of an export must be absolute.');
-    return exportAll(gate.parts.store, directory);
+    return exportAll(gate.parts.store, directory, bodies ?? false);
   },
 };
 
