@@ -117,16 +117,19 @@ export class Approvals {
   /** Takes the arguments out of every question of these agents, closed ones too; an open one is over. */
   async erase(store: Store, agents: ReadonlySet<number>): Promise<{ closed: string[]; puts: Puts }> {
     const closed: string[] = [];
-    const puts: Puts[number][] = [];
+    const puts = new Map<string, Puts[number]>();
+    const erase = (approval: Approval) => {
+      if (!agents.has(approval.agent) || puts.has(approval.id)) return;
+      if (approval.state === 'open') closed.push(approval.id);
+      const state = isLive(approval) ? 'expired' : approval.state;
+      puts.set(approval.id, this.#change(approval, { args: {}, digest: '', state }));
+    };
+    // Memory first: a question that was just asked may not be in the store yet.
+    for (const approval of [...this.#live.values(), ...this.#closed.values()]) erase(approval);
     for (let from = ''; ; ) {
       const page = await store.range(APPROVAL, { from, limit: LIMITS.page.value });
-      for (const row of page) {
-        if (row.id === from || !agents.has(row.agent)) continue;
-        const now = this.find(row.id) ?? approvalOf(row);
-        if (now.state === 'open') closed.push(now.id);
-        puts.push(this.#change(now, { args: {}, digest: '', state: isLive(now) ? 'expired' : now.state }));
-      }
-      if (page.length < LIMITS.page.value) return { closed, puts };
+      for (const row of page) erase(this.find(row.id) ?? approvalOf(row));
+      if (page.length < LIMITS.page.value) return { closed, puts: [...puts.values()] };
       from = page.at(-1)?.id ?? '';
     }
   }
