@@ -51,6 +51,11 @@ export class Balances {
     }
   }
 
+  /** The day that is booked on, where it is not the one `now` is in: the clock was set back over midnight. */
+  bookedOn(now: number): { readonly bookedOn?: number } {
+    return this.#starts.day > now ? { bookedOn: this.#starts.day } : {};
+  }
+
   /** The first instant of the period that runs. */
   start(period: Calendar): number {
     return this.#starts[period];

@@ -173,6 +173,11 @@ export class Ledger {
     return readBill(by, since, store, agents);
   }
 
+  /** For the entry of a booking made `now`: the day it falls on, where the clock alone would not say so. */
+  bookedOn(now: number): { readonly bookedOn?: number } {
+    return this.#balances.bookedOn(now);
+  }
+
   /** Begins the periods that `now` is in, if they are new. */
   turn(now: number): void {
     this.#now = Math.max(this.#now, now);

@@ -57,6 +57,7 @@ export async function book(parts: Parts, flight: Flight, result: Result): Promis
     call: call.id,
     agent: agent.pid,
     waitedMs: (flight.startedAt ?? now) - call.arrivedAt,
+    ...parts.ledger.bookedOn(now),
   });
   flight.row = applyEntry(flight.row, entry);
   // What ends later was booked with its START.

@@ -16,12 +16,15 @@ import { SYSCALLS } from './syscalls.ts';
 
 /** What disagrees, one line each; empty when all balances are what the entries say. */
 export async function proveBalances(parts: Parts): Promise<{ checked: number; problems: string[] }> {
-  parts.ledger.turn(parts.clock.now());
+  const now = parts.clock.now();
+  parts.ledger.turn(now);
+  // Midnight may pass while the entries are read.
+  const today = parts.ledger.bookedOn(now).bookedOn ?? now;
   // Balances and journal move in one step: what is copied here is what the first `size` entries say.
   const held = new Map([...parts.ledger.balances()].map((row) => [keyOf(row), { ...row }]));
   const size = parts.journal.size;
   await parts.store.commit({});
-  const proven = await replay(parts, size);
+  const proven = await replay(parts, size, today);
   // Where retention took entries, the proof of what was used before is gone: only later periods can be compared.
   const [first] = await parts.store.entries({ log: 0, limit: 1 });
   const provenFrom = first && first.seq > 0 ? first.at : Number.NEGATIVE_INFINITY;
@@ -40,7 +43,7 @@ export async function proveBalances(parts: Parts): Promise<{ checked: number; pr
   return { checked: held.size, problems: problems.slice(0, LIMITS.problems.value) };
 }
 
-async function replay(parts: Parts, size: number): Promise<Map<string, BalanceRow>> {
+async function replay(parts: Parts, size: number, today: number): Promise<Map<string, BalanceRow>> {
   const balances = new Balances();
   /** Who pays for calls that have a START and no END yet. */
   const open = new Map<string, readonly string[]>();
@@ -49,7 +52,7 @@ async function replay(parts: Parts, size: number): Promise<Map<string, BalanceRo
     const page = await parts.store.entries({ log: 0, fromSeq: from, toSeq, limit: LIMITS.page.value });
     for (const entry of page) book(parts, balances, open, entry);
   }
-  balances.turn(parts.clock.now());
+  balances.turn(today);
   return new Map([...balances.rows()].map((row) => [keyOf(row), row]));
 }
 
@@ -60,7 +63,7 @@ function book(parts: Parts, balances: Balances, open: Map<string, readonly strin
   if (entry.kind === 'call.start') {
     const scopes = payersOf(parts, entry.agent, body);
     if (!SYSCALLS[body.kind as keyof typeof SYSCALLS]?.endsLater) open.set(entry.call, scopes);
-    else balances.book(scopes, { usage: NO_USAGE, cost: 0, model: '' }, 1, entry.at);
+    else balances.book(scopes, { usage: NO_USAGE, cost: 0, model: '' }, 1, dayOf(entry, body));
     return;
   }
   const scopes = open.get(entry.call);
@@ -74,8 +77,11 @@ function book(parts: Parts, balances: Balances, open: Map<string, readonly strin
     output: number('output'),
     reasoning: number('reasoning'),
   };
-  balances.book(scopes, { usage, cost: number('cost'), model: '' }, 1, entry.at);
+  balances.book(scopes, { usage, cost: number('cost'), model: '' }, 1, dayOf(entry, body));
 }
+
+/** When a use was booked: after the entry's own instant where the clock was set back. */
+const dayOf = (entry: EntryRow, body: JsonRecord): number => Math.max(entry.at, Number(body.bookedOn ?? 0));
 
 /** The scopes that paid for a call, as its START says. */
 export function payersOf(parts: Parts, pid: number, start: JsonRecord): string[] {

@@ -51,6 +51,7 @@ export async function recover(parts: Parts): Promise<number> {
       intents: 0,
       firstByteMs: null,
       waitedMs: 0,
+      ...parts.ledger.bookedOn(now),
     });
     const ended = applyEntry(row, entry);
     parts.observer.ended({

@@ -94,6 +94,7 @@ function draft(parts: Parts, flight: Flight, decided: Decided, now: number): Cal
     reservedUsd: flight.reserved.usd,
     reservedTokens: flight.reserved.tokens,
     reservedOutput: flight.reserved.output,
+    ...parts.ledger.bookedOn(now),
     args: parts.salts.commit(agent.owner, flight.digest),
     head: flight.links.at(-1)?.exact ?? null,
     labels: [],

@@ -29,6 +29,8 @@ export interface CallStart {
   readonly reservedTokens: number;
   /** Part of `reservedTokens`. */
   readonly reservedOutput: number;
+  /** The day it was booked on, where that is after `at`. */
+  readonly bookedOn?: number;
   /** Salted commitment to the exact arguments. */
   readonly args: string;
   /** Exact chain id of the request's last message, or null. */
@@ -55,6 +57,8 @@ export interface CallEnd {
   readonly intents: number;
   readonly firstByteMs: number | null;
   readonly waitedMs: number;
+  /** The day its use was booked on, where that is after `at`. */
+  readonly bookedOn?: number;
 }
 
 export interface CallRefusal {
