@@ -25,7 +25,9 @@ export class Draws {
   /** One of the names, each as likely as its weight says. */
   weighted<K extends string>(weights: Readonly<Record<K, number>>): K {
     const names = Object.keys(weights) as K[];
-    let left = this.random.unit() * names.reduce((sum, name) => sum + weights[name], 0);
+    const sum = sums.get(weights) ?? names.reduce((total, name) => total + weights[name], 0);
+    sums.set(weights, sum);
+    let left = this.random.unit() * sum;
     for (const name of names) {
       left -= weights[name];
       if (left < 0) return name;
@@ -33,3 +35,5 @@ export class Draws {
     return names.at(-1) as K;
   }
 }
+
+const sums = new WeakMap<object, number>();

@@ -1,4 +1,5 @@
 /** One simulation from its seed: virtual minutes of work, crashes and restarts, then rest, and what the oracle saw. */
+import { proveBalances } from '../../src/gate/proof.ts';
 import { verifyAudit } from '../../src/journal/audit.ts';
 import type { Violation } from './oracle.ts';
 import type { Sabotage } from './sabotage.ts';
@@ -13,7 +14,7 @@ export interface Outcome {
   readonly counts: { readonly calls: number; readonly crashes: number; readonly entries: number };
 }
 
-const STEPS = 150;
+const STEPS = 130;
 const REST_STEPS = 4000;
 
 export async function simulate(seed: number, sabotage?: Sabotage): Promise<Outcome> {
@@ -95,12 +96,19 @@ async function check(world: World): Promise<void> {
   if (waits.size > 0 || gate.flights.size > 0) oracle.report('waits-named', 'calls are left at rest');
   for (const limit of ledger.limits())
     if (limit.held !== 0) oracle.report('held-returned', `${limit.id} holds ${limit.held} at rest`);
-  const audit = verifyAudit(gate.parts.store);
-  let report: Awaited<typeof audit> | undefined;
-  void audit.then((done) => {
-    report = done;
+  const audit = await inTime(world, verifyAudit(gate.parts.store));
+  for (const { code, seq, detail } of audit?.findings ?? [])
+    oracle.report('audit', `${code} at ${seq}: ${detail}`);
+  const proof = await inTime(world, proveBalances(gate.parts));
+  for (const problem of proof?.problems ?? []) oracle.report('proof', problem);
+}
+
+/** What the promise gives, once enough virtual time has passed. */
+async function inTime<T>(world: World, promise: Promise<T>): Promise<T | undefined> {
+  let result: T | undefined;
+  void promise.then((done) => {
+    result = done;
   });
-  await until(world, () => report !== undefined);
-  for (const finding of report?.findings ?? [])
-    oracle.report('audit', `${finding.code} at ${finding.seq}: ${finding.detail}`);
+  await until(world, () => result !== undefined);
+  return result;
 }

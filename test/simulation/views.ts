@@ -29,13 +29,13 @@ export class View {
   apply(batch: Batch, entries: readonly Entry[]): void {
     this.entries.push(...entries);
     for (const { table, row } of batch.puts ?? []) {
-      this.#of(table).set(JSON.stringify(table.key.map((column) => row[column])), row);
+      this.#of(table).set(table.key.map((column) => row[column]).join(), row);
     }
-    for (const { table, key } of batch.deletes ?? []) this.#of(table).delete(JSON.stringify(key));
+    for (const { table, key } of batch.deletes ?? []) this.#of(table).delete(key.join());
   }
 
   get<R extends Row>(table: Table<R>, ...key: readonly (string | number)[]): R | undefined {
-    return this.#of(table).get(JSON.stringify(key)) as R | undefined;
+    return this.#of(table).get(key.join()) as R | undefined;
   }
 
   all<R extends Row>(table: Table<R>): R[] {

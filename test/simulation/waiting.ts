@@ -15,6 +15,8 @@ export interface Watched {
   }[];
   readonly waits: ReadonlyMap<string, Wait>;
   readonly now: number;
+  /** Has the kernel begun to shut down? Then nothing waits any more. */
+  readonly isDraining: boolean;
 }
 
 interface Facts {
@@ -33,7 +35,8 @@ export class WaitCheck {
     this.#report = report;
   }
 
-  check({ flights, waits, now }: Watched, facts: Facts): void {
+  check({ flights, waits, now, isDraining }: Watched, facts: Facts): void {
+    if (isDraining) for (const call of waits.keys()) this.#report('drains', `${call} still waits`);
     const calls = new Set(flights.map(({ call }) => call));
     for (const call of waits.keys())
       if (!calls.has(call)) this.#report('waits-named', `${call} has a row among the waits and is gone`);

@@ -31,13 +31,14 @@ const ACTS: Readonly<Record<string, readonly [weight: number, act: Act]>> = {
   limit: [4, setLimit],
   approve: [12, (world) => answer(world, true)],
   deny: [3, (world) => answer(world, false)],
-  policy: [2, applyPolicy],
+  policy: [0.8, applyPolicy],
   reload: [2, reload],
   revoke: [0.4, revoke],
   skew: [1, (world) => world.setClock(world.draws.pick([-3_600_000, -5_000, -50, 1_000]))],
   die: [0.8, (world) => world.crash('at once')],
   dieAt: [1.5, dieAt],
   disk: [1, failDisk],
+  drain: [0.4, drain],
 };
 
 const WEIGHTS = Object.fromEntries(Object.entries(ACTS).map(([name, [weight]]) => [name, weight]));
@@ -260,6 +261,17 @@ function failDisk(world: World): void {
   if (world.draws.chance(70)) return;
   world.note('the disk will fail');
   world.diskFails = true;
+}
+
+/** An orderly end: what waits is refused, what runs may end, and whoever starts next finds nothing in doubt but what was cut. */
+function drain(world: World): void {
+  const { life } = world;
+  if (!life || world.isDraining) return;
+  world.note('drain');
+  world.isDraining = true;
+  void life.gate.drain(world.draws.int(0, 5000)).then(() => {
+    if (world.life === life) world.crash('after it was drained');
+  });
 }
 
 /** Everything that holds calls back is lifted, so that whatever still waits waits for nothing. */

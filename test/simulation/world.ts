@@ -60,7 +60,7 @@ export class World {
   crashes = 0;
   /** The next batches the disk refuses, for good. */
   diskFails = false;
-  draining = false;
+  isDraining = false;
   readonly #requests = new Map<string, Request>();
   readonly #uses = new Map<string, ToolRequest>();
   readonly #sabotage: Sabotage | undefined;
@@ -168,7 +168,7 @@ export class World {
     this.life = undefined;
     this.death = undefined;
     this.diskFails = false;
-    this.draining = false;
+    this.isDraining = false;
     this.operating = 0;
     for (const { request } of this.sent) this.lost.push(request);
     this.sent.clear();
@@ -366,6 +366,7 @@ export class World {
       })),
       waits: new Map([...gate.parts.waits.all()].map((wait) => [wait.call, wait])),
       now: life.clock.now(),
+      isDraining: this.isDraining,
     });
   }
 }

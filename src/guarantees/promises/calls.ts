@@ -15,6 +15,43 @@ export const CALL_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'durable-start',
+    group: 'gate',
+    text: 'No effect leaves without a durable START, every END has a START, each attempt ends once, and after a crash every model call without an END is ended as in doubt with its reservation booked.',
+    restsOn: 'One walk for every call; the journal resolves only when an entry is on the disk.',
+    bypassedBy: DISK,
+    tests: [
+      [
+        'test/simulation/kernel.test.ts',
+        '… seeds: every START is durable before its effect, every END has one, no budget is over-issued, every wait is named',
+      ],
+      ['src/gate/gate.test.ts', 'two hooks that tell one outcome at once write one END'],
+      [
+        'src/gate/gate.test.ts',
+        'no agent is on the disk before its parent, whatever its first call waits for',
+      ],
+    ],
+  },
+  {
+    id: 'waits-named',
+    group: 'gate',
+    text: 'Whatever waits is in one table under the name of what blocks it, and goes on when that is free, answered, thawed or resumed.',
+    restsOn: 'A call waits only in that table; whoever changes what blocks a call wakes it there.',
+    bypassedBy: 'A wait is volatile: a restart forgets it, and the retry of the client waits again.',
+    tests: [
+      [
+        'test/simulation/kernel.test.ts',
+        '… seeds: every START is durable before its effect, every END has one, no budget is over-issued, every wait is named',
+      ],
+      ['src/gate/gate.test.ts', 'an answer that comes while the question is being written is not missed'],
+      [
+        'src/gate/gate.test.ts',
+        'calls of a child go on when the budget of its paused parent is raised, and the row says so',
+      ],
+      ['src/gate/gate.test.ts', 'a slot is free while the refusal of the call that had it is written'],
+    ],
+  },
+  {
     id: 'end-before-last-byte',
     group: 'gate',
     text: 'The end of an answer leaves only when its END is durable.',
@@ -31,6 +68,7 @@ export const CALL_PROMISES: readonly Promised[] = [
     tests: [
       ['test/gate.test.ts', 'freeze: no byte reaches an upstream after it took effect; kill ends what runs'],
       ['src/access/rows.test.ts', 'freezes hold the descendants of what is frozen and survive reopening'],
+      ['src/gate/gate.test.ts', 'a call that waits under a key that is revoked never starts'],
     ],
   },
   {

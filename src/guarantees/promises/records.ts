@@ -13,6 +13,11 @@ export const RECORD_PROMISES: readonly Promised[] = [
     needs: ['strict'],
     tests: [
       [
+        'test/simulation/kernel.test.ts',
+        '… seeds: every START is durable before its effect, every END has one, no budget is over-issued, every wait is named',
+      ],
+      ['src/gate/gate.test.ts', 'an answer without usage books all that was reserved, in every dimension'],
+      [
         'src/budget/overshoot.test.ts',
         '500 concurrent reservations overshoot a strict limit by nothing and use all that fits',
       ],
@@ -47,6 +52,10 @@ export const RECORD_PROMISES: readonly Promised[] = [
     restsOn: "Rows that change in the transaction of the call's END.",
     bypassedBy: 'Changing rows and entries alike; the audit sees changed entries.',
     tests: [
+      [
+        'src/gate/gate.test.ts',
+        'a clock that is set back over midnight leaves balances that the entries prove',
+      ],
       ['test/ledger.test.ts', 'fsck names a balance that is not what the entries say'],
       [
         'test/ledger.test.ts',

@@ -63,6 +63,10 @@ export const RIGHT_PROMISES: readonly Promised[] = [
     restsOn: 'A digest of the arguments, in a durable row.',
     bypassedBy: SAME_USER,
     tests: [
+      [
+        'src/gate/gate.test.ts',
+        'a question that another one replaces is closed in the journal, and who waits for it is woken',
+      ],
       ['src/access/rows.test.ts', 'survive reopening in every state and admit one call'],
       ['src/access/rows.test.ts', 'expire as denied, answered or not'],
     ],
