@@ -18,7 +18,7 @@ type Asked = Omit<AccessRequest, 'chain' | 'action' | 'labels' | 'approved'>;
 export function storeBody(parts: Parts, flight: Flight, now: number): Pick<StoredRequest, 'puts' | 'blobs'> {
   const { payload, id: call } = flight.call;
   const { owner } = flight.agent;
-  const { resource, args, facts } = question(parts, flight, false);
+  const { resource, args, facts } = question(parts, flight, flight.granted, false);
   const request = (asked: Asked) => ({ call, owner, asked: JSON.stringify(asked) });
   if (parts.settings.bodies !== 'keep') return { puts: [], blobs: [] };
   if (!('facts' in payload)) {

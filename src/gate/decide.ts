@@ -3,6 +3,7 @@
  * the loop guard. Synchronous and repeatable: a call enters here again after every wait.
  */
 
+import type { Decision } from '../access/decide.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import type { ModelCall } from '../base/model.ts';
 import type { Candidate } from './catalog.ts';
@@ -29,7 +30,7 @@ export function decide(parts: Parts, flight: Flight): Stage<Decided> {
     flight.candidates = candidates;
   }
   const approved = parts.approvals.findApproved(flight.agent.pid, flight.digest, parts.clock.now());
-  const decision = parts.access.decide(question(parts, flight, approved !== undefined));
+  const decision = decideEach(parts, flight, approved !== undefined);
   parts.observer.decided(decision.effect, decision.rules[0] ?? 'default-deny');
   if (decision.effect === 'forbid') return refuse(nameHostedTools(flight, decision.refusal));
   // A call that has started is among those it is compared with: the second look must not count it again.
@@ -47,6 +48,24 @@ export function decide(parts: Parts, flight: Flight): Stage<Decided> {
     ofTree: loop?.ofTree ?? false,
     onDeadline: () => awaiting(flight, ''),
   };
+}
+
+/**
+ * A rule may name a backend or an account: every one that could take the call is asked about, and those stay that
+ * are permitted, or else those that a person may permit.
+ */
+function decideEach(parts: Parts, flight: Flight, approved: boolean): Decision {
+  const decided = flight.candidates.map((candidate) => ({
+    candidate,
+    decision: parts.access.decide(question(parts, flight, candidate, approved)),
+  }));
+  for (const effect of ['permit', 'ask']) {
+    const those = decided.filter(({ decision }) => decision.effect === effect);
+    if (!those[0]) continue;
+    flight.candidates = those.map(({ candidate }) => candidate);
+    return those[0].decision;
+  }
+  return decided[0]?.decision ?? parts.access.decide(question(parts, flight, undefined, approved));
 }
 
 /** Refusal for a call whose question nobody answered in time; the question stays open. */

@@ -217,6 +217,21 @@ describe('slots', () => {
     assert.equal(parts.scheduler.busy('two'), 2);
   });
 
+  test('a rule that forbids a backend holds for the one that is granted, not only for the preferred', async () => {
+    const { model, parts, performed } = await openGate({ one: 1, two: 1 });
+    const rule =
+      '@id("not-two") forbid(principal, action, resource is Model) when { context.backend == "two" };';
+    assert.deepEqual(parts.access.apply(`${parts.access.text()}\n${rule}`, 'default'), []);
+    void model('one');
+    void model('one+two', 'waits for the first');
+    await settle();
+    assert.deepEqual(
+      performed.map(({ backend }) => backend),
+      ['one'],
+    );
+    assert.equal([...parts.waits.all()][0]?.resource, 'one');
+  });
+
   test('a backend that is taken away while START is written makes the call stale', async () => {
     let write = () => {};
     const { model, change, performed } = await openGate(

@@ -129,7 +129,7 @@ export class Gate {
     const at = flight.granted?.backend.id;
     return at === undefined || flight.candidates.some(({ backend }) => backend.id === at)
       ? undefined
-      : refusal('stale', `The backend ${at} was taken away while the call was being started.`, {
+      : refusal('stale', `The backend ${at} may no longer take the call that was being started there.`, {
           remedy: 'send the call again',
         });
   }

@@ -1,11 +1,16 @@
 /** The one place where a question to the access policies is made: of a call in flight, and of one that might come. */
 import type { AccessRequest, Principal } from '../access/decide.ts';
 import type { Agent } from '../agents/table.ts';
+import type { Candidate } from './catalog.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
 
-export function question(parts: Parts, flight: Flight, approved: boolean): AccessRequest {
-  const candidate = flight.candidates[0];
+export function question(
+  parts: Parts,
+  flight: Flight,
+  candidate: Candidate | undefined,
+  approved: boolean,
+): AccessRequest {
   const payload = flight.call.payload;
   const hosted =
     'facts' in payload ? payload.facts.hostedTools.filter((tool) => tool.acts).map((tool) => tool.type) : [];

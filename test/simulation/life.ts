@@ -84,7 +84,7 @@ export class Life {
       random,
       access,
       loop: LOOP,
-      scheduling: { policy, maxWaitMs: 60_000, queue: 200 },
+      scheduling: { policy, maxWaitMs: 60_000, queue: 6 },
     });
     await store.commit({ puts: parts.accounts.declare(ACCOUNTS).puts });
     options.sabotage(parts);

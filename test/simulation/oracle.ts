@@ -110,6 +110,8 @@ export class Oracle {
     const held = this.standing.heldBack(chain);
     if (held) this.report('held-back', `${id} starts although ${held}`);
     if (this.standing.forbids(request, this.standing.policy)) this.report('forbidden', `${id} starts`);
+    if (this.standing.forbidsBackend(String(entry.body.backend), this.standing.policy))
+      this.report('forbidden', `${id} starts at ${entry.body.backend}`);
     this.#checkSlot(id, String(entry.body.backend), request);
     this.#checkApproval(entry, request);
     this.#books.start(entry, request, chain);

@@ -16,6 +16,12 @@ unless { context.hostedTools.isEmpty() || context.approved };
 @id("tools") permit(principal, action, resource is Tool);
 @id("write") forbid(principal, action, resource == Tool::"generic/Write");
 @id("danger") forbid(principal, action, resource == Tool::"generic/Danger") unless { context.approved };`,
+  picky: `@id("models") permit(principal, action, resource is Model);
+@id("hosted") forbid(principal, action, resource is Model)
+unless { context.hostedTools.isEmpty() || context.approved };
+@id("not-west") forbid(principal, action, resource is Model) when { context.backend == "west" };
+@id("tools") permit(principal, action, resource is Tool);
+@id("danger") forbid(principal, action, resource == Tool::"generic/Danger") unless { context.approved };`,
 } as const;
 export type PolicyName = keyof typeof POLICIES;
 
@@ -125,6 +131,11 @@ export class Standing {
   forbids(request: Request, policy: PolicyName): boolean {
     if (policy !== 'strict') return false;
     return request.kind === 'tool.call' ? request.tool === 'Write' : request.hosted;
+  }
+
+  /** May no model call run there under these policies? */
+  forbidsBackend(backend: string, policy: PolicyName): boolean {
+    return policy === 'picky' && backend === 'west';
   }
 
   /** A new life: what is on the disk is in force, the policies are those it starts with. */

@@ -162,7 +162,7 @@ export const rightsVerbs: Handlers<RightsVerb> = {
           },
         ],
       });
-      context.gate.interrupt(new Set(), 'policy');
+      context.gate.reconsider();
     }
     return { epoch: parts.access.epoch, findings };
   },
