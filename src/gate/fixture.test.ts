@@ -44,13 +44,13 @@ export async function openGate(slots: Slots = { one: 1, two: 1 }, faults: Faults
     profile: 'default',
   });
   const parts = await openParts({
+    ...change(slots),
     store,
     clock,
     random: seededRandom(1),
     access,
     loop: { repeats: 2, windowMs: 60_000 },
     scheduling: { policy: fifo, maxWaitMs: 60_000, queue: 100 },
-    ...change(slots),
   });
   const gate = new Gate(parts);
   const arrivals = new Arrivals(gate, new Uint8Array(32));
@@ -104,7 +104,7 @@ function changeable(slots: Slots, performed: Performed[]): Changeable {
     backends: new Map(specs.map((spec) => [spec.id, backend(spec, performed)])),
     catalog: new Catalog({ backends: specs, routes, hasKey: () => true }),
     prices: new Prices([{ pattern: '*', price }]),
-    settings: { askHoldMs: 10_000, askExpiresMs: 20_000, bodies: 'off' },
+    settings: { askHoldMs: 10_000, askExpiresMs: 20_000, bodies: 'off', hostedTools: [] },
   };
 }
 
