@@ -99,6 +99,31 @@ test('sub-agents are capped per key', () => {
   assert.equal(table.liveChildren(root), LIMITS.childrenPerKey.value);
 });
 
+test('a chain of parents has a bound: what would pass it is refused, and nothing is half opened', () => {
+  const table = new AgentTable();
+  let root = table.add({ owner: 'me', client: 'claude-code' }, 0);
+  while (table.chain(root).length < LIMITS.agentDepth.value - 1)
+    root = table.add({ owner: 'me', client: 'claude-code', parent: root.pid }, 0);
+  const headers = ['x-claude-code-session-id', 's', 'x-claude-code-agent-id', 'a'];
+  const deeper = [...headers, 'x-claude-code-parent-agent-id', 'b'];
+  const size = table.size;
+  const refused = resolveAgent(table, key(root.pid), readIdentity(deeper), deeper, 1);
+  assert.ok('code' in refused && refused.rule === 'limit:agents.agentDepth');
+  assert.equal(table.size, size);
+  assert.ok('agent' in resolveAgent(table, key(root.pid), readIdentity(headers), headers, 1));
+});
+
+test('the request that tells which client a key is says that the row must be stored', () => {
+  const table = new AgentTable();
+  const root = table.add({ owner: 'me', client: 'generic' }, 0);
+  const headers = ['x-claude-code-session-id', 's', 'x-claude-code-agent-id', 'a'];
+  const first = resolveAgent(table, key(root.pid), readIdentity(headers), headers, 1);
+  assert.ok('agent' in first);
+  assert.deepEqual(first.named, [root]);
+  const again = resolveAgent(table, key(root.pid), readIdentity(headers), headers, 1);
+  assert.ok('agent' in again && again.named.length === 0);
+});
+
 test('names are unique among live agents and found by prefix', () => {
   const table = new AgentTable();
   const one = table.add({ name: 'fix', owner: 'me', client: 'x' }, 0);

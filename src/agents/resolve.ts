@@ -17,6 +17,8 @@ export interface Resolved {
   readonly agent: Agent;
   /** Agents opened by this request, parents first: the caller commits them. */
   readonly opened: readonly Agent[];
+  /** The key's own agent, where this request was the first to say which client it is: the caller stores its row. */
+  readonly named: readonly Agent[];
 }
 
 /**
@@ -47,25 +49,24 @@ export function resolveAgent(
     );
     opened.push(root);
   }
-  if (identity.client !== 'unknown' && (root.client === 'unknown' || root.client === 'generic')) {
+  const named: Agent[] = [];
+  const isNameless = root.client === 'unknown' || root.client === 'generic';
+  if (isNameless && identity.client !== 'unknown' && identity.client !== root.client) {
     root.client = identity.client;
+    named.push(root);
   }
   let agent = root;
-  const path = subPath(key, identity, headers);
-  for (const step of path) {
-    const isSub = step.key.startsWith('sub/');
-    const known =
-      table.findSub(agent.pid, step.key) ?? (isSub ? table.findBelow(agent, step.key) : undefined);
-    if (known) {
-      agent = known;
-      continue;
-    }
-    if (table.liveChildren(root) >= LIMITS.childrenPerKey.value) {
-      return refusal('busy', `This key already has ${LIMITS.childrenPerKey.value} sub-agents.`, {
-        rule: 'limit:agents.childrenPerKey',
-        remedy: `mezz kill ${root.name} ends the ones that are done`,
-      });
-    }
+  const fresh = subPath(key, identity, headers);
+  for (let known: Agent | undefined; fresh[0]; agent = known) {
+    const { key: sub } = fresh[0];
+    known =
+      table.findSub(agent.pid, sub) ?? (sub.startsWith('sub/') ? table.findBelow(agent, sub) : undefined);
+    if (!known) break;
+    fresh.shift();
+  }
+  const refused = fresh.length === 0 ? undefined : tooMany(table, root, agent, fresh.length);
+  if (refused) return refused;
+  for (const step of fresh) {
     agent = table.add(
       {
         name: `${agent.name}/${step.name}`.replaceAll('/', '.'),
@@ -73,7 +74,7 @@ export function resolveAgent(
         owner: root.owner,
         keyId: key.keyId,
         // A sub-agent is of its parent's client, whatever name that was opened under.
-        client: isSub ? agent.client : identity.client,
+        client: step.key.startsWith('sub/') ? agent.client : identity.client,
         subKey: step.key,
         level: root.level,
         nice: agent.nice,
@@ -83,7 +84,23 @@ export function resolveAgent(
     );
     opened.push(agent);
   }
-  return { agent, opened };
+  return { agent, opened, named };
+}
+
+/** Why no more agents may be opened below this one. Asked before the first is, so that none is left half opened. */
+function tooMany(table: AgentTable, root: Agent, above: Agent, count: number): Refusal | undefined {
+  const { childrenPerKey, agentDepth } = LIMITS;
+  if (table.liveChildren(root) + count > childrenPerKey.value)
+    return refusal('busy', `This key already has ${table.liveChildren(root)} sub-agents.`, {
+      rule: 'limit:agents.childrenPerKey',
+      remedy: `mezz kill ${root.name} ends the ones that are done`,
+    });
+  return table.chain(above).length + count <= agentDepth.value
+    ? undefined
+    : refusal('bad_request', `A sub-agent below ${above.name} would make its chain of parents too long.`, {
+        rule: 'limit:agents.agentDepth',
+        remedy: 'open the agent with fewer parents above it',
+      });
 }
 
 interface Step {

@@ -2,7 +2,7 @@
 
 import { readLogin } from '../access/credentials.ts';
 import { readIdentity } from '../agents/identity.ts';
-import { type KeyHolder, resolveAgent } from '../agents/resolve.ts';
+import { type KeyHolder, type Resolved, resolveAgent } from '../agents/resolve.ts';
 import { type Agent, agentPut } from '../agents/table.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import { type CallId, newCallId, newTurnId, type TurnId } from '../base/ids.ts';
@@ -64,7 +64,7 @@ export class Arrivals {
     });
     flight.links = links;
     // What the client did with tool calls it was given before: their results came with this request.
-    this.#announce(resolved.opened, parts.coverage.closed(agent, call.facts.toolResults));
+    this.#announce(resolved, parts.coverage.closed(agent, call.facts.toolResults));
     flight.barred = await this.#findObjects(flight as unknown as Flight, call);
     return (await this.#gate.walk(flight)) as Walked<ModelKind>;
   }
@@ -109,11 +109,13 @@ export class Arrivals {
    * What a request made known is written at once and not waited for: the journal keeps the order, so no entry and no
    * child of a sub-agent is ever on the disk before the sub-agent itself.
    */
-  #announce(opened: readonly Agent[], results: Puts): void {
-    if (opened.length + results.length === 0) return;
-    const puts = [...opened.map(agentPut), ...results];
+  #announce({ opened, named }: Resolved, results: Puts): void {
+    const puts = [...opened, ...named].map(agentPut);
+    if (puts.length + results.length === 0) return;
     // A store that fails here has stopped the kernel: the call's own entry fails too, and says so.
-    this.#gate.parts.journal.append({ entries: opened.map(openEntry), puts }).catch(() => {});
+    this.#gate.parts.journal
+      .append({ entries: opened.map(openEntry), puts: [...puts, ...results] })
+      .catch(() => {});
   }
 
   /** Objects that live upstream may be named only by the agent that made them, or by its own parents and children. */
@@ -157,7 +159,7 @@ export class Arrivals {
     const { agent } = resolved;
     agent.level = 'hooked';
     const flight = this.#flight(newCallId(now, parts.random), 'tool.call', agent, call, caller, { signal });
-    this.#announce(resolved.opened, []);
+    this.#announce(resolved, []);
     const walked = await this.#gate.walk(flight);
     return walked.kind === 'refused' ? walked.refusal : undefined;
   }

@@ -1,4 +1,5 @@
 /** One simulation from its seed: virtual minutes of work, crashes and restarts, then rest, and what the oracle saw. */
+import { AGENT } from '../../src/db/schema/agents.ts';
 import { proveBalances } from '../../src/gate/proof.ts';
 import { verifyAudit } from '../../src/journal/audit.ts';
 import type { Violation } from './oracle.ts';
@@ -96,6 +97,15 @@ async function check(world: World): Promise<void> {
   if (waits.size > 0 || gate.flights.size > 0) oracle.report('waits-named', 'calls are left at rest');
   for (const limit of ledger.limits())
     if (limit.held !== 0) oracle.report('held-returned', `${limit.id} holds ${limit.held} at rest`);
+  for (const agent of gate.parts.agents.all()) {
+    const row: Readonly<Record<string, unknown>> = world.views.durable.get(AGENT, agent.pid) ?? {};
+    const wrong = Object.entries(agent).filter(([column, value]) => row[column] !== value);
+    for (const [column, value] of wrong)
+      oracle.report(
+        'rows-are-memory',
+        `agent ${agent.pid} has ${column} ${value} in memory, ${row[column]} in its row`,
+      );
+  }
   const audit = await inTime(world, verifyAudit(gate.parts.store));
   for (const { code, seq, detail } of audit?.findings ?? [])
     oracle.report('audit', `${code} at ${seq}: ${detail}`);

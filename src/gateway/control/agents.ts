@@ -1,4 +1,5 @@
 /** Verbs about agents: opening, listing, signals, nice, freezes. */
+import { LIMITS as agentLimits } from '../../agents/limits.ts';
 import { type Agent, agentPut } from '../../agents/table.ts';
 import type { Launch } from '../../base/control.ts';
 import { refusal } from '../../base/errors.ts';
@@ -59,6 +60,10 @@ export const agentVerbs: Handlers<
     const { parts } = context.gate;
     const parent = request.parent === undefined ? undefined : selectAgent(context, request.parent);
     if (parent && 'code' in parent) return parent;
+    if (parent && parts.agents.chain(parent).length >= agentLimits.agentDepth.value)
+      return refusal('bad_request', `${parent.name} has as many parents above it as may be.`, {
+        rule: 'limit:agents.agentDepth',
+      });
     const now = parts.clock.now();
     const launches: Launch[] = [];
     const entries: EntryDraft[] = [];
