@@ -49,7 +49,7 @@ export async function openGate(slots: Slots = { one: 1, two: 1 }, faults: Faults
     clock,
     random: seededRandom(1),
     access,
-    loop: { repeats: 2, windowMs: 60_000 },
+    loop: { repeats: 2, windowMs: 60_000, nanoUsdPerHour: 1e15 },
     scheduling: { policy: fifo, maxWaitMs: 60_000, queue: 100 },
   });
   const gate = new Gate(parts);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { agentPut } from '../agents/table.ts';
 import { AGENT } from '../db/schema/agents.ts';
 import { CALL } from '../db/schema/journal.ts';
+import { resumedRows } from './exhausted.ts';
 import { openGate, settle } from './fixture.test.ts';
 import { toolEnded } from './outcomes.ts';
 import { proveBalances } from './proof.ts';
@@ -123,14 +123,21 @@ describe('waits', () => {
 
   test('calls of a child go on when the budget of its paused parent is raised, and the row says so', async () => {
     const { model, parts, agent, gate, performed, store } = await openGate();
-    agent.hold = 'paused';
-    agent.holdWhy = 'budget';
-    await parts.store.commit({ puts: [agentPut(agent)] });
+    const limit = {
+      scope: `agent:${agent.pid}`,
+      dimension: 'requests',
+      period: 'total',
+      strict: false,
+    } as const;
+    parts.ledger.setLimit({ ...limit, cap: 0 });
+    await model('one');
+    assert.equal((await store.get(AGENT, [agent.pid]))?.hold, 'paused');
+    const { limit: raised } = parts.ledger.setLimit({ ...limit, cap: 5 });
     void model('one', 'hi', inSession('x-claude-code-agent-id', 'a'));
     await settle();
     assert.equal([...parts.waits.all()][0]?.reason, 'pause');
-    const resumed = gate.resumeBudgetPaused();
-    await parts.journal.append({ entries: [], puts: resumed.map(agentPut) });
+    const resumed = gate.exhausted.resume([raised?.id ?? '']);
+    await parts.journal.append(resumedRows(resumed));
     gate.wake(resumed);
     await settle();
     assert.equal(performed.length, 1);
