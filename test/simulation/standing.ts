@@ -39,6 +39,8 @@ export class Standing {
   /** What decides now, and what an operator was told decides. */
   policy: PolicyName = 'plain';
   promisedPolicy: PolicyName = 'plain';
+  /** Applied, and no operator was told yet: what waits may have been decided by any of them. */
+  readonly untold: PolicyName[] = [];
 
   constructor(views: Views) {
     this.#views = views;
@@ -145,6 +147,7 @@ export class Standing {
     this.#bars.clear();
     this.policy = 'plain';
     this.promisedPolicy = 'plain';
+    this.untold.length = 0;
     for (const entry of durable.entries) {
       this.fold(entry);
       const used = entry.kind === 'call.start' ? this.#questions.get(String(entry.body.approval)) : undefined;

@@ -72,9 +72,9 @@ export class WaitCheck {
     if (wait.reason === 'approval')
       return facts.standing.isOpen(wait.resource) ? undefined : 'that question is closed';
     if (!request || request.kind === 'tool.call') return 'a tool call needs no slot';
-    const { policy, promisedPolicy } = facts.standing;
+    const { promisedPolicy, untold } = facts.standing;
     const mayRunAt = (name: string) =>
-      ![policy, promisedPolicy].some((one) => facts.standing.forbidsBackend(name, one));
+      ![promisedPolicy, ...untold].some((one) => facts.standing.forbidsBackend(name, one));
     const free = candidatesOf(request, facts.slots).find(
       (name) => mayRunAt(name) && facts.holders(name) < (facts.slots[name] ?? 0),
     );

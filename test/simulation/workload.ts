@@ -224,10 +224,12 @@ function applyPolicy(world: World): void {
     `policy ${name}`,
     (life) => {
       standing.policy = name;
+      standing.untold.push(name);
       return VERBS['policy.apply'](life.context, { text: POLICIES[name] });
     },
     () => {
       standing.promisedPolicy = name;
+      standing.untold.shift();
     },
   );
 }
