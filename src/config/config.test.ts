@@ -288,6 +288,10 @@ describe('mistakes are told with line, column and what to type', () => {
       Array.from({ length: 20 }, (_, index) => index + 1),
     );
   });
+  test('names that every value has', () => {
+    for (const name of ['toString', 'valueOf'])
+      assert.match(problemsOf(`limits: [{}, { ${name}: 0 }]`)[0] ?? '', /named toString or valueOf/);
+  });
   test('any text is read or told, never thrown', () => {
     fc.assert(fc.property(fc.string({ unit: 'grapheme' }), (text) => void read(text)));
     const yaml = fc.json().map((text) => `backends: ${text}\nlimits: ${text}\nmodels: { m: ${text} }`);

@@ -51,7 +51,16 @@ export function readConfig(file: string, text: string, directory: string, home: 
     ]);
   }
   validate ??= new Ajv2020({ allErrors: true, verbose: true, allowUnionTypes: true }).compile(SCHEMA);
-  if (!validate(raw)) return fail(describe(validate.errors ?? []).map(locate));
+  let valid: unknown;
+  try {
+    valid = validate(raw);
+  } catch {
+    // Comparing list items, the validator calls these two by their names.
+    return fail([
+      locate({ at: [], message: 'something is named toString or valueOf', remedy: 'Give it another name' }),
+    ]);
+  }
+  if (!valid) return fail(describe(validate.errors ?? []).map(locate));
   const built = buildConfig(raw as RawConfig, directory, home);
   return built.issues.length > 0 ? fail(built.issues.map(locate)) : { config: built.config, problems: [] };
 }
