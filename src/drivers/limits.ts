@@ -4,6 +4,11 @@ export const LIMITS = {
     unit: 'bytes',
     what: 'an answer that is not streamed and is held until END is durable',
   },
+  decodedBytes: {
+    value: 67_108_864,
+    unit: 'bytes',
+    what: 'a compressed stream after its decoding on a copy, all of it',
+  },
   connections: { value: 1024, unit: 'connections', what: 'connections to one upstream origin' },
   readerMs: { value: 600_000, unit: 'ms', what: 'time a client may leave an answer unread' },
   connectMs: { value: 15_000, unit: 'ms', what: 'time to connect to an upstream' },

@@ -134,8 +134,8 @@ function sendRefusal(
 ): void {
   if (response.destroyed) return;
   if (!sink.headSent) return sendError(response, dialect, why, extra);
-  // Headers are gone: a stream ends with its dialect's error event, a plain body can only be cut.
-  if (eventsOut !== undefined) response.end(dialect.encodeErrorEvent(why, eventsOut));
+  // Headers are gone: a stream ends with its dialect's error event, any other body can only be cut.
+  if (eventsOut !== undefined && !sink.encoded) response.end(dialect.encodeErrorEvent(why, eventsOut));
   else response.destroy();
 }
 

@@ -30,6 +30,8 @@ class OpenKernel implements Kernel {
   beforeEnd: Promise<void> = Promise.resolve();
   backend!: HttpModelBackend;
   refuseWith: ReturnType<typeof refusal> | undefined;
+  /** What a gate would have changed. */
+  transforms: ModelCall['transforms'];
 
   identify(secret: string) {
     return secret === KEY ? { keyId: 'k1', owner: 'me', pid: 1, name: 'one' } : undefined;
@@ -45,7 +47,10 @@ class OpenKernel implements Kernel {
       backend: 'up' as BackendId,
       credential: this.credential,
     });
-    const outcome = await this.backend.perform(ticket, call);
+    const outcome = await this.backend.perform(
+      ticket,
+      this.transforms ? { ...call, transforms: this.transforms } : call,
+    );
     this.outcomes.push(outcome);
     await this.beforeEnd;
     return { kind: 'done' as const, outcome, call: CALL };
@@ -214,6 +219,46 @@ describe('bytes pass unchanged', () => {
     assert.deepEqual(got.body, packed);
     const outcome = kernel.outcomes.at(-1);
     assert.equal(outcome?.kind === 'answered' && outcome.facts.responseId, 'r1');
+  });
+  test('streams that are compressed all the same pass as they came, and are watched', async () => {
+    script = () => ({ text: 'Grüße' });
+    const sent = BODIES['/v1/messages?beta=true']?.(true) as string;
+    const plain = (await send('POST', '/v1/messages', sent)).body;
+    for (const [encoding, packed] of [
+      ['gzip', gzipSync(plain)],
+      ['zstd', zstdCompressSync(plain)],
+    ] as const) {
+      const headers = { 'content-encoding': encoding };
+      script = () => ({ raw: { body: packed, type: 'text/event-stream' }, headers, chunkBytes: 30 });
+      const got = await send('POST', '/v1/messages', sent);
+      assert.deepEqual(got.body, packed);
+      assert.equal(got.headers['content-encoding'], encoding);
+      const outcome = kernel.outcomes.at(-1);
+      assert.equal(outcome?.kind === 'answered' && outcome.facts.usage?.output, 7);
+      const half = packed.subarray(0, packed.length >> 1);
+      script = () => ({ raw: { body: half, type: 'text/event-stream' }, headers });
+      const broken = await send('POST', '/v1/messages', sent);
+      assert.ok(broken.cut, 'no event in plain text is put behind compressed bytes');
+      assert.ok(half.subarray(0, broken.body.length).equals(broken.body));
+    }
+  });
+  test('a compressed stream that a transform must change arrives decoded', async () => {
+    const chunks =
+      'data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":7}}\n\ndata: [DONE]\n\n';
+    script = () => ({
+      raw: {
+        body: gzipSync(`data: {"choices":[{"index":0,"delta":{}}]}\n\n${chunks}`),
+        type: 'text/event-stream',
+      },
+      headers: { 'content-encoding': 'gzip' },
+    });
+    kernel.transforms = ['usage'];
+    const got = await send('POST', '/v1/chat/completions', BODIES['/v1/chat/completions']?.(true));
+    kernel.transforms = undefined;
+    assert.equal(got.body.toString(), 'data: {"choices":[{"index":0,"delta":{}}]}\n\ndata: [DONE]\n\n');
+    assert.equal(got.headers['content-encoding'], undefined);
+    const outcome = kernel.outcomes.at(-1);
+    assert.equal(outcome?.kind === 'answered' && outcome.facts.usage?.output, 7);
   });
   test('errors of the upstream pass with status, headers and body', async () => {
     script = () => ({ status: 529, headers: { 'retry-after': '3', 'x-request-id': 'theirs' } });

@@ -10,6 +10,8 @@ export class HttpSink implements ResponseSink {
   readonly #response: ServerResponse;
   readonly #extra: string[];
   headSent = false;
+  /** The body has a content coding: nothing of mezz's own can be put into it. */
+  encoded = false;
 
   constructor(response: ServerResponse, extra: string[]) {
     this.#response = response;
@@ -24,6 +26,7 @@ export class HttpSink implements ResponseSink {
   head(status: number, headers: readonly string[]): void {
     if (this.headSent || this.#response.destroyed) return;
     this.headSent = true;
+    this.encoded = headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'content-encoding');
     this.#response.writeHead(status, [...headers, ...this.#extra] as unknown as Record<string, string>);
     this.#response.flushHeaders();
   }

@@ -1,6 +1,16 @@
 /** Compressed bodies are read on a copy; what travels on is the original. */
+import type { Transform } from 'node:stream';
 import { promisify } from 'node:util';
-import { brotliDecompress, gunzip, inflate, zstdDecompress } from 'node:zlib';
+import {
+  brotliDecompress,
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createZstdDecompress,
+  gunzip,
+  inflate,
+  zstdDecompress,
+} from 'node:zlib';
 import { type Refusal, refusal } from '../base/errors.ts';
 import { LIMITS } from './limits.ts';
 
@@ -35,5 +45,67 @@ export async function decodeBody(
       return refusal('too_large', `The decompressed body is larger than ${LIMITS.bodyBytes.value} bytes.`);
     }
     return refusal('bad_request', `The body is not valid ${name} data.`);
+  }
+}
+
+const STREAM_DECODERS: Readonly<Record<string, () => Transform>> = {
+  gzip: createGunzip,
+  'x-gzip': createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
+  zstd: createZstdDecompress,
+};
+
+/** Decodes a body as it comes. Memory: what its caller keeps, and the window of the coding. */
+export class StreamDecoder {
+  readonly #stream: Transform;
+  #take: (piece: Buffer) => boolean = () => true;
+  #settle: (valid: boolean) => void = () => {};
+  #stopped = false;
+
+  /** Undefined for a coding that is not one of the four, or several at once. */
+  static for(encoding: string): StreamDecoder | undefined {
+    const make = STREAM_DECODERS[encoding.trim().toLowerCase()];
+    return make && new StreamDecoder(make());
+  }
+
+  private constructor(stream: Transform) {
+    this.#stream = stream;
+    stream.on('readable', () => this.#drain());
+    // An error is told by the write that caused it; a stream that closed has nothing more to say.
+    stream.on('error', () => {});
+    stream.on('close', () => this.#settle(false));
+  }
+
+  /**
+   * Hands all that `chunk` decodes to to `take`, in order, before it resolves; false when it is not valid or `take`
+   * said to stop. One push at a time.
+   */
+  push(chunk: Uint8Array, take: (piece: Buffer) => boolean): Promise<boolean> {
+    this.#take = take;
+    return new Promise((resolve) => {
+      if (this.#stopped) return resolve(false);
+      this.#settle = resolve;
+      this.#stream.write(chunk, (error) => {
+        if (error) return resolve(false);
+        this.#drain();
+        resolve(!this.#stopped);
+      });
+    });
+  }
+
+  #drain(): void {
+    for (let piece = this.#read(); piece !== null; piece = this.#read()) {
+      if (!this.#take(piece)) this.close();
+    }
+  }
+
+  #read(): Buffer | null {
+    return this.#stopped ? null : (this.#stream.read() as Buffer | null);
+  }
+
+  close(): void {
+    this.#stopped = true;
+    this.#stream.destroy();
   }
 }

@@ -21,3 +21,7 @@ export function newStream(call: Pick<ModelCall, 'dialect' | 'transforms' | 'tran
   if (call.translation) return new TranslatedStream(machine, call.translation);
   return call.transforms?.includes('usage') ? new WithoutUsage(machine) : machine;
 }
+
+/** Does the machine give out other bytes than the upstream's? */
+export const rewritesAnswer = (call: Pick<ModelCall, 'transforms' | 'translation'>): boolean =>
+  call.translation !== undefined || call.transforms?.includes('usage') === true;

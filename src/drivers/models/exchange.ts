@@ -4,10 +4,11 @@ import type { Clock } from '../../base/clock.ts';
 import { type ErrorCode, refusal } from '../../base/errors.ts';
 import type { ModelCall, ModelOutcome, ResponseFacts, Translation } from '../../base/model.ts';
 import type { StreamMachine } from '../../wire/dialect.ts';
-import { decodeBody } from '../../wire/encoding.ts';
-import { DIALECTS, newStream } from '../../wire/registry.ts';
+import { decodeBody, StreamDecoder } from '../../wire/encoding.ts';
+import { DIALECTS, newStream, rewritesAnswer } from '../../wire/registry.ts';
 import { translateAnswer, translateFailure } from '../../wire/translate.ts';
 import { LIMITS } from '../limits.ts';
+import { CompressedStream } from './compressed.ts';
 import { headerValue, responseHeaders, withoutHeader } from './headers.ts';
 
 type Controller = Dispatcher.DispatchController;
@@ -26,6 +27,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #status = 0;
   #headers: string[] = [];
   #stream: StreamMachine | undefined;
+  #compressed: CompressedStream | undefined;
+  /** Chunks of a compressed stream are taken one after the other. */
+  #taken: Promise<void> = Promise.resolve();
   #held: Uint8Array[] = [];
   #heldBytes = 0;
   /** The answer outgrew what is held: it passes, and only its last chunk waits for END. */
@@ -71,12 +75,23 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#headers = Array.isArray(raw)
       ? responseHeaders(raw as Buffer[])
       : responseHeaders(Object.entries(headers).flatMap(([name, value]) => [name, String(value)]));
-    const plain = headerValue(this.#headers, 'content-encoding') === undefined;
     const type = headerValue(this.#headers, 'content-type') ?? '';
-    if (status < 300 && plain && type.startsWith('text/event-stream')) {
-      this.#stream = newStream(this.#call);
-      this.#sendHead();
+    if (status < 300 && type.startsWith('text/event-stream')) this.#startStream();
+  }
+
+  #startStream(): void {
+    const encoding = headerValue(this.#headers, 'content-encoding');
+    const machine = newStream(this.#call);
+    if (encoding === undefined) this.#stream = machine;
+    else {
+      const decoder = StreamDecoder.for(encoding);
+      // Withheld whole: what cannot be read cannot be watched.
+      if (!decoder) return;
+      const rewrites = rewritesAnswer(this.#call);
+      this.#compressed = new CompressedStream(decoder, machine, rewrites);
+      if (rewrites) this.#headers = withoutHeader(this.#headers, 'content-encoding');
     }
+    this.#sendHead();
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {
@@ -87,7 +102,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
       return;
     }
     // Copied: undici reuses its buffer.
-    this.#held.push(Buffer.from(chunk));
+    const own = Buffer.from(chunk);
+    if (this.#compressed) return this.#takeCompressed(controller, this.#compressed, own);
+    this.#held.push(own);
     this.#heldBytes += chunk.length;
     if (this.#heldBytes <= LIMITS.answerBytes.value && !this.#overflow) return;
     if (this.#call.translation)
@@ -99,7 +116,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     if (this.#settled) return;
+    const compressed = this.#compressed;
     if (this.#stream) this.#endStream(this.#stream);
+    else if (compressed) void this.#taken.then(() => this.#settled || this.#endStream(compressed));
     else void this.#endBody();
   }
 
@@ -140,7 +159,23 @@ export class Exchange implements Dispatcher.DispatchHandler {
     });
   }
 
-  #endStream(stream: StreamMachine): void {
+  /** Nothing more comes from the upstream until this chunk is decoded. */
+  #takeCompressed(controller: Controller, stream: CompressedStream, chunk: Buffer): void {
+    controller.pause();
+    this.#taken = this.#taken.then(async () => {
+      const passed = this.#settled ? undefined : await stream.push(chunk);
+      if (!passed || this.#settled) return;
+      if ('why' in passed)
+        return this.#break(
+          'upstream_malformed',
+          `The upstream's compressed stream is malformed: ${passed.why}.`,
+        );
+      controller.resume();
+      this.#write(controller, passed.bytes);
+    });
+  }
+
+  #endStream(stream: Pick<StreamMachine, 'finish'>): void {
     const end = stream.finish();
     if (end.kind === 'cut' || end.kind === 'malformed') {
       const code = end.kind === 'cut' ? 'upstream_cut' : 'upstream_malformed';
@@ -192,9 +227,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
       kind: 'broken',
       refusal: refusal(code, message),
       headSent: this.#headSent,
-      facts: this.#stream?.facts() ?? NO_FACTS,
+      facts: (this.#stream ?? this.#compressed)?.facts() ?? NO_FACTS,
       bytesOut: this.#bytesOut,
-      eventsOut: this.#stream?.events ?? 0,
+      eventsOut: (this.#stream ?? this.#compressed)?.events ?? 0,
       sent: this.#sent,
     });
     this.#controller?.abort(new Error(code));
@@ -203,6 +238,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #settle(outcome: ModelOutcome): void {
     if (this.#settled) return;
     this.#settled = true;
+    this.#compressed?.close();
     this.#cancelIdle();
     this.#call.signal.removeEventListener('abort', this.#onAbort);
     this.#resolve(outcome);

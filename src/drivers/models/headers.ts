@@ -47,7 +47,7 @@ export interface RequestLogin {
 
 /**
  * The client's headers as the upstream gets them: with its own login, mezz's key, or none. A stream is asked for
- * uncompressed: inside a compressed one mezz could neither watch events nor withhold the last without recompressing.
+ * uncompressed: a compressed one costs a second decoding, and no error event can be added to it (compressed.ts).
  */
 export function requestHeaders(
   headers: readonly string[],
