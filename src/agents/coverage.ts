@@ -2,6 +2,8 @@
  * Mediation coverage: of the tool calls that an agent's own client makes, how many were decided before they
  * happened. A call becomes known by a model's answer (seen) or by a hook (decided); its result closes it.
  */
+
+import type { CoverageLevel } from '../base/control.ts';
 import type { ToolIntent, ToolResultFact } from '../base/model.ts';
 import { INTENT, type IntentRow } from '../db/schema/agents.ts';
 import type { Store } from '../db/store.ts';
@@ -10,6 +12,18 @@ import { readProgram } from './program.ts';
 import type { Agent } from './table.ts';
 
 type Put = { table: typeof INTENT; row: IntentRow };
+
+/** Are the agent's tool calls held? The nearest switch of the chain decides, itself first; else the setting for all. */
+export function isHeld(chain: readonly Agent[], all: boolean): boolean {
+  const nearest = chain.find((agent) => agent.held !== null);
+  return nearest ? nearest.held === 1 : all;
+}
+
+/** The level that holds now for the first of the chain. */
+export function levelOf(chain: readonly Agent[], all: boolean): CoverageLevel {
+  const level = chain[0]?.level ?? 'none';
+  return (level === 'none' || level === 'seen') && isHeld(chain, all) ? 'held' : level;
+}
 
 export class Coverage {
   /**
@@ -75,6 +89,11 @@ export class Coverage {
       agent.seen++;
       this.#remember(known, row);
     }
+    if (row.state === 'program') {
+      // Held whole: an action of its own after all.
+      row.state = 'open';
+      agent.seen++;
+    }
     if (row.decidedBy === null) agent.decided++;
     row.decidedBy = by;
     if (denied) row.state = 'denied';
@@ -97,7 +116,21 @@ export class Coverage {
     return puts;
   }
 
-  /** The tool.call that decided an open tool use, if a hook asked about it. */
+  /** A permitted tool use that its client never heard of. */
+  withheld(agent: Agent, toolUseId: string): Put[] {
+    const row = this.#of(agent.pid).get(toolUseId);
+    if (row?.state !== 'open') return [];
+    row.state = 'denied';
+    return [{ table: INTENT, row: { ...row } }];
+  }
+
+  /** Was the tool use decided, and is its outcome still to come? */
+  isAwaited(agent: number, toolUseId: string): boolean {
+    const row = this.#known.get(agent)?.get(toolUseId);
+    return row?.state === 'open' && row.decidedBy !== null;
+  }
+
+  /** The tool.call that decided a tool use, by a hook or as a held one. */
   decidedBy(agent: number, toolUseId: string): string | undefined {
     return this.#known.get(agent)?.get(toolUseId)?.decidedBy ?? undefined;
   }

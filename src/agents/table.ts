@@ -33,6 +33,7 @@ export interface NewAgent {
   readonly osStart?: number | null;
   readonly cwd?: string;
   readonly level?: CoverageLevel;
+  readonly held?: boolean | undefined;
 }
 
 export class AgentTable {
@@ -80,6 +81,7 @@ export class AgentTable {
       cwd: spec.cwd ?? '',
       worktree: null,
       level: spec.level ?? 'none',
+      held: spec.held === undefined ? null : Number(spec.held),
       createdAt: now,
       lastAt: null,
       exitCode: null,

@@ -251,6 +251,7 @@ export interface ControlVerbs {
       startTicks?: number;
       cwd: string;
       hooks: boolean;
+      hold?: boolean;
     },
     { launches: Launch[] }
   >;
@@ -259,6 +260,8 @@ export interface ControlVerbs {
   'agent.worktree': Verb<Selector & { worktree: string | null }, Record<string, never>>;
   'agent.exited': Verb<Selector & { exitCode: number | null; signal: string | null }, Record<string, never>>;
   signal: Verb<Selector & { signal: Signal; revoke?: boolean; tree?: boolean }, { agents: number[] }>;
+  /** Its answers wait until each tool call in them is decided, its sub-agents' too where they have no switch. */
+  'agent.hold': Verb<Selector & { on: boolean }, { agent: AgentView }>;
   nice: Verb<Selector & { nice: number }, Record<string, never>>;
   calls: Verb<{ agent?: string; since?: number; limit?: number; state?: string }, { calls: CallView[] }>;
   trace: Verb<{ call: string }, { call: CallView; steps: TraceStep[]; entries: JsonRecord[] }>;
@@ -364,6 +367,7 @@ export const VERBS: { readonly [V in VerbName]: true } = {
   'agent.started': true,
   'agent.worktree': true,
   'agent.exited': true,
+  'agent.hold': true,
   signal: true,
   nice: true,
   calls: true,

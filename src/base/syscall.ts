@@ -40,6 +40,8 @@ export interface Syscall<K extends SyscallKind = SyscallKind> {
   readonly kind: K;
   readonly agent: Pid;
   readonly turn?: TurnId;
+  /** The call whose refused answer this one goes on from: the gate made it, no client did. */
+  readonly continues?: CallId;
   readonly arrivedAt: number;
   /** The caller's own timeout, as wall time in ms: waiting past it helps nobody. */
   readonly deadlineAt?: number;

@@ -48,6 +48,7 @@ describe('commands', () => {
         agent === 'fox'
           ? { agent: { pid: 7, name: 'fox' }, limits: [], recent: [], levels: [], guarantees: [] }
           : new Refused({ code: 'not_found', message: `no agent ${agent}`, remedy: 'mezz ps' }),
+      'agent.hold': ({ agent }) => ({ agent: { pid: 7, name: agent } }),
       accounts: () => ({ accounts: [account('team', 'company', 1e9), account('company', null, 1e9)] }),
       limits: () => ({ limits: [], windows: [] }),
       'limit.set': ({ cap }) => ({ limit: cap === null ? null : { ...LIMIT, cap } }),
@@ -82,6 +83,18 @@ describe('commands', () => {
   after(() => kernel.close());
   const asked = (verb: string) => kernel.asked.findLast((one) => one.verb === verb)?.request;
 
+  test('agent hold switches on by default, off when told, and knows no third state', async () => {
+    for (const [words, on, said] of [
+      [[], true, /^fox: answers are held until/],
+      [['on'], true, /^fox: answers are held until/],
+      [['off'], false, /^fox: answers pass as they come/],
+    ] as const) {
+      const { out } = await runHere(kernel.stateDir, 'agent', 'hold', 'fox', ...words);
+      assert.match(out, said);
+      assert.deepEqual(asked('agent.hold'), { agent: 'fox', on });
+    }
+    assert.equal((await runHere(kernel.stateDir, 'agent', 'hold', 'fox', 'maybe')).code, 2);
+  });
   test('all load, and define what the registry names', async () => {
     const session = { control: {}, terminal: {}, exit: 0 } as never;
     for (const entry of COMMANDS) {

@@ -54,7 +54,7 @@ export const GROUPS: readonly CommandGroup[] = [
     commands: [
       entry('ps', 'list agents', agents),
       entry('top', 'watch agents', agents),
-      entry('agent', 'show one agent whole, or list all', agents),
+      entry('agent', 'show one agent whole, list all, or hold its answers', agents),
       entry('kill', 'end an agent', signals),
       entry('pause', 'stop an agent before its next model or tool call', signals),
       entry('resume', 'let a paused agent go on', signals),

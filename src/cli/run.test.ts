@@ -28,7 +28,7 @@ describe('mezz run', () => {
   test('passes the exit code through and tells the kernel', async () => {
     const dir = await open();
     const script = 'echo "$OPENAI_BASE_URL $MEZZ_AGENT"; exit 7';
-    const run = startMezz(dir, ['run', '--name', 'fox', '--budget', '5usd', '--', 'sh', '-c', script], {
+    const run = startMezz(dir, ['run', '--name=fox', '--budget=5usd', '--hold', '--', 'sh', '-c', script], {
       MEZZ_AGENT: '3-aa',
     });
     const { code, out } = await run.ended;
@@ -49,6 +49,7 @@ describe('mezz run', () => {
       count: 1,
       name: 'fox',
       budget: 5e9,
+      hold: true,
       parent: '3',
     });
     assert.ok(Number(asked('agent.started')?.osPid) > 0);

@@ -68,6 +68,7 @@ export function buildConfig(raw: RawConfig, directory: string, home: string): Bu
       windowMs: duration(loop.window),
       nanoUsdPerHour: nanoUsd(loop.usdPerHour),
     },
+    hold: raw.hold ?? DEFAULTS.hold,
     hostedTools: raw.hostedTools ?? [],
   };
   return { config, issues };

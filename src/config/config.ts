@@ -65,6 +65,8 @@ export interface Config {
   readonly ask: { readonly holdMs: number; readonly expiresMs: number };
   /** More repeats of one call within the window, or faster spending, becomes a question. */
   readonly loop: { readonly repeats: number; readonly windowMs: number; readonly nanoUsdPerHour: NanoUsd };
+  /** Whose answers wait until each tool call in them is decided; `mezz agent hold` overrides it for one agent. */
+  readonly hold: 'all' | 'none';
   /** Provider-hosted tools that act (`code_interpreter`, `mcp`) and are permitted all the same, by type. */
   readonly hostedTools: readonly string[];
 }

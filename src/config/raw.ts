@@ -49,5 +49,6 @@ export interface RawConfig {
   };
   readonly ask?: { readonly hold?: string; readonly expires?: string };
   readonly loop?: { readonly repeats?: number; readonly window?: string; readonly usdPerHour?: number };
+  readonly hold?: Config['hold'];
   readonly hostedTools?: readonly string[];
 }

@@ -320,6 +320,11 @@ export const SCHEMA = {
           description: 'Spending faster than this.',
         },
       }),
+      hold: choice(
+        "Whose answers wait at the gate until each tool call in them is decided. none: no agent's, except those of mezz run --hold and mezz agent hold.",
+        'none',
+        'all',
+      ),
       hostedTools: list(
         text('the type of a hosted tool', 'code_interpreter'),
         ['code_interpreter'],

@@ -236,6 +236,7 @@ function changeOf({ config, keys }: Ready, drivers: ReadonlyMap<BackendId, Drive
       askExpiresMs: config.ask.expiresMs,
       bodies: config.journal.bodies,
       hostedTools: config.hostedTools,
+      holdAll: config.hold === 'all',
     },
   };
 }

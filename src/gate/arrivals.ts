@@ -1,6 +1,7 @@
 /** The kernel as the door sees it: finds the agent, recognises the turn, sends the call through the gate. */
 
 import { readLogin } from '../access/credentials.ts';
+import { isHeld } from '../agents/coverage.ts';
 import { readIdentity } from '../agents/identity.ts';
 import { type KeyHolder, type Resolved, resolveAgent } from '../agents/resolve.ts';
 import { type Agent, agentPut } from '../agents/table.ts';
@@ -14,7 +15,10 @@ import type { ChainLink } from '../journal/chain.ts';
 import type { EntryDraft } from '../journal/journal.ts';
 import { DIALECTS } from '../wire/registry.ts';
 import { Flight } from './flight.ts';
-import type { Gate, Walked } from './gate.ts';
+import type { Gate } from './gate.ts';
+import { CAN_HOLD, Held, heldCall } from './held.ts';
+import { toolEnded } from './outcomes.ts';
+import { Withheld } from './withheld.ts';
 
 type Puts = NonNullable<Batch['puts']>;
 type ModelKind = Exclude<SyscallKind, 'tool.call'>;
@@ -25,11 +29,13 @@ export type ModelWalk =
 
 export class Arrivals {
   readonly #gate: Gate;
+  readonly #held: Held;
   /** Names the accounts of clients' own logins; kept with the installation. */
   readonly #loginSalt: Uint8Array;
 
   constructor(gate: Gate, loginSalt: Uint8Array) {
     this.#gate = gate;
+    this.#held = new Held(gate);
     this.#loginSalt = loginSalt;
   }
 
@@ -57,16 +63,23 @@ export class Arrivals {
       call.facts,
     );
     const turn = kind === 'model.generate' ? this.#turn(agent, links, call.facts.lastIsUser) : undefined;
-    const flight = this.#flight(id, kind, agent, call, caller, {
+    const holds = CAN_HOLD.has(kind) && isHeld(parts.agents.chain(agent), parts.settings.holdAll);
+    const withheld = holds ? new Withheld() : undefined;
+    const payload = withheld ? heldCall(call, withheld) : call;
+    const flight = this.#flight(id, kind, agent, payload, caller, {
       turn,
       deadlineAt: identity.timeoutMs === undefined ? undefined : now + identity.timeoutMs,
       signal: call.signal,
     });
     flight.links = links;
     // What the client did with tool calls it was given before: their results came with this request.
-    this.#announce(resolved, parts.coverage.closed(agent, call.facts.toolResults));
+    const { toolResults } = call.facts;
+    const awaited = toolResults.filter(({ id: use }) => parts.coverage.isAwaited(agent.pid, use));
+    this.#announce(resolved, parts.coverage.closed(agent, toolResults));
+    for (const { id: use, isError } of awaited) await toolEnded(parts, [agent.pid], use, isError);
     flight.barred = await this.#findObjects(flight as unknown as Flight, call);
-    return (await this.#gate.walk(flight)) as Walked<ModelKind>;
+    if (!withheld) return this.#gate.walk(flight);
+    return this.#gate.span(() => this.#held.walk(flight, withheld, call.sink));
   }
 
   #turn(agent: Agent, links: readonly ChainLink[], lastIsUser: boolean): TurnId {
@@ -158,6 +171,7 @@ export class Arrivals {
     }
     const { agent } = resolved;
     agent.level = 'hooked';
+    if (this.#held.isPermitted(agent.pid, call)) return undefined;
     const flight = this.#flight(newCallId(now, parts.random), 'tool.call', agent, call, caller, { signal });
     this.#announce(resolved, []);
     const walked = await this.#gate.walk(flight);

@@ -49,7 +49,7 @@ class World {
       scheduling: { policy: fifo, maxWaitMs: HOUR, queue: 10 },
       prices: new Prices([]),
       catalog: new Catalog({ backends: [], routes: [], hasKey: () => false }),
-      settings: { askHoldMs: 1, askExpiresMs: 1, bodies: 'off', hostedTools: [] },
+      settings: { askHoldMs: 1, askExpiresMs: 1, bodies: 'off', hostedTools: [], holdAll: false },
       backends: new Map(),
     });
     return new World(clock, store, new Gate(parts));

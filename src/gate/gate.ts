@@ -41,6 +41,7 @@ export class Gate {
   /** The steps of the latest calls, for `mezz trace`; what is older is told from its entries. */
   readonly recentSteps = new Map<CallId | string, readonly TraceStep[]>();
   #draining = false;
+  #spans = 0;
   #whenIdle: (() => void) | undefined;
 
   constructor(parts: Parts) {
@@ -76,8 +77,27 @@ export class Gate {
       this.flights.delete(id);
       this.parts.ending.delete(id);
       this.#keepSteps(id, flight.steps);
-      if (this.flights.size === 0) this.#whenIdle?.();
+      this.#settle();
     }
+  }
+
+  /** Work that spans several walks, a held answer's: a drain waits for it as for one. */
+  async span<T>(work: () => Promise<T>): Promise<T> {
+    this.#spans++;
+    try {
+      return await work();
+    } finally {
+      this.#spans--;
+      this.#settle();
+    }
+  }
+
+  get #idle(): boolean {
+    return this.flights.size === 0 && this.#spans === 0;
+  }
+
+  #settle(): void {
+    if (this.#idle) this.#whenIdle?.();
   }
 
   /** One pass from decide on; `again` after a wait or when an epoch moved underneath. */
@@ -236,7 +256,7 @@ export class Gate {
     this.#draining = true;
     for (const wait of [...this.parts.waits.all()])
       this.parts.waits.wake(wait.call, { kind: 'refuse', refusal: DRAINING });
-    if (this.flights.size === 0) return;
+    if (this.#idle) return;
     await new Promise<void>((resolve) => {
       this.#whenIdle = resolve;
       this.parts.clock.after(graceMs, () => {

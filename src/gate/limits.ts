@@ -49,4 +49,16 @@ export const LIMITS = {
     unit: 'calls',
     what: 'whose decision would change, listed by `mezz policy test`',
   },
+  heldBytes: { value: 16_777_216, unit: 'bytes', what: 'a streamed answer that is held whole' },
+  heldCalls: { value: 128, unit: 'calls', what: 'tool calls of one held answer' },
+  heldTurns: {
+    value: 8,
+    unit: 'turns',
+    what: 'answers with refused tool calls after which the client gets the refusal itself',
+  },
+  heldMemo: {
+    value: 10_000,
+    unit: 'calls',
+    what: 'permitted held calls remembered, so that a hook does not ask twice',
+  },
 } as const;

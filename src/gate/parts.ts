@@ -34,6 +34,8 @@ export interface Settings {
   readonly bodies: 'keep' | 'digest' | 'off';
   /** Provider-hosted tools that act and are permitted, by type. */
   readonly hostedTools: readonly string[];
+  /** Hold the tool calls of every agent that has no switch of its own. */
+  readonly holdAll: boolean;
 }
 
 export interface Parts {

@@ -1,5 +1,7 @@
 /** The one place where a question to the access policies is made: of a call in flight, and of one that might come. */
+
 import type { AccessRequest, Principal } from '../access/decide.ts';
+import { levelOf } from '../agents/coverage.ts';
 import type { Agent } from '../agents/table.ts';
 import type { Candidate } from './catalog.ts';
 import type { Flight } from './flight.ts';
@@ -24,7 +26,7 @@ export function question(
       ...(candidate ? { backend: candidate.backend.id, account: candidate.account } : {}),
       hostedTools: hosted,
       permittedHostedTools: parts.settings.hostedTools,
-      level: flight.agent.level,
+      level: levelOf(flight.chain, parts.settings.holdAll),
       localHour: hourOf(parts),
     },
     approved,

@@ -26,6 +26,7 @@ export async function recordRefusal(parts: Parts, flight: Flight, why: Refusal):
     arrivedAt: call.arrivedAt,
     toolUseId,
     args: parts.salts.commit(agent.owner, flight.digest),
+    continues: call.continues ?? null,
     refusal: why,
   });
   flight.row = applyEntry(flight.row, entry);

@@ -100,12 +100,14 @@ function draft(parts: Parts, flight: Flight, decided: Decided, now: number): Cal
     labels: [],
     transforms: flight.outgoing?.transforms ?? [],
     losses: flight.outgoing?.losses ?? [],
+    continues: call.continues ?? null,
   });
 }
 
-function startDetail({ granted, outgoing }: Flight): string {
+function startDetail({ granted, outgoing, call }: Flight): string {
   if (!granted) return '';
+  const continues = call.continues ? `, continues ${call.continues}` : '';
   const changed = outgoing?.transforms ? `, transforms ${outgoing.transforms.join(', ')}` : '';
   const lost = outgoing?.losses?.length ? `, lost ${outgoing.losses.join(', ')}` : '';
-  return `${granted.backend.id}, ${granted.credential} login, account ${granted.account}${changed}${lost}`;
+  return `${granted.backend.id}, ${granted.credential} login, account ${granted.account}${changed}${lost}${continues}`;
 }

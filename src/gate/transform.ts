@@ -39,7 +39,7 @@ function translate(
     body,
     decoded: body,
     headers: translatedHeaders(call.headers, backend),
-    transforms: ['translate'],
+    transforms: [...(call.transforms ?? []), 'translate'],
     losses,
     translation,
   };

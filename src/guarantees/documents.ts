@@ -17,6 +17,7 @@ const GROUPS: { readonly [G in Promised['group']]: string } = {
 
 const NEEDS: { readonly [N in Need]: string } = {
   enforcing: 'the `default` profile (under `observe` nothing is refused)',
+  held: 'an agent whose answers are held (`mezz run --hold`, `mezz agent hold`, or `hold: all`)',
   hooked: 'an agent at coverage level *hooked* or *enclosed*',
   strict: 'a limit with `strict: true`',
   bodies: '`journal.bodies: keep`',

@@ -85,11 +85,17 @@ describe('promises', () => {
 });
 
 describe('the sheet of an agent', () => {
-  const facts: Facts = { profile: 'default', coverage: 'hooked', strict: true, bodies: 'keep' };
+  const facts: Facts = { profile: 'default', coverage: 'hooked', held: true, strict: true, bodies: 'keep' };
   test('holds every promise when nothing is missing, and names what is missing otherwise', () => {
     assert.ok(sheetFor(facts).every(({ unmet }) => unmet.length === 0));
     assert.equal(sheetLines(facts).length, PROMISES.length);
-    const poor = sheetFor({ profile: 'observe', coverage: 'seen', strict: false, bodies: 'off' });
+    const poor = sheetFor({
+      profile: 'observe',
+      coverage: 'seen',
+      held: false,
+      strict: false,
+      bodies: 'off',
+    });
     for (const { promise, unmet } of poor) assert.equal(unmet.length, promise.needs?.length ?? 0, promise.id);
   });
 });

@@ -7,6 +7,8 @@ export type Need =
   | 'enforcing'
   /** The agent's client asks the gate before each of its own tools. */
   | 'hooked'
+  /** The agent's answers wait until each tool call in them is decided. */
+  | 'held'
   /** A strict limit covers the agent. */
   | 'strict'
   /** The journal keeps bodies. */
@@ -15,6 +17,7 @@ export type Need =
 export interface Facts {
   readonly profile: 'default' | 'observe';
   readonly coverage: CoverageLevel;
+  readonly held: boolean;
   readonly strict: boolean;
   readonly bodies: 'keep' | 'digest' | 'off';
 }

@@ -19,6 +19,7 @@ const UNMET: { readonly [N in Need]: (facts: Facts) => string | undefined } = {
     LEVELS.indexOf(coverage) < LEVELS.indexOf('hooked')
       ? `its own tools are ${coverage === 'none' ? 'not seen yet' : `only ${coverage}`}: start it with mezz run`
       : undefined,
+  held: ({ held }) => (held ? undefined : 'its answers are not held: mezz agent hold <agent>'),
   strict: ({ strict }) => (strict ? undefined : 'no strict limit covers it: mezz limit set --strict'),
   bodies: ({ bodies }) => (bodies === 'keep' ? undefined : `journal.bodies is ${bodies}`),
 };

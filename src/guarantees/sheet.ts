@@ -1,4 +1,5 @@
 /** What holds for one agent now: its levels of mediation and the promises, from the kernel's own rows. */
+import { isHeld, levelOf } from '../agents/coverage.ts';
 import type { Agent } from '../agents/table.ts';
 import type { LevelView } from '../base/control.ts';
 import type { Parts } from '../gate/parts.ts';
@@ -11,6 +12,7 @@ export async function agentSheet(
   agent: Agent,
 ): Promise<{ levels: LevelView[]; guarantees: string[] }> {
   const chain = parts.agents.chain(agent);
+  const held = isHeld(chain, parts.settings.holdAll);
   const trials = await readTrials(parts.store);
   // A sub-agent is run by the program of the agent at the root of its chain.
   const client = chain.at(-1)?.client;
@@ -18,12 +20,13 @@ export async function agentSheet(
   return {
     levels: levelsOf({
       level: agent.level,
-      held: agent.level === 'held',
+      held,
       trial: trials.find((trial) => trial.client === client),
     }),
     guarantees: sheetLines({
       profile: parts.access.profile,
-      coverage: agent.level,
+      coverage: levelOf(chain, parts.settings.holdAll),
+      held,
       strict: scopes.some((scope) => parts.ledger.limits(scope).some(({ strict }) => strict)),
       bodies: parts.settings.bodies,
     }),

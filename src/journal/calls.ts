@@ -41,6 +41,8 @@ export interface CallStart {
   readonly transforms: readonly string[];
   /** Paths of request members that a translation could not carry over. */
   readonly losses: readonly string[];
+  /** The call whose refused answer this one goes on from, or null. */
+  readonly continues: string | null;
 }
 
 export interface CallEnd {
@@ -71,6 +73,7 @@ export interface CallRefusal {
   readonly arrivedAt: number;
   readonly toolUseId: string | null;
   readonly args: string;
+  readonly continues: string | null;
   readonly refusal: Refusal;
 }
 

@@ -80,6 +80,7 @@ const START = {
   labels: [],
   transforms: [],
   losses: [],
+  continues: null,
 };
 const END = {
   agent: 1,

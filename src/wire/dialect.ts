@@ -3,10 +3,34 @@
  * of what passes (named transforms apart), knows no agent, no budget and no socket, and throws only for its own bugs.
  */
 import type { Refusal } from '../base/errors.ts';
+import type { JsonRecord } from '../base/json.ts';
 import type { DialectName, RequestFacts, ResponseFacts } from '../base/model.ts';
 
 export interface ReadProblem {
   readonly problem: Refusal;
+}
+
+/** A tool call that an answer asks its client to make. */
+export interface AskedCall {
+  readonly id: string;
+  readonly name: string;
+  /** Undefined when the arguments are no JSON, or JSON that two readers could read differently. */
+  readonly input: JsonRecord | undefined;
+  /** The dialect's own type of the call: what its result must be called. */
+  readonly type: string;
+}
+
+export interface Answer {
+  /** JSON texts as the model wrote them: content blocks, one message, or output items; undefined if they cannot be had. */
+  readonly items: readonly string[] | undefined;
+  /** All of them; what already ran at the provider is not among them. */
+  readonly calls: readonly AskedCall[];
+}
+
+export interface RefusedCall {
+  readonly call: AskedCall;
+  /** What the model is told instead of a result. */
+  readonly text: string;
 }
 
 /** A whole HTTP error answer in one dialect. `headers` is flat: name, value, ... */
@@ -23,6 +47,13 @@ export interface Dialect {
   /** Facts of a whole, non-streamed success answer; undefined if it is not one this dialect allows. */
   readResponse(body: Uint8Array): ResponseFacts | undefined;
   newStream(): StreamMachine;
+  /** A whole, complete success answer, streamed or not, as what the next request would hold of it. */
+  readAnswer(body: Uint8Array): Answer | undefined;
+  /**
+   * The named transform `held`: the request that answers each of the answer's calls in the client's stead, everything
+   * before left as it came. undefined where this dialect has no way to say so.
+   */
+  continueRefused(body: Uint8Array, answer: Answer, results: readonly RefusedCall[]): Buffer | undefined;
   /** One message's canonical form: the same for "the same conversation" however the client spells it. */
   canonicalMessage(bytes: Uint8Array): string;
   encodeError(refusal: Refusal): WireError;

@@ -136,6 +136,30 @@ for (const client of CLIENTS) {
   });
 }
 
+for (const denied of [false, true]) {
+  test(`a LangGraph tool call is held and ${denied ? 'denied' : 'permitted'}, with no line of the program changed`, async (t) => {
+    const client = CLIENTS.find(({ script }) => script === 'langgraph.js') as Client;
+    if (skips(t, client)) return;
+    const { control, upstream } = world.kernel;
+    const name = denied ? 'graph-denied' : 'graph-held';
+    const launch = await world.agent(name);
+    await control.call('agent.hold', { agent: name, on: true });
+    const from = upstream.requests.length;
+    const [line] = await runClient(client.script, launch, [['tools', `${GPT}-tools`]]);
+    assert.deepEqual(line?.got, { text: ANSWER, ran: denied ? [] : [{ a: 2, b: 3 }] });
+    const told = /the test says so.*\[no-tools\]/.test(upstream.requests[from + 1]?.body.toString() ?? '');
+    assert.equal(told, denied, 'the model is told of a denial alone');
+    const { agent } = await control.call('agent.show', { agent: name });
+    assert.deepEqual(agent.coverage, { level: 'held', seen: 1, decided: 1 });
+    const { calls } = await control.call('calls', { agent: name });
+    assert.deepEqual(calls.map(({ kind, state }) => `${kind} ${state}`).sort(), [
+      'model.generate done',
+      'model.generate done',
+      `tool.call ${denied ? 'refused' : 'done'}`,
+    ]);
+  });
+}
+
 test('a LangGraph tool call is seen, and joined with its result, with no line of the program changed', async (t) => {
   const client = CLIENTS.find(({ script }) => script === 'langgraph.js') as Client;
   if (skips(t, client)) return;

@@ -23,7 +23,9 @@ export async function openWorld(): Promise<World> {
   const tap = await startTap(kernel.running.origin);
   const { text } = await kernel.control.call('policy', {});
   await kernel.control.call('policy.apply', {
-    text: `${text}\n@id("no-denied") @reason("the test says so")\nforbid(principal, action, resource is Model) when { resource in [Model::"gpt-4o-denied", Model::"claude-sonnet-4-5-denied"] };`,
+    text: `${text}\n@id("no-denied") @reason("the test says so")\nforbid(principal, action, resource is Model) when { resource in [Model::"gpt-4o-denied", Model::"claude-sonnet-4-5-denied"] };
+@id("no-tools") @reason("the test says so")
+forbid(principal, action, resource is Tool) when { principal.name == "graph-denied" };`,
   });
   return {
     kernel,

@@ -25,7 +25,13 @@ import type { LifeClock } from './time.ts';
 export const VERBS = { ...agentVerbs, ...moneyVerbs, ...rightsVerbs };
 export const UPKEEP_MS = 30_000;
 export const LOOP = { repeats: 3, windowMs: 60_000, nanoUsdPerHour: 1e15 };
-const SETTINGS = { askHoldMs: 20_000, askExpiresMs: 90_000, bodies: 'keep', hostedTools: [] } as const;
+const SETTINGS = {
+  askHoldMs: 20_000,
+  askExpiresMs: 90_000,
+  bodies: 'keep',
+  hostedTools: [],
+  holdAll: false,
+} as const;
 
 /** All money comes from one account, as mezz.yaml would say. */
 const ACCOUNTS: readonly Account[] = [

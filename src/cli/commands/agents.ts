@@ -3,7 +3,7 @@
  * Invariant: a command asks the kernel by verbs alone; what it did not do is an exit code and a next step.
  * It must not know: another command, or (but for up.ts) any module of the kernel.
  */
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import type { AgentView, CoverageView, LimitView } from '../../base/control.ts';
 import { CALL_COLUMNS } from '../columns.ts';
 import {
@@ -18,7 +18,7 @@ import {
 import type { Session } from '../session.ts';
 import type { Column } from '../table.ts';
 import { inTree } from '../tree.ts';
-import { asJson, asList, show, type ViewOptions } from '../view.ts';
+import { asJson, asList, change, show, type ViewOptions } from '../view.ts';
 
 interface PsOptions extends ViewOptions {
   readonly all?: boolean;
@@ -126,6 +126,14 @@ function showAgent(session: Session, selector: string, options: ViewOptions): Pr
   });
 }
 
+function hold(session: Session, agent: string, on: boolean, options: ViewOptions): Promise<void> {
+  return change(session, options, 'agent.hold', { agent, on }, (answer) =>
+    on
+      ? `${answer.agent.name}: answers are held until each tool call in them is decided`
+      : `${answer.agent.name}: answers pass as they come`,
+  );
+}
+
 export function define(program: Command, session: Session): void {
   asList(program.command('ps').description('list agents'))
     .option('-a, --all', 'also agents that have exited')
@@ -134,10 +142,20 @@ export function define(program: Command, session: Session): void {
     .option('-a, --all', 'also agents that have exited')
     .option('-w, --watch [seconds]', 'pause between refreshes')
     .action((options: PsOptions) => ps(session, { watch: true, ...options }));
-  const agent = program.command('agent').description('show one agent whole, or list all');
+  const agent = program.command('agent').description('show one agent whole, list all, or hold its answers');
   asList(agent.command('ls').description('list agents, exited ones too')).action((options: PsOptions) =>
     ps(session, { ...options, all: true }),
   );
+  asJson(
+    agent.command('hold').description("hold its model's answers until each tool call in them is decided"),
+  )
+    .argument('<agent>', 'pid, name, or the beginning of a name')
+    .addArgument(
+      new Argument('[switch]', 'off: answers pass as they come').choices(['on', 'off']).default('on'),
+    )
+    .action((selector: string, state: string, options: ViewOptions) =>
+      hold(session, selector, state === 'on', options),
+    );
   asList(agent.command('show').description('one agent: state, limits, coverage, promises, last calls'))
     .argument('<agent>', 'pid, name, or the beginning of a name')
     .action((selector: string, options: ViewOptions) => showAgent(session, selector, options));

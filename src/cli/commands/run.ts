@@ -21,13 +21,14 @@ interface RunOptions {
   readonly client?: string;
   readonly hooks: boolean;
   readonly worktree?: boolean;
+  readonly hold?: boolean;
   readonly detach?: boolean;
   readonly json?: boolean;
 }
 
 /** The options as words again, without --detach, for the copy that stays. */
 function optionWords(options: RunOptions): string[] {
-  const { name, nice, budget, count, client, hooks, worktree } = options;
+  const { name, nice, budget, count, client, hooks, hold, worktree } = options;
   return [
     ...(name === undefined ? [] : [`--name=${name}`]),
     ...(nice === undefined ? [] : [`--nice=${nice}`]),
@@ -35,6 +36,7 @@ function optionWords(options: RunOptions): string[] {
     ...(client === undefined ? [] : [`--client=${client}`]),
     ...(hooks ? [] : ['--no-hooks']),
     ...(worktree ? ['--worktree'] : []),
+    ...(hold ? ['--hold'] : []),
     `--count=${count}`,
   ];
 }
@@ -60,6 +62,7 @@ async function openAgents(session: Session, adapter: ClientAdapter, options: Run
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.nice === undefined ? {} : { nice: options.nice }),
     ...(options.budget === undefined ? {} : { budget: options.budget }),
+    ...(options.hold ? { hold: true } : {}),
     ...(parent === undefined ? {} : { parent }),
   });
   return launches;
@@ -118,6 +121,7 @@ export function define(program: Command, session: Session): void {
     .option('--client <client>', 'claude, codex, opencode or generic; by default after the program')
     .option('--no-hooks', "leave the client's own tools unasked: mezz then only sees them")
     .option('--worktree', 'each in a git worktree and on a branch of its own, from the last commit')
+    .option('--hold', "hold the model's answers until each tool call in them is decided")
     .option('-d, --detach', 'go on without this terminal')
     .option('--json', 'with --detach: print the answer as JSON')
     .addHelpText('after', EXAMPLES)

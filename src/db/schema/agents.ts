@@ -23,6 +23,8 @@ export type AgentRow = {
   cwd: string;
   worktree: string | null;
   level: string;
+  /** Are its tool calls held: 1 yes, 0 no, null as its parent's, or as the setting says. */
+  held: number | null;
   createdAt: number;
   lastAt: number | null;
   exitCode: number | null;
@@ -60,6 +62,7 @@ export const AGENT = table<AgentRow>(
     cwd: 'text',
     worktree: 'text?',
     level: 'text',
+    held: 'int?',
     createdAt: 'int',
     lastAt: 'int?',
     exitCode: 'int?',

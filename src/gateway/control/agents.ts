@@ -1,7 +1,7 @@
 /** Verbs about agents: opening, listing, signals, nice, freezes. */
 import { LIMITS as agentLimits } from '../../agents/limits.ts';
 import { type Agent, agentPut } from '../../agents/table.ts';
-import type { Launch } from '../../base/control.ts';
+import type { AgentView, Launch } from '../../base/control.ts';
 import { refusal } from '../../base/errors.ts';
 import type { Pid } from '../../base/ids.ts';
 import { CALL } from '../../db/schema/journal.ts';
@@ -20,6 +20,8 @@ async function save(gate: Gate, agents: readonly Agent[], change: EntryDraft['bo
   });
 }
 
+const viewOf = (gate: Gate, agent: Agent): AgentView => agentViews(gate, [agent])[0] as AgentView;
+
 export const agentVerbs: Handlers<
   | 'ps'
   | 'agent.show'
@@ -27,6 +29,7 @@ export const agentVerbs: Handlers<
   | 'agent.started'
   | 'agent.worktree'
   | 'agent.exited'
+  | 'agent.hold'
   | 'signal'
   | 'nice'
   | 'freeze'
@@ -46,10 +49,8 @@ export const agentVerbs: Handlers<
       reverse: true,
       limit: 10,
     });
-    const [view] = agentViews(context.gate, [agent]);
-    if (!view) return refusal('not_found', 'The agent is gone.');
     return {
-      agent: view,
+      agent: viewOf(context.gate, agent),
       limits: parts.ledger.limits(`agent:${agent.pid}`),
       recent: recent.map(callView),
       ...(await context.sheet(agent)),
@@ -80,6 +81,7 @@ export const agentVerbs: Handlers<
           osPid: request.osPid ?? null,
           osStart: request.startTicks ?? null,
           cwd: request.cwd,
+          held: request.hold,
         },
         now,
       );
@@ -163,6 +165,15 @@ export const agentVerbs: Handlers<
     if (request.revoke)
       await parts.store.commit({ puts: parts.keys.revokeAgent(agent.pid, parts.clock.now()).puts });
     return { agents: affected.map((member) => member.pid) };
+  },
+
+  async 'agent.hold'(context, request) {
+    const { gate } = context;
+    const agent = selectAgent(context, request.agent);
+    if ('code' in agent) return agent;
+    agent.held = Number(request.on);
+    await save(gate, [agent], { held: request.on });
+    return { agent: viewOf(gate, agent) };
   },
 
   async nice(context, request) {

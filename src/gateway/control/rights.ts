@@ -1,5 +1,6 @@
 /** Verbs about who may do what: keys, policies, questions. */
 import type { AccessRequest } from '../../access/decide.ts';
+import { levelOf } from '../../agents/coverage.ts';
 import type { ApprovalView, Finding } from '../../base/control.ts';
 import type { Refusal } from '../../base/errors.ts';
 import { refusal } from '../../base/errors.ts';
@@ -101,7 +102,7 @@ export const rightsVerbs: Handlers<RightsVerb> = {
       facts: {
         hostedTools: [],
         permittedHostedTools: parts.settings.hostedTools,
-        level: agent.level,
+        level: levelOf(parts.agents.chain(agent), parts.settings.holdAll),
         localHour: hourOf(parts),
       },
       approved: false,

@@ -1,4 +1,5 @@
 /** Rows as the control protocol shows them. */
+import { levelOf } from '../../agents/coverage.ts';
 import type { Agent } from '../../agents/table.ts';
 import type { AgentState, AgentView, CallView, WaitView } from '../../base/control.ts';
 import type { CallRow } from '../../db/schema/journal.ts';
@@ -16,6 +17,7 @@ export function agentViews(gate: Gate, agents: Iterable<Agent>): AgentView[] {
 }
 
 function agentView(gate: Gate, agent: Agent, wait: Wait | undefined, running: boolean): AgentView {
+  const { parts } = gate;
   const forYou = wait?.reason === 'approval' || gate.waitingForYou.has(agent.pid);
   const live: AgentState = forYou ? 'waiting-for-you' : wait ? 'waiting' : running ? 'running' : 'ready';
   return {
@@ -43,7 +45,11 @@ function agentView(gate: Gate, agent: Agent, wait: Wait | undefined, running: bo
       reasoning: agent.reasoning,
     },
     cost: agent.cost,
-    coverage: { level: agent.level, seen: agent.seen, decided: agent.decided },
+    coverage: {
+      level: levelOf(parts.agents.chain(agent), parts.settings.holdAll),
+      seen: agent.seen,
+      decided: agent.decided,
+    },
     worktree: agent.worktree,
   };
 }

@@ -161,6 +161,24 @@ export const CALL_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'compressed-streams',
+    group: 'wire',
+    text: 'A stream that arrives compressed (gzip, deflate, br, zstd) passes byte for byte as it comes, is watched on a decoded copy of bounded size, and its end is withheld like that of any stream.',
+    restsOn: 'A chunk leaves only when all that it decodes to belongs to events that may leave.',
+    bypassedBy: 'Another coding, or several at once: such an answer is withheld whole.',
+    tests: [
+      [
+        'src/drivers/models/compressed.test.ts',
+        '…: passes byte for byte, and nothing of its end before finish, at every cut',
+      ],
+      ['src/drivers/models/compressed.test.ts', 'that decodes to too much is given up'],
+      [
+        'src/gateway/gateway.test.ts',
+        'streams that are compressed all the same pass as they came, and are watched',
+      ],
+    ],
+  },
+  {
     id: 'no-fake-end',
     group: 'wire',
     text: "An upstream that dies gives an error event in the client's dialect, never a fake end.",

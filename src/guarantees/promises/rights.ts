@@ -269,6 +269,47 @@ export const RIGHT_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'held-tools',
+    group: 'tools',
+    text: 'Of a held agent no answer leaves with a tool call in it that is undecided or denied; a denied one goes back to the model as a refused result, by a turn that is charged and journaled.',
+    restsOn: 'The whole answer waits at the gate; its bytes then pass unchanged, or not at all.',
+    bypassedBy:
+      "What a program does without a model's tool call; the functions of Chat before there were tools; what ran at the provider.",
+    needs: ['enforcing', 'held'],
+    tests: [
+      ['test/held.test.ts', '…: passes byte for byte after each was decided'],
+      ['test/held.test.ts', '…: never leaves; the model is told and asked again'],
+      [
+        'test/held.test.ts',
+        'the further turn is a call of its own: charged, of the same turn, linked to the first',
+      ],
+      ['test/held.test.ts', 'a model that does not give up is stopped, and the client is told why'],
+      ['test/held.test.ts', 'arguments that two readers could read differently are denied'],
+      ['test/long/sdks.test.ts', 'a LangGraph tool call is held and …, with no line of the program changed'],
+      ['test/held.test.ts', 'a stored answer that is fetched is held too; it has no further turn'],
+    ],
+  },
+  {
+    id: 'held-questions',
+    group: 'tools',
+    text: 'A held tool call waits for a person like any other, also across a restart; unanswered in time it counts as denied, and a client that leaves ends the wait.',
+    restsOn: 'The same gate and the same table of waits as for every syscall.',
+    bypassedBy: "A client's own timeout that is shorter than the wait: the client then tries again.",
+    needs: ['enforcing', 'held'],
+    tests: [
+      ['test/held.test.ts', 'waits, and goes out when it is approved'],
+      [
+        'test/held.test.ts',
+        'counts as denied when nobody answers in time; approved later, the next try passes',
+      ],
+      [
+        'test/held.test.ts',
+        'survives a restart of the kernel as a question; the retry of the client finds its answer',
+      ],
+      ['test/held.test.ts', 'a client that leaves ends the wait: nothing more is asked of the model'],
+    ],
+  },
+  {
     id: 'hooks-fail-closed',
     group: 'tools',
     text: 'A hook that gets no clear answer from the gate stops the call.',

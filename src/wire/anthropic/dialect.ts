@@ -27,6 +27,7 @@ import {
 } from '../read.ts';
 import { encodeEvent } from '../sse.ts';
 import { RuledStream } from '../stream.ts';
+import { continueRefused, readAnswer } from './answer.ts';
 import { AnthropicRules } from './rules.ts';
 import { anthropicUsage } from './usage.ts';
 
@@ -155,6 +156,8 @@ export const anthropic: Dialect = {
   readRequest,
   readResponse,
   newStream: () => new RuledStream(new AnthropicRules()),
+  readAnswer,
+  continueRefused,
   canonicalMessage,
   encodeError: (why: Refusal) => wireError(why, anthropicError(why)),
   encodeErrorEvent: (why: Refusal) => encodeEvent('error', JSON.stringify(anthropicError(why))),

@@ -24,6 +24,7 @@ import {
 } from '../read.ts';
 import { encodeEvent } from '../sse.ts';
 import { RuledStream } from '../stream.ts';
+import { continueRefused, readAnswer } from './answer.ts';
 import { ChatRules } from './rules.ts';
 
 function readRequest(body: Uint8Array): RequestFacts | ReadProblem {
@@ -107,6 +108,8 @@ export const openaiChat: Dialect = {
   readRequest,
   readResponse,
   newStream: () => new RuledStream(new ChatRules()),
+  readAnswer,
+  continueRefused,
   canonicalMessage,
   encodeError: (why: Refusal) => wireError(why, openaiError(why)),
   encodeErrorEvent: (why: Refusal) => encodeEvent('', JSON.stringify(openaiError(why))),

@@ -21,6 +21,7 @@ import {
 } from '../read.ts';
 import { encodeEvent } from '../sse.ts';
 import { RuledStream } from '../stream.ts';
+import { continueRefused, readAnswer } from './answer.ts';
 import { factsOf } from './facts.ts';
 import { hostedTools } from './hosted.ts';
 import { ResponsesRules } from './rules.ts';
@@ -137,6 +138,8 @@ export const openaiResponses: Dialect = {
   readRequest,
   readResponse,
   newStream: () => new RuledStream(new ResponsesRules()),
+  readAnswer,
+  continueRefused,
   canonicalMessage,
   encodeError: (why: Refusal) => wireError(why, openaiError(why)),
   encodeErrorEvent: (why: Refusal, eventsBefore: number) => {
