@@ -104,7 +104,7 @@ function changeable(slots: Slots, performed: Performed[]): Changeable {
     backends: new Map(specs.map((spec) => [spec.id, backend(spec, performed)])),
     catalog: new Catalog({ backends: specs, routes, hasKey: () => true }),
     prices: new Prices([{ pattern: '*', price }]),
-    settings: { askHoldMs: 10_000, askExpiresMs: 20_000, bodies: 'off', hostedTools: [] },
+    settings: { askHoldMs: 10_000, askExpiresMs: 20_000, bodies: 'off', hostedTools: [], holdAll: false },
   };
 }
 
