@@ -243,6 +243,16 @@ describe('an answer with a denied tool call', () => {
     });
   });
 
+  test('a stored object that is no answer passes as it is', async () => {
+    const raw = { body: '{ a file of its own kind', type: 'text/plain' };
+    const script: Script = ({ method }) => (method === 'GET' ? { raw } : { id: 'resp_f', text: 'Later.' });
+    await withKernel(script, async (_kernel, agent) => {
+      await send(`${agent.origin}/v1/responses`, requestOf('/v1/responses', false), auth(agent));
+      const reply = await send(`${agent.origin}/v1/responses/resp_f`, '', auth(agent), 'GET');
+      assert.equal(reply.body.toString(), raw.body);
+    });
+  });
+
   test('a stored answer that is fetched is held too; it has no further turn', async () => {
     const stored = JSON.stringify({
       id: 'resp_s',

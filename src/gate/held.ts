@@ -6,7 +6,7 @@
 import { header } from '../agents/identity.ts';
 import { type ErrorCode, type Refusal, refusal } from '../base/errors.ts';
 import { newCallId } from '../base/ids.ts';
-import type { ModelCall, ModelOutcome, ResponseSink, TransformName } from '../base/model.ts';
+import type { ModelCall, ResponseSink, TransformName } from '../base/model.ts';
 import type { SyscallKind, ToolCall } from '../base/syscall.ts';
 import type { Answer, AskedCall, RefusedCall } from '../wire/dialect.ts';
 import { decodeBody } from '../wire/encoding.ts';
@@ -81,9 +81,12 @@ export class Held {
     const { outcome } = walked;
     if (outcome.kind === 'broken') return refuse(sink.full.aborted ? TOO_LARGE : outcome.refusal);
     if (outcome.status >= 300) return { kind: 'release' };
-    const answer = await readAnswer(flight.call.payload, sink, outcome);
-    if (!answer) return refuse(UNREADABLE);
-    if (answer.calls.length === 0) return { kind: 'release' };
+    const plain = await decodeBody(header(outcome.headers, 'content-encoding'), sink.answer(outcome.tail));
+    if ('code' in plain) return refuse(UNREADABLE);
+    const answer = DIALECTS[flight.call.payload.dialect].readAnswer(plain);
+    // A stored object may be anything, a file for example; an answer may not.
+    if (!answer && flight.call.kind === 'model.generate') return refuse(UNREADABLE);
+    if (!answer || answer.calls.length === 0) return { kind: 'release' };
     if (outcome.upstreamError)
       return refuse(refusal('failed', 'The upstream ended an answer with tool calls in it by an error.'));
     if (answer.calls.length > LIMITS.heldCalls.value) return refuse(TOO_MANY);
@@ -214,15 +217,6 @@ export const heldCall = (call: ModelCall, sink: Withheld): ModelCall => ({
 });
 
 const refuse = (why: Refusal): Verdict => ({ kind: 'refuse', refusal: why });
-
-async function readAnswer(
-  call: ModelCall,
-  sink: Withheld,
-  outcome: Extract<ModelOutcome, { kind: 'answered' }>,
-): Promise<Answer | undefined> {
-  const plain = await decodeBody(header(outcome.headers, 'content-encoding'), sink.answer(outcome.tail));
-  return 'code' in plain ? undefined : DIALECTS[call.dialect].readAnswer(plain);
-}
 
 const NOT_RUN = 'mezz: not run: another call of the same answer was refused. Ask for it again.';
 const TOO_LARGE = refusal(
