@@ -48,7 +48,11 @@ function quick() {
   const isTest = (path) => !path.startsWith(join('test', 'long'));
   const find = (pattern) => globSync(pattern, { cwd: root }).filter(isTest).sort();
   const timeout = `--test-timeout=${TEST_TIMEOUT_MS}`;
-  const unit = runTests('unit tests', find('src/**/*.test.ts'), ['--test-isolation=none', timeout]);
+  const unit = runTests('unit tests', find('src/**/*.test.ts'), [
+    '--test-isolation=none',
+    '--test-force-exit',
+    timeout,
+  ]);
   const whole = runTests('tests of the whole', find('test/**/*.test.ts'), ['--test-concurrency=2', timeout]);
   const failed = check();
   if (!unit.passed) failed.unshift('unit tests');
