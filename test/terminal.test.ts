@@ -119,10 +119,10 @@ describe('the terminal', { skip }, () => {
   });
 
   test('a new size reaches the program', async () => {
-    await shell.say(
-      `mezz run -- bash -c 'trap "stty size" WINCH; echo go-on; while :; do sleep 0.05; done'`,
-      'go-on\r\n',
-    );
+    const script =
+      'process.stdout.on("resize", () => console.log(process.stdout.rows, process.stdout.columns)); ' +
+      'console.log("go-on"); setInterval(() => {}, 1000)';
+    await shell.say(`mezz run -- '${process.execPath}' -e '${script}'`, 'go-on\r\n');
     shell.size(30, 101);
     await shell.see('30 101\r\n');
     shell.press('\u0003');
