@@ -152,7 +152,8 @@ describe('a new user', () => {
       const [, first = '', second = ''] = /mezz (\S+)(?: (\S+))?/.exec(line) ?? [];
       const own = line.split(' -- ')[0] ?? '';
       const help = await runHere('/nowhere', first, '--help');
-      const below = await runHere('/nowhere', first, second, '--help');
+      // Behind the words of `mezz run` stands a program: asking there would start it.
+      const below = first === 'run' ? help : await runHere('/nowhere', first, second, '--help');
       for (const [option] of own.matchAll(/--[a-z-]+/g))
         assert.ok(`${help.out}${below.out}`.includes(option), `${line}: ${option}`);
     }
