@@ -152,8 +152,9 @@ describe('a new user', () => {
       const [, first = '', second = ''] = /mezz (\S+)(?: (\S+))?/.exec(line) ?? [];
       const own = line.split(' -- ')[0] ?? '';
       const help = await runHere('/nowhere', first, '--help');
-      // Behind the words of `mezz run` stands a program: asking there would start it.
-      const below = first === 'run' ? help : await runHere('/nowhere', first, second, '--help');
+      // Only a word below the command has a help of its own: behind `run` stands a program, behind an option its value.
+      const isWord = first !== 'run' && /^[a-z]/.test(second);
+      const below = isWord ? await runHere('/nowhere', first, second, '--help') : help;
       for (const [option] of own.matchAll(/--[a-z-]+/g))
         assert.ok(`${help.out}${below.out}`.includes(option), `${line}: ${option}`);
     }

@@ -133,6 +133,9 @@ export class Oracle {
       ({ agent, digest, at }) =>
         agent === entry.agent && digest === request.digest && at > entry.at - this.#rules.windowMs,
     );
+    // A person who was asked about a repetition admits it, and the guard counts anew from this call on.
+    if (typeof approval === 'string' && twins.length >= this.#rules.repeats)
+      this.#recent = this.#recent.filter((call) => !twins.includes(call));
     this.#recent.push({ agent: entry.agent, digest: request.digest, at: entry.at });
     if (typeof approval === 'string') {
       const why = this.standing.spend(approval, entry.agent, request.digest, entry.at);
