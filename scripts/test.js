@@ -45,7 +45,7 @@ function runTests(name, files, more = [], timeoutMs = undefined) {
 }
 
 function quick() {
-  const isTest = (path) => !path.startsWith(join('test', 'long'));
+  const isTest = (path) => !path.startsWith(join('test', 'long')) && !path.includes('node_modules');
   const find = (pattern) => globSync(pattern, { cwd: root }).filter(isTest).sort();
   const timeout = `--test-timeout=${TEST_TIMEOUT_MS}`;
   const unit = runTests('unit tests', find('src/**/*.test.ts'), [
