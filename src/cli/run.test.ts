@@ -96,7 +96,9 @@ describe('mezz run', () => {
   test('a program that is not there is 127, one that cannot be executed 126', async () => {
     const dir = await open();
     writeFileSync(join(dir, 'plain'), '');
-    assert.equal((await startMezz(dir, ['run', '--', './gone']).ended).code, 127);
+    const gone = await startMezz(dir, ['run', '--', './gone']).ended;
+    assert.equal(gone.code, 127);
+    assert.match(gone.err, /no program \.\/gone.*Next: /s);
     assert.equal((await startMezz(dir, ['run', '--', './plain']).ended).code, 126);
     assert.equal(asked('agent.exited')?.exitCode, 127);
     await kernel.close();

@@ -110,7 +110,7 @@ async function superviseProgram(
   await printed;
   letGo();
   const code = exitCodeOf(ending);
-  if (ending.failure) session.terminal.note(`mezz: ${program} cannot be started: ${ending.failure.message}`);
+  if (ending.failure) session.terminal.note(...startFailure(program, ending.failure));
   if (left > 0)
     session.terminal.note(
       `mezz: ended ${left === 1 ? 'a process' : `${left} processes`} that ${launch.name} left running`,
@@ -118,6 +118,13 @@ async function superviseProgram(
   const exitCode = ending.signal === null ? code : null;
   await tell(session, session.control.call('agent.exited', { agent, exitCode, signal: ending.signal }));
   return code;
+}
+
+/** Why a program did not start, and what to do about it. */
+function startFailure(program: string, { code, message }: NodeJS.ErrnoException): string[] {
+  return code === 'ENOENT'
+    ? [`mezz: there is no program ${program} on the PATH`, 'Next: install it, or name it by its path']
+    : [`mezz: ${program} cannot be started: ${message}`, 'Next: look whether the file may be executed'];
 }
 
 /** Runs one program as the agent of `launch`; its temporary files are gone afterwards. Returns the exit code. */
