@@ -43,7 +43,7 @@ describe('the sources', () => {
     });
     none((await Promise.all(problems)).flat());
   });
-  test('lock packages without naming a host', () => {
+  test('lock packages without naming a host, the engine for the processor alone', () => {
     const locks = texts.filter(({ path }) => /(^|\/)package-lock\.json$/.test(path));
     assert.ok(locks.length > 1);
     none(locks.flatMap(({ text }) => rules.checkLockfile(text)));
@@ -244,6 +244,7 @@ describe('a planted violation is found:', () => {
   });
   test('hosts in the lockfile', () => {
     assert.equal(rules.checkLockfile('{\n"resolved": "https://host/x.tgz" }').length, 1);
-    none(rules.checkLockfile('{ "resolved": "runtime", "link": true }'));
+    assert.equal(rules.checkLockfile('{ "@node-llama-cpp/linux-x64-cuda": "3.22.1" }').length, 1);
+    none(rules.checkLockfile('{ "resolved": "runtime", "@node-llama-cpp/linux-x64": "3.22.1" }'));
   });
 });

@@ -255,8 +255,13 @@ export function checkTraces(texts: readonly Text[], own: readonly string[] = [])
 }
 
 export function checkLockfile(text: string): string[] {
-  return [...text.matchAll(/"resolved":\s*"https?:[^"]*"/g)].map(
-    (match) =>
-      `package-lock.json:${lineAt(text, match.index)}: ${match[0]}: npm install with omit-lockfile-registry-resolved`,
-  );
+  const found = (pattern: RegExp, remedy: string) =>
+    [...text.matchAll(pattern)].map(
+      (match) => `package-lock.json:${lineAt(text, match.index)}: ${match[0]}: ${remedy}`,
+    );
+  return [
+    ...found(/"resolved":\s*"https?:[^"]*"/g, 'npm install with omit-lockfile-registry-resolved'),
+    // npm would add the engine's binaries for every accelerator: 640 MB that nobody asked for.
+    ...found(/"@node-llama-cpp\/(?!linux-(?:x64|arm64)")[\w-]+"/g, 'take it out, and its packages entry'),
+  ];
 }
