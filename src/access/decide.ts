@@ -6,6 +6,7 @@
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import type { Finding } from '../base/control.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
+import { Recent } from '../base/recent.ts';
 import { buildContext, buildEntities, OPEN_FIELDS, principalId } from './context.ts';
 import { LIMITS } from './limits.ts';
 import { type Policy, parsePolicies, type Slice, Slices } from './policies.ts';
@@ -65,7 +66,7 @@ export class Access {
   readonly #schema: string;
   readonly #prefix: string;
   readonly #trials: string[] = [];
-  readonly #memo = new Map<string, Decision>();
+  readonly #memo = new Recent<string, Decision>(LIMITS.memo.value);
   #text = '';
   #profile: Profile = 'default';
   #policies: ReadonlyMap<string, Policy> = new Map();
@@ -140,11 +141,7 @@ export class Access {
     const known = key === undefined ? undefined : this.#memo.get(key);
     if (known) return { ...known, memo: true };
     const decision = this.#observe(this.#evaluate(request, slice));
-    if (key !== undefined) {
-      // A Map keeps insertion order: the first key is the oldest.
-      if (this.#memo.size >= LIMITS.memo.value) this.#memo.delete(this.#memo.keys().next().value as string);
-      this.#memo.set(key, decision);
-    }
+    if (key !== undefined) this.#memo.set(key, decision);
     return decision;
   }
 

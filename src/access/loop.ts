@@ -3,6 +3,7 @@
  * the guard counts anew: the next question comes after as many repetitions, or as much money, again. In memory only: a
  * restart ends a loop too.
  */
+import { Recent } from '../base/recent.ts';
 import type { NanoUsd } from '../base/usage.ts';
 import { LIMITS } from './limits.ts';
 import { Pace } from './pace.ts';
@@ -28,8 +29,8 @@ export interface Suspicion {
 
 export class Loops {
   #settings: LoopSettings;
-  /** When each call was made, newest last, at most `repeats` times; the calls in order of their last time. */
-  readonly #times = new Map<string, number[]>();
+  /** When each call was made, newest last, at most `repeats` times. */
+  readonly #times = new Recent<string, number[]>(LIMITS.loopCalls.value);
   readonly #pace = new Pace();
   /** The question that is open about a tree. */
   readonly #questions = new Map<number, string>();
@@ -60,10 +61,7 @@ export class Loops {
   record({ agent, tree, digest }: GuardedCall, reserved: NanoUsd, now: number): void {
     const call = `${agent} ${digest}`;
     const times = [...(this.#times.get(call) ?? []), now].slice(-this.#settings.repeats);
-    this.#times.delete(call);
     this.#times.set(call, times);
-    if (this.#times.size > LIMITS.loopCalls.value)
-      this.#times.delete(this.#times.keys().next().value as string);
     this.#pace.spend(tree, reserved, now);
   }
 

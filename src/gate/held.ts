@@ -7,6 +7,7 @@ import { header } from '../agents/identity.ts';
 import { type ErrorCode, type Refusal, refusal } from '../base/errors.ts';
 import { newCallId } from '../base/ids.ts';
 import type { ModelCall, ResponseSink, TransformName } from '../base/model.ts';
+import { Recent } from '../base/recent.ts';
 import type { SyscallKind, ToolCall } from '../base/syscall.ts';
 import type { Answer, AskedCall, RefusedCall } from '../wire/dialect.ts';
 import { decodeBody } from '../wire/encoding.ts';
@@ -44,7 +45,9 @@ type Verdict =
 export class Held {
   readonly #gate: Gate;
   /** Permitted and let go, by agent and tool-use id: digest and epoch, for the client's hook that asks once more. */
-  readonly #permitted = new Map<string, { readonly digest: string; readonly epoch: number }>();
+  readonly #permitted = new Recent<string, { readonly digest: string; readonly epoch: number }>(
+    LIMITS.heldMemo.value,
+  );
 
   constructor(gate: Gate) {
     this.#gate = gate;
@@ -201,11 +204,7 @@ export class Held {
   }
 
   #remember(key: string, digest: string): void {
-    this.#permitted.delete(key);
     this.#permitted.set(key, { digest, epoch: this.#gate.parts.epochs.value });
-    if (this.#permitted.size <= LIMITS.heldMemo.value) return;
-    const oldest = this.#permitted.keys().next();
-    if (!oldest.done) this.#permitted.delete(oldest.value);
   }
 }
 

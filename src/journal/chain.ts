@@ -1,6 +1,7 @@
 /** The ids of a conversation: exact (every byte of its messages) and canonical ("the same conversation"). */
 import { sha256Hex } from '../base/hash.ts';
 import type { Range } from '../base/model.ts';
+import { Recent } from '../base/recent.ts';
 import { LIMITS } from './limits.ts';
 
 export interface ChainLink {
@@ -32,10 +33,10 @@ interface Prefix {
  */
 export class ChainReader {
   #canonical: (bytes: Uint8Array) => string;
-  /** Plain hash of a message's bytes -> hash of its canonical text, least recently used first. */
-  #known = new Map<string, string>();
-  /** Where a request's messages ended -> what they were, least recently used first. */
-  #prefixes = new Map<string, Prefix>();
+  /** Plain hash of a message's bytes -> hash of its canonical text. */
+  #known = new Recent<string, string>(LIMITS.canonicalCache.value);
+  /** Where a request's messages ended -> what they were. */
+  #prefixes = new Recent<string, Prefix>(LIMITS.knownPrefixes.value);
 
   /** `canonical` gives one message's canonical text, as its dialect defines it. */
   constructor(canonical: (bytes: Uint8Array) => string) {
@@ -73,19 +74,13 @@ export class ChainReader {
   #remember(body: Uint8Array, messages: readonly Range[], links: readonly ChainLink[]): void {
     const hash = hashOf(body, messages, links.length);
     this.#prefixes.set(endOf(body, messages, links.length), { hash, links });
-    if (this.#prefixes.size > LIMITS.knownPrefixes.value)
-      this.#prefixes.delete(this.#prefixes.keys().next().value as string);
   }
 
   #canonicalHash(hash: string, bytes: Uint8Array): string {
     const found = this.#known.get(hash);
-    const value = found ?? sha256Hex(this.#canonical(bytes));
-    this.#known.delete(hash);
+    if (found !== undefined) return found;
+    const value = sha256Hex(this.#canonical(bytes));
     this.#known.set(hash, value);
-    if (this.#known.size > LIMITS.canonicalCache.value) {
-      const oldest = this.#known.keys().next();
-      if (!oldest.done) this.#known.delete(oldest.value);
-    }
     return value;
   }
 }

@@ -6,6 +6,7 @@
 import { assert } from '../base/assert.ts';
 import { sha256Hex } from '../base/hash.ts';
 import type { Range, RequestFacts } from '../base/model.ts';
+import { Recent } from '../base/recent.ts';
 import { MESSAGE, type MessageRow, REQUEST, type RequestRow } from '../db/schema/journal.ts';
 import type { Batch, BlobRow, Store } from '../db/store.ts';
 import { type ChainLink, ChainReader } from './chain.ts';
@@ -31,8 +32,8 @@ interface Part {
 
 export class ContextStore {
   readonly #readers = new Map<string, ChainReader>();
-  /** `owner/id` of stored messages and blobs, oldest first. */
-  readonly #known = new Set<string>();
+  /** `owner/id` of stored messages and blobs. */
+  readonly #known = new Recent<string, true>(LIMITS.knownMessages.value);
 
   /** Chain ids of a request. Costs one hash per message; only new messages are parsed. */
   links(
@@ -120,11 +121,7 @@ export class ContextStore {
   /** true if it was not known. */
   #remember(key: string): boolean {
     if (this.#known.has(key)) return false;
-    this.#known.add(key);
-    if (this.#known.size > LIMITS.knownMessages.value) {
-      const oldest = this.#known.values().next();
-      if (!oldest.done) this.#known.delete(oldest.value);
-    }
+    this.#known.set(key, true);
     return true;
   }
 }

@@ -4,6 +4,7 @@ import { refusal } from '../base/errors.ts';
 import { sha256Hex } from '../base/hash.ts';
 import { isRecord, type Json, type JsonRecord, parseJson } from '../base/json.ts';
 import type { HostedTool, Range, RequestFacts } from '../base/model.ts';
+import { Recent } from '../base/recent.ts';
 import type { ReadProblem } from './dialect.ts';
 import { LIMITS } from './limits.ts';
 import { type BodyScan, scanBody, textOf, Unreadable } from './scan.ts';
@@ -48,15 +49,16 @@ export function member(scan: Scanned, name: string): Json | undefined {
 export function toolsReader(
   read: (tools: Json | undefined) => HostedTool[],
 ): (scan: Scanned) => readonly HostedTool[] {
-  const known = new Map<string, readonly HostedTool[]>();
+  const known = new Recent<string, readonly HostedTool[]>(LIMITS.knownTools.value);
   return (scan) => {
     const range = scan.members.get('tools');
     if (range === undefined) return [];
     const key = sha256Hex(scan.body.subarray(range.start, range.end));
-    const found = known.get(key) ?? read(member(scan, 'tools'));
-    known.set(key, found);
-    if (known.size > LIMITS.knownTools.value) known.delete(known.keys().next().value as string);
-    return found;
+    const found = known.get(key);
+    if (found) return found;
+    const tools = read(member(scan, 'tools'));
+    known.set(key, tools);
+    return tools;
   };
 }
 

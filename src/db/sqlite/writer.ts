@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../../base/assert.ts';
 import type { Table, Value } from '../store.ts';
 import { storeError, toData } from './failure.ts';
-import { BLOB_COLUMNS, ENTRY_COLUMNS, type WireCommit } from './group.ts';
+import { BLOB_COLUMNS, type Commit, ENTRY_COLUMNS, unwritten, type WireCommit } from './group.ts';
 import { assertThere, type OpenedFile, openForWriting } from './open.ts';
 
 const { directory, tables } = workerData as { directory: string; tables: readonly Table[] };
@@ -29,8 +29,7 @@ const ENTRY_SQL = `INSERT INTO entry(${names(ENTRY_COLUMNS)}) VALUES(${marks(ENT
 const BLOB_SQL = `INSERT OR IGNORE INTO blob(${names(BLOB_COLUMNS)}) VALUES(${marks(BLOB_COLUMNS)})`;
 
 interface TableSql {
-  readonly width: number;
-  readonly keyWidth: number;
+  readonly hasBytes: boolean;
   readonly put: string;
   readonly remove: string;
 }
@@ -40,8 +39,7 @@ const tableSql = new Map(
     return [
       name,
       {
-        width: all.length,
-        keyWidth: key.length,
+        hasBytes: columns.some(({ type }) => type === 'bytes'),
         put: `INSERT OR REPLACE INTO "${name}"(${names(all)}) VALUES(${marks(all)})`,
         remove: `DELETE FROM "${name}" WHERE ${key.map((column) => `"${column}"=?`).join(' AND ')}`,
       },
@@ -55,36 +53,36 @@ function sqlOf(name: string): TableSql {
   return sql;
 }
 
-/** Runs a statement once for every `width` values. */
-function runAll(sql: string, width: number, values: readonly Value[]): void {
-  const prepared = statement(sql);
-  for (let at = 0; at < values.length; at += width) prepared.run(...values.slice(at, at + width));
-}
-
-/** The same for rows that end in bytes, which lie in `bytes` from `from` on. Gives where the next begin. */
+/** Runs a statement once for every row whose last value is bytes, which lie in `bytes` from `from` on. Gives where the next begin. */
 function runWithBytes(
   sql: string,
-  width: number,
-  values: readonly Value[],
+  rows: readonly (readonly Value[])[],
   bytes: Uint8Array,
   from: number,
 ): number {
   const prepared = statement(sql);
   let end = from;
-  for (let at = 0; at < values.length; at += width) {
+  for (const row of rows) {
     const start = end;
-    end += values[at + width - 1] as number;
-    prepared.run(...values.slice(at, at + width - 1), bytes.subarray(start, end));
+    end += row.at(-1) as number;
+    prepared.run(...row.slice(0, -1), bytes.subarray(start, end));
   }
   return end;
 }
 
-function write(commit: WireCommit): void {
-  const { bytes } = commit;
-  const entriesEnd = runWithBytes(ENTRY_SQL, ENTRY_COLUMNS.length, commit.entries, bytes, 0);
-  for (const [name, values] of commit.puts) runAll(sqlOf(name).put, sqlOf(name).width, values);
-  for (const [name, keys] of commit.deletes) runAll(sqlOf(name).remove, sqlOf(name).keyWidth, keys);
-  runWithBytes(BLOB_SQL, BLOB_COLUMNS.length, commit.blobs, bytes, entriesEnd);
+function write({ text, bytes }: WireCommit): void {
+  const commit = JSON.parse(text) as Commit;
+  const entriesEnd = runWithBytes(ENTRY_SQL, commit.entries, bytes, 0);
+  for (const [name, rows] of commit.puts) {
+    const { put, hasBytes } = sqlOf(name);
+    const prepared = statement(put);
+    for (const row of rows) prepared.run(...(hasBytes ? row.map(unwritten) : (row as Value[])));
+  }
+  for (const [name, keys] of commit.deletes) {
+    const prepared = statement(sqlOf(name).remove);
+    for (const key of keys) prepared.run(...(key as Value[]));
+  }
+  runWithBytes(BLOB_SQL, commit.blobs, bytes, entriesEnd);
   for (const { owner, hash } of commit.erases)
     statement('DELETE FROM blob WHERE owner=? AND hash=?').run(owner, hash);
   if (commit.drop)
