@@ -10,8 +10,11 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 const FILE_URL = /new URL\(\s*(['"])(\.{1,2}\/[^'"]+)\1,\s*import\.meta\.url,?\s*\)/g;
 
-/** `src/db/sqlite/writer.ts` -> `db-sqlite-writer`: the name of an entry or of a copied data file in dist/. */
-const flatName = (path) => relative(join(root, 'src'), path).replaceAll(/[/\\]/g, '-');
+/** `src/db/sqlite/writer.ts` -> `db-sqlite-writer.ts`: the name of an entry or of a copied data file in dist/. */
+const flatName = (path) =>
+  relative(root, path)
+    .replace(/^src[/\\]/, '')
+    .replaceAll(/[/\\]/g, '-');
 
 /** Where a file that the sources name by URL lies for code in dist/; data inside src/ is copied there. */
 function packagedPath(target) {

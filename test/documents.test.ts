@@ -15,7 +15,9 @@ const pages = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md'
 
 /** Paths a page names in code that are not there. */
 function missingPaths(text: string): string[] {
-  const named = [...text.matchAll(/`((?:src|test|docs|schema|scripts|bench|bin|policies)\/[\w./-]*)`/g)];
+  const named = [
+    ...text.matchAll(/`((?:src|test|docs|schema|scripts|bench|bin|policies|examples)\/[\w./-]*)`/g),
+  ];
   return named.map(([, path]) => path as string).filter((path) => !existsSync(new URL(path, root)));
 }
 /** Targets of links that are not there. */

@@ -3,74 +3,27 @@
  * real pseudo-terminal with a real shell (test/terminal.py holds its other end).
  */
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import test, { after, afterEach, before, beforeEach, describe } from 'node:test';
 import { MEZZ } from '../src/cli/fixture.test.ts';
 import { startKernel, type TestKernel } from './kernel.ts';
+import { noTerminal, openShell, PROMPT, type Shell } from './typing.ts';
 
-const missing = ['python3', 'bash'].filter((name) => spawnSync(name, ['--version']).status !== 0);
-const skip = missing.length > 0 && `no ${missing.join(' and no ')}: nothing to hold a terminal with`;
-
-/** The shell's prompt; what is typed is echoed, so no command may hold it. */
-const PROMPT = '%~ ';
-
-describe('the terminal', { skip }, () => {
+describe('the terminal', { skip: noTerminal }, () => {
   let kernel: TestKernel;
-  let shell: ReturnType<typeof openShell>;
+  let shell: Shell;
   before(async () => {
     kernel = await startKernel();
   });
   after(() => kernel.close());
   beforeEach(async () => {
-    shell = openShell();
+    shell = openShell(kernel.stateDir);
     shell.size(24, 80);
-    await shell.see('[#$] ');
-    // Quoted, so that its echo is not taken for it.
-    await shell.say(`PS1='%''~ '`, `\n${PROMPT}`);
-    await shell.say(
-      `mezz() { ${MEZZ.map((word) => `'${word}'`).join(' ')} "$@"; }; stty size`,
-      `\\n24 80\r\n${PROMPT}`,
-    );
+    await shell.begin(MEZZ);
+    await shell.say('stty size', `\\n24 80\r\n${PROMPT}`);
   });
   afterEach(() => shell.close());
 
-  function openShell() {
-    const program = new URL('terminal.py', import.meta.url).pathname;
-    const child = spawn('python3', [program, 'bash', '--norc', '--noprofile', '-i'], {
-      env: {
-        ...process.env,
-        MEZZ_HOME: kernel.stateDir,
-        TERM: 'dumb',
-        BASH_SILENCE_DEPRECATION_WARNING: '1',
-      },
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    const put = (step: object) => child.stdin.write(`${JSON.stringify(step)}\n`);
-    const see = async (until: string): Promise<string> => {
-      put({ until });
-      const answer = await lines.next();
-      const seen: unknown = JSON.parse(answer.value ?? 'null');
-      assert.equal(typeof seen, 'string', `never seen: ${JSON.stringify(until)}, but ${answer.value}`);
-      return seen as string;
-    };
-    return {
-      see,
-      press: (keys: string) => put({ type: keys }),
-      size: (rows: number, columns: number) => put({ size: [rows, columns] }),
-      /** Types a line and answers what is seen until a pattern. */
-      say: (line: string, until: string) => {
-        put({ type: `${line}\r` });
-        return see(until);
-      },
-      close: () => {
-        child.stdin.end();
-        child.kill('SIGKILL');
-      },
-    };
-  }
   const exitOf = async (signs = PROMPT): Promise<string> =>
     /got (\d+)/.exec(await shell.say('echo "got $?"', `got \\d+\r\n${signs}`))?.[1] ?? '';
 

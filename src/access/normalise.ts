@@ -20,6 +20,7 @@ const COMMAND_TOOLS: ReadonlySet<string> = new Set([
   'exec',
   'exec_command',
   'local_shell',
+  'run',
 ]);
 const PATH_TOOLS: ReadonlySet<string> = new Set([
   'Read',
@@ -30,6 +31,8 @@ const PATH_TOOLS: ReadonlySet<string> = new Set([
   'Grep',
   'Glob',
   'view_image',
+  'read',
+  'write',
 ]);
 
 /** `tool` is the resource id, `server/name`. Fields that the tool does not have are empty strings. */

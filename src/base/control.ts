@@ -163,6 +163,8 @@ export interface BackendView {
   readonly label: string | null;
   /** Is the credential it needs there? Never the credential. */
   readonly ready: boolean;
+  /** Does mezz hold a key for it, so that an agent needs none? */
+  readonly keyHeld: boolean;
 }
 export interface ModelView {
   readonly name: string;

@@ -2,6 +2,7 @@
 export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   start: ['mezz start'],
   run: ['mezz run -- claude', 'mezz run --name fix --budget 5usd -- codex'],
+  sh: ['mezz sh', "mezz sh --model lab -c 'what is an agent kernel?'"],
   env: ['eval "$(mezz env)"', 'mezz env --name notebook --json'],
   up: ['mezz up', 'mezz up --foreground --log-level debug'],
   down: ['mezz down', 'mezz down --grace 60s'],

@@ -13,6 +13,7 @@ const entry = (name: string, summary: string, load: () => Promise<CommandFile>):
 const kernel = () => import('./commands/kernel.ts');
 const up = () => import('./commands/up.ts');
 const run = () => import('./commands/run.ts');
+const sh = () => import('./commands/sh.ts');
 const env = () => import('./commands/env.ts');
 const work = () => import('./commands/work.ts');
 const agents = () => import('./commands/agents.ts');
@@ -35,6 +36,7 @@ export const GROUPS: readonly CommandGroup[] = [
     commands: [
       entry('start', 'start the kernel and say what to type next', up),
       entry('run', 'run a program as an agent: mezz run -- claude', run),
+      entry('sh', 'a small agent in this terminal, with any model', sh),
       entry('env', 'print the variables for a program that mezz does not start', env),
     ],
   },

@@ -21,7 +21,7 @@ export async function ensureKernel(
   const logPath = kernelLogPath(session.stateDir);
   const log = openSync(logPath, 'a', 0o600);
   const logFrom = statSync(logPath).size;
-  const { MEZZ_AGENT: _agent, MEZZ_KEY: _key, MEZZ_HOOK_URL: _hook, ...env } = session.env;
+  const { MEZZ_AGENT: _agent, MEZZ_KEY: _key, MEZZ_HOOK_URL: _hook, MEZZ_URL: _url, ...env } = session.env;
   const [node = process.execPath, ...mezz] = session.mezz;
   const child = spawn(node, [...mezz, 'up', '--foreground', '--log-file', logPath, ...options], {
     cwd: session.cwd,

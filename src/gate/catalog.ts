@@ -75,7 +75,7 @@ export class Catalog {
     const route = this.route(model);
     if (!route) {
       return refusal('model_unknown', `No backend serves the model "${model}".`, {
-        remedy: 'mezz model lists what is served; mezz config check shows the model table',
+        remedy: 'mezz model lists what is served; mezz config show shows the model table',
       });
     }
     const alias = route.alias;
@@ -118,7 +118,7 @@ export class Catalog {
       'no_credential',
       `No backend can take "${subject}": ${reasons.join('; ') || 'none is configured'}.`,
       {
-        remedy: 'log the client in, or configure a key: mezz backend, mezz config check',
+        remedy: 'log the client in, or configure a key: mezz backend, mezz config show',
       },
     );
   }

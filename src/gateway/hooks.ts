@@ -1,6 +1,7 @@
 /**
- * The clients' own hooks. Claude Code posts its hook JSON itself; Codex runs `mezz hook codex`, which posts it. `go`
- * answers nothing, so that the client's own permission prompts stay in place: mezz only ever adds a no.
+ * The clients' own hooks. Claude Code posts its hook JSON itself; Codex runs `mezz hook codex`, which posts it; an agent
+ * written for mezz posts the same words under a name of its own and reads `{"decision":"go"}`, or `deny` with a reason.
+ * To Claude Code `go` answers nothing, so that its own permission prompts stay in place: mezz only ever adds a no.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isRecord, type JsonRecord, parseJson } from '../base/json.ts';
@@ -37,7 +38,7 @@ export async function serveHook(
   const left = new AbortController();
   response.on('close', () => left.abort());
   const answer = await kernel.hook(caller, event, left.signal);
-  send(response, 200, client === 'claude' ? claudeAnswer(event, answer) : codexAnswer(answer));
+  send(response, 200, client === 'claude' ? claudeAnswer(event, answer) : plainAnswer(answer));
 }
 
 function readHook(client: string, message: JsonRecord): HookEvent | undefined {
@@ -77,7 +78,7 @@ function claudeAnswer(event: HookEvent, answer: HookAnswer): JsonRecord {
   };
 }
 
-function codexAnswer(answer: HookAnswer): JsonRecord {
+function plainAnswer(answer: HookAnswer): JsonRecord {
   return answer.decision === 'go'
     ? { decision: 'go' }
     : { decision: 'deny', reason: errorText(answer.refusal) };

@@ -46,7 +46,7 @@ function find(method: string, bare: string, query: string): Matched['route'] {
   if (bare === '/healthz') return only(method, ['GET', 'HEAD'], { to: 'health' });
   if (bare === '/readyz') return only(method, ['GET', 'HEAD'], { to: 'ready' });
   if (bare === '/metrics') return only(method, ['GET'], { to: 'metrics' });
-  const hook = /^\/hooks\/(claude|codex)$/.exec(bare);
+  const hook = /^\/hooks\/([a-z][a-z0-9-]{0,31})$/.exec(bare);
   if (hook) return only(method, ['POST'], { to: 'hook', client: hook[1] as string });
   // SDKs differ in whether their base URL holds the version; Codex logged in to ChatGPT has a base path of its own.
   const inner = bare.replace(/^\/(v1|backend-api\/codex)(?=\/)/, '');

@@ -32,6 +32,7 @@ test('the tarball installs into an empty folder and gives a working mezz', () =>
     assert.match(mezz('up', '--port', '0'), /mezz is up: http:\/\/127\.0\.0\.1:\d+/);
     try {
       assert.equal(JSON.parse(mezz('ps', '--json')).schema, 'mezz.ps/1');
+      assert.match(mezz('sh', '-c', 'hello'), /^\[lab\] /);
     } finally {
       mezz('down');
     }

@@ -6,8 +6,9 @@ import { codex } from './codex.ts';
 import { gemini } from './gemini.ts';
 import { generic } from './generic.ts';
 import { opencode } from './opencode.ts';
+import { shell } from './shell.ts';
 
-const ADAPTERS: readonly ClientAdapter[] = [claude, codex, gemini, opencode, generic];
+const ADAPTERS: readonly ClientAdapter[] = [claude, codex, gemini, opencode, shell, generic];
 
 function findNamed(program: string, client: string | undefined): ClientAdapter {
   if (client === undefined)

@@ -13,7 +13,7 @@ import { finishWorktree, giveWorktrees, inWorktree, type Place, prepareWorktrees
 import type { Session } from '../session.ts';
 import { ensureKernel } from '../start.ts';
 
-interface RunOptions {
+export interface RunOptions {
   readonly name?: string;
   readonly nice?: number;
   readonly budget?: NanoUsd;
@@ -68,7 +68,8 @@ async function openAgents(session: Session, adapter: ClientAdapter, options: Run
   return launches;
 }
 
-async function run(session: Session, command: readonly string[], options: RunOptions): Promise<void> {
+/** Runs a program as an agent, or several; the exit code of the session is the program's. */
+export async function run(session: Session, command: readonly string[], options: RunOptions): Promise<void> {
   const adapter = findAdapter(command[0] ?? '', options.client);
   const checkout = options.worktree
     ? await prepareWorktrees(session, options.count === 1 ? options.name : undefined)

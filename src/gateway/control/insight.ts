@@ -115,6 +115,7 @@ export const insightVerbs: Handlers<InsightVerb> = {
         level: 'G1',
         label: spec.label ?? null,
         ready: backends.has(spec.id) && (spec.credential !== 'kernel' || catalog.hasKey(spec.id)),
+        keyHeld: catalog.hasKey(spec.id),
       }),
     );
     return { backends: views };

@@ -36,6 +36,28 @@ export const PROGRAM_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'shell-gated',
+    group: 'tools',
+    text: 'Each tool of mezz sh is decided before it is used, with the arguments it is then used with, and its outcome is joined to that; a refused one is not used, and the model is told why.',
+    restsOn: 'The shell asks the gate at its own address, and uses a tool only after a clear yes.',
+    bypassedBy: `What a command of its tool run starts by itself. ${SAME_USER}`,
+    tests: [
+      [
+        'test/sh.test.ts',
+        'asks the gate before each of its tools, with the exact arguments, and tells how each ended',
+      ],
+      [
+        'test/sh.test.ts',
+        'what needs a person waits for one: denied it is not done and the model is told, approved it is done',
+      ],
+      ['test/sh.test.ts', 'a path is asked about as it is, wherever the shell stands'],
+      [
+        'test/sh.test.ts',
+        'a sub-agent is an agent of its own below its parent, and its answer is the result',
+      ],
+    ],
+  },
+  {
     id: 'terminal',
     group: 'tools',
     text: 'A program under mezz run has the terminal as without mezz: keys, size, job control and exit code.',
