@@ -20,6 +20,8 @@ export interface BackendSpec {
   readonly account: AccountId;
   /** Calls that may run at once. */
   readonly slots: number;
+  /** Tokens that its cache of prefixes holds, where that is known. */
+  readonly cacheTokens?: number;
   /** Silence after which the upstream counts as dead, ms. */
   readonly idleTimeoutMs: number;
   /** `lab` and other deterministic stand-ins are always labelled. */

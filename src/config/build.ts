@@ -55,6 +55,7 @@ export function buildConfig(raw: RawConfig, directory: string, home: string): Bu
       policy: scheduling.policy,
       maxWaitMs: duration(scheduling.maxWait),
       queue: scheduling.queue,
+      weights: scheduling.weights,
     },
     journal: {
       bodies: journal.bodies,
@@ -111,6 +112,7 @@ function buildBackends(raw: RawConfig, path: (text: string) => string, issues: I
       provider: backend.provider ?? id,
       account: (backend.account ?? id) as AccountId,
       slots: backend.slots ?? DEFAULTS.slots,
+      ...cacheOf(backend),
       idleTimeoutMs: duration(backend.idleTimeout ?? DEFAULTS.idleTimeout),
       ...(backend.lab ? { label: 'lab' } : {}),
     };
@@ -118,6 +120,11 @@ function buildBackends(raw: RawConfig, path: (text: string) => string, issues: I
     const key = credential === 'client' || credential === 'local' ? undefined : backend.key;
     return key ? { spec, key: placed(key, path) } : { spec };
   });
+}
+
+function cacheOf({ cacheTokens, lab }: RawBackend): Pick<BackendSpec, 'cacheTokens'> {
+  const tokens = cacheTokens ?? lab?.cacheTokens;
+  return tokens === undefined ? {} : { cacheTokens: tokens };
 }
 
 function labOf({ fail = {}, ...given }: RawLab): LabOptions {

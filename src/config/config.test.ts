@@ -142,7 +142,7 @@ limits:
   - { scope: "account:team", dimension: usd, period: day, cap: 5usd, strict: true }
   - { scope: "agent:7", dimension: tokens, period: total, cap: 1000000 }
 access: { profile: observe, files: [team.cedar, /opt/base.cedar] }
-scheduling: { policy: fifo, maxWait: 90s, queue: 10 }
+scheduling: { policy: fifo, maxWait: 90s, queue: 10, weights: { team: 2.5 } }
 journal: { bodies: digest, keepDays: 7, keepBytes: 500MB, entriesDays: 90 }
 ask: { hold: 0s, expires: 1h }
 loop: { repeats: 5, window: 1m, usdPerHour: 0.5 }
@@ -171,7 +171,12 @@ hostedTools: [mcp]
       profile: 'observe',
       files: ['/etc/mezz/team.cedar', '/opt/base.cedar'],
     });
-    assert.deepEqual(config.scheduling, { policy: 'fifo', maxWaitMs: 90_000, queue: 10 });
+    assert.deepEqual(config.scheduling, {
+      policy: 'fifo',
+      maxWaitMs: 90_000,
+      queue: 10,
+      weights: { team: 2.5 },
+    });
     assert.deepEqual(config.journal, {
       bodies: 'digest',
       keepMs: 7 * 86_400_000,

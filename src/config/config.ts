@@ -53,7 +53,13 @@ export interface Config {
   readonly limits: readonly LimitConfig[];
   /** `files` are absolute paths of access policies that are loaded beside the profile. */
   readonly access: { readonly profile: 'default' | 'observe'; readonly files: readonly string[] };
-  readonly scheduling: { readonly policy: string; readonly maxWaitMs: number; readonly queue: number };
+  readonly scheduling: {
+    readonly policy: string;
+    readonly maxWaitMs: number;
+    readonly queue: number;
+    /** Shares of owners; one that is not named has 1. */
+    readonly weights: Readonly<Record<OwnerId, number>>;
+  };
   readonly journal: {
     readonly bodies: 'keep' | 'digest' | 'off';
     readonly keepMs: number;

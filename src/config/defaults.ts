@@ -51,7 +51,7 @@ export const DEFAULTS = {
   slots: 4,
   idleTimeout: '10m',
   access: { profile: 'default' },
-  scheduling: { policy: 'priority', maxWait: '10m', queue: 1000 },
+  scheduling: { policy: 'mezz', maxWait: '10m', queue: 1000, weights: {} },
   journal: { bodies: 'keep', keepDays: 30, keepBytes: '10GB', entriesDays: 365 },
   // A hooked call may wait as long as its client lets it; a model call at most as long as its own timeout.
   ask: { hold: '10m', expires: '24h' },

@@ -15,6 +15,7 @@ export interface RawBackend {
   readonly key?: KeySource;
   readonly account?: string;
   readonly slots?: number;
+  readonly cacheTokens?: number;
   readonly idleTimeout?: string;
   readonly lab?: RawLab;
 }
@@ -40,7 +41,12 @@ export interface RawConfig {
   readonly accounts?: Readonly<Record<string, { readonly parent?: string; readonly owner?: string }>>;
   readonly limits?: readonly RawLimit[];
   readonly access?: { readonly profile?: Config['access']['profile']; readonly files?: readonly string[] };
-  readonly scheduling?: { readonly policy?: string; readonly maxWait?: string; readonly queue?: number };
+  readonly scheduling?: {
+    readonly policy?: string;
+    readonly maxWait?: string;
+    readonly queue?: number;
+    readonly weights?: Readonly<Record<string, number>>;
+  };
   readonly journal?: {
     readonly entriesDays?: number;
     readonly bodies?: Config['journal']['bodies'];

@@ -2,6 +2,7 @@
  * The schema of mezz.yaml (JSON Schema 2020-12), the one source of schema/mezz.schema.json, of the validator and of
  * what a mistake is told. `title` completes "must be ..."; the first example is what to type.
  */
+import { POLICIES } from '../scheduler/policies/all.ts';
 import { DURATION, MONEY, SHARE, SIZE } from './units.ts';
 
 const ID = '^[a-z][a-z0-9._-]{0,63}$';
@@ -150,6 +151,10 @@ const backend = object(
       description: "By default the backend's id.",
     }),
     slots: { ...whole(1, 10_000, 8), description: 'Calls that may run at once.' },
+    cacheTokens: {
+      ...whole(1, 1_000_000_000, 500_000),
+      description: 'Tokens that its cache of prefixes holds. Known, it decides who may push out whom.',
+    },
     idleTimeout: duration('10m', 'Silence after which the upstream counts as dead.'),
     lab,
   },
@@ -279,9 +284,15 @@ export const SCHEMA = {
         ),
       }),
       scheduling: object('In what order calls are served when a backend is full.', {
-        policy: choice('The scheduling policy.', 'priority', 'fifo'),
+        policy: choice('The scheduling policy; mezz sched policies tells them apart.', ...POLICIES.keys()),
         maxWait: duration('10m', 'A call that waited this long is served next, whatever the policy says.'),
         queue: { ...whole(1, 100_000, 1000), description: 'Calls that may wait; more are refused as busy.' },
+        weights: named(
+          'owners and their weights',
+          'Shares of owners, for the policies mezz and fair. An owner that is not named has 1.',
+          rate(2, 'The share.'),
+          { minLength: 1, maxLength: 64 },
+        ),
       }),
       journal: object('What the journal keeps.', {
         bodies: choice(

@@ -15,9 +15,9 @@ import { resumedRows } from '../gate/exhausted.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Changeable } from '../gate/open.ts';
 import type { Parts } from '../gate/parts.ts';
-import { fifo } from '../scheduler/policies/fifo.ts';
-import { priority } from '../scheduler/policies/priority.ts';
-import type { Policy } from '../scheduler/policy.ts';
+import { POLICIES } from '../scheduler/policies/all.ts';
+import type { Policy, Tuning } from '../scheduler/policy.ts';
+import { PLAIN } from '../scheduler/scheduler.ts';
 import { accountsOf } from './accounts.ts';
 import { type BackendConfig, type Config, formatProblem } from './config.ts';
 import { readKeys } from './keys.ts';
@@ -98,7 +98,7 @@ export class Settings {
   get opening() {
     const { config } = this.#ready;
     const { maxWaitMs, queue } = config.scheduling;
-    const scheduling = { policy: policyOf(config), maxWaitMs, queue };
+    const scheduling = { policy: policyOf(config), tuning: tuningOf(config), maxWaitMs, queue };
     return { ...changeOf(this.#ready, this.#drivers), loop: config.loop, scheduling };
   }
 
@@ -241,8 +241,10 @@ function changeOf({ config, keys }: Ready, drivers: ReadonlyMap<BackendId, Drive
   };
 }
 
+/** The schema admits no other name. */
 const policyOf = ({ scheduling }: Config): Policy<unknown> =>
-  scheduling.policy === 'fifo' ? fifo : priority;
+  POLICIES.get(scheduling.policy) as Policy<unknown>;
+const tuningOf = ({ scheduling }: Config): Tuning => ({ ...PLAIN, weights: scheduling.weights });
 
 /** What operators may have changed since stays, unless mezz.yaml itself says something else of it now. */
 function changedOf(now: Ready, before: Ready): Pick<Changeable, 'policies' | 'loop' | 'scheduling'> {
@@ -253,7 +255,12 @@ function changedOf(now: Ready, before: Ready): Pick<Changeable, 'policies' | 'lo
   return {
     ...(sameRules ? {} : { policies: { text: now.policies, profile: access.profile } }),
     loop,
-    scheduling: { maxWaitMs, queue, ...(sameOrder ? {} : { policy: policyOf(now.config) }) },
+    scheduling: {
+      maxWaitMs,
+      queue,
+      tuning: tuningOf(now.config),
+      ...(sameOrder ? {} : { policy: policyOf(now.config) }),
+    },
   };
 }
 

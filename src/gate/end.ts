@@ -72,6 +72,7 @@ export async function book(parts: Parts, flight: Flight, result: Result): Promis
     agent[kind] += result.usage[kind];
   agent.cost += result.cost;
   parts.loops.settle(flight.guarded.tree, result.cost - flight.reserved.usd, now);
+  const taught = teach(parts, flight, result);
   flight.step(now, 'end', result.code);
   report(parts, flight, result, now);
   const durable = parts.journal.append({
@@ -81,9 +82,10 @@ export async function book(parts: Parts, flight: Flight, result: Result): Promis
       agentPut(agent),
       ...settled,
       ...puts,
+      ...taught.puts,
       ...parts.salts.takeFresh(now),
     ],
-    deletes,
+    deletes: [...deletes, ...taught.deletes],
   });
   releaseSlot(parts, flight);
   try {
@@ -94,6 +96,21 @@ export async function book(parts: Parts, flight: Flight, result: Result): Promis
       remedy: 'mezz doctor',
     });
   }
+}
+
+/** Tells the scheduler what the call used; what it learned of turns of its kind is stored with END. */
+function teach(
+  parts: Parts,
+  { call, granted }: Flight,
+  { usage, code, intents }: Result,
+): { readonly puts: Puts; readonly deletes: Deletes } {
+  const used = {
+    input: usage.input + usage.cacheWrite,
+    cached: usage.cacheRead,
+    output: usage.output,
+    endsTurn: code === 'ok' && intents === 0,
+  };
+  return (granted && parts.scheduler.used(call.id, used)) ?? { puts: [], deletes: [] };
 }
 
 function report(parts: Parts, flight: Flight, result: Result, now: number): void {

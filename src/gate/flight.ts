@@ -9,6 +9,7 @@ import type { Syscall, SyscallKind } from '../base/syscall.ts';
 import type { Reservation } from '../budget/ledger.ts';
 import type { CallRow } from '../db/schema/journal.ts';
 import type { ChainLink } from '../journal/chain.ts';
+import type { Grant } from '../scheduler/scheduler.ts';
 import type { Candidate, Login } from './catalog.ts';
 import { LIMITS } from './limits.ts';
 import { type ResourceName, SYSCALLS } from './syscalls.ts';
@@ -65,6 +66,8 @@ export class Flight<K extends SyscallKind = SyscallKind> {
   /** The call's state row as far as it is written. */
   row: CallRow | undefined;
   granted: Candidate | undefined;
+  /** Why it was granted when it was, if it waited. */
+  order: Grant | undefined;
   /** The model call as it leaves, named transforms applied. */
   outgoing: ModelCall | undefined;
   attempt = 0;

@@ -17,11 +17,15 @@ import { Accounts } from '../budget/accounts.ts';
 import { Estimator } from '../budget/estimate.ts';
 import { Ledger } from '../budget/ledger.ts';
 import { Windows } from '../budget/windows.ts';
+import { SERVICE } from '../db/schema/scheduler.ts';
 import type { Store } from '../db/store.ts';
 import { ContextStore } from '../journal/context.ts';
 import { openJournal } from '../journal/journal.ts';
 import { Salts } from '../journal/salts.ts';
-import type { Policy } from '../scheduler/policy.ts';
+import { ENGINE } from '../scheduler/cost.ts';
+import { History } from '../scheduler/history.ts';
+import { LIMITS as SCHEDULER_LIMITS } from '../scheduler/limits.ts';
+import type { Policy, Tuning } from '../scheduler/policy.ts';
 import { Slots } from '../scheduler/resource.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import { Epochs } from './epochs.ts';
@@ -35,6 +39,7 @@ export interface Changeable extends Pick<Parts, 'prices' | 'catalog' | 'settings
   readonly loop?: LoopSettings;
   readonly scheduling?: {
     readonly policy?: Policy<unknown>;
+    readonly tuning?: Tuning;
     readonly maxWaitMs: number;
     readonly queue: number;
   };
@@ -51,6 +56,7 @@ export interface Opening extends Changeable {
   readonly loop: LoopSettings;
   readonly scheduling: {
     readonly policy: Policy<unknown>;
+    readonly tuning?: Tuning;
     readonly maxWaitMs: number;
     readonly queue: number;
   };
@@ -59,6 +65,7 @@ export interface Opening extends Changeable {
 export async function openParts(from: Opening): Promise<Parts> {
   const { store, clock, random, scheduling, prices, catalog, settings, backends } = from;
   const windows = await Windows.open(store);
+  const history = new History(await store.range(SERVICE, { limit: SCHEDULER_LIMITS.images.value }));
   return {
     clock,
     random,
@@ -75,7 +82,7 @@ export async function openParts(from: Opening): Promise<Parts> {
     accounts: await Accounts.open(store),
     estimator: await Estimator.open(store),
     windows,
-    scheduler: new Scheduler({ clock, resources: slotsOf(from), ...scheduling }),
+    scheduler: new Scheduler({ clock, resources: slotsOf(from), history, ...scheduling }),
     agents: await AgentTable.open(store),
     turns: new Turns(),
     coverage: await Coverage.open(store),
@@ -97,10 +104,12 @@ export function applyChange(parts: Parts, change: Changeable): void {
   Object.assign(parts, { prices, catalog, settings, backends });
   if (policies) parts.access.apply(policies.text, policies.profile);
   if (loop) parts.loops.tune(loop);
-  if (scheduling) parts.scheduler.tune(scheduling);
+  if (scheduling) parts.scheduler.tune(scheduling, scheduling.tuning);
   if (scheduling?.policy) parts.scheduler.setPolicy(scheduling.policy);
   parts.scheduler.setResources(slotsOf(change));
 }
 
 const slotsOf = ({ catalog }: Changeable): Slots[] =>
-  [...catalog.backends.values()].map((spec) => new Slots(spec.id, spec.slots));
+  [...catalog.backends.values()].map(
+    ({ id, slots, cacheTokens }) => new Slots(id, slots, { ...ENGINE, cacheTokens }),
+  );

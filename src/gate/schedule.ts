@@ -4,6 +4,7 @@
  */
 import { type Refusal, refusal } from '../base/errors.ts';
 import type { SyscallKind } from '../base/syscall.ts';
+import type { PolicyCall } from '../scheduler/policy.ts';
 import { type Flight, go, refuse, type Stage } from './flight.ts';
 import type { Parts } from './parts.ts';
 import { checkPause } from './pause.ts';
@@ -17,14 +18,10 @@ export function schedule<K extends SyscallKind>(parts: Parts, flight: Flight<K>)
   const id = flight.call.id;
   let refused: Refusal | undefined;
   parts.scheduler.submit({
-    call: id,
-    agent: flight.agent.pid,
-    turn: flight.call.turn,
-    nice: flight.agent.nice,
-    arrivedAt: flight.call.arrivedAt,
-    deadlineAt: flight.deadlineAt,
+    ...scheduledCall(parts, flight as Flight),
     resources: flight.candidates.map((candidate) => candidate.backend.id),
-    onGrant: (resource) => {
+    onGrant: (resource, why) => {
+      flight.order = why;
       flight.granted = flight.candidates.find((candidate) => candidate.backend.id === resource);
       parts.waits.wake(id);
     },
@@ -43,6 +40,28 @@ export function schedule<K extends SyscallKind>(parts: Parts, flight: Flight<K>)
       refusal('busy', `No slot of ${flight.candidates[0]?.backend.id} became free in time.`, {
         retryAfterMs: 10_000,
       }),
+  };
+}
+
+/** The call as scheduling policies see it. */
+function scheduledCall(parts: Parts, { call, agent, deadlineAt, candidates }: Flight): PolicyCall {
+  const { payload } = call;
+  const model = candidates[0]?.upstreamModel ?? '';
+  const tokens =
+    'facts' in payload
+      ? parts.estimator.estimate(model, agent.client, payload.decoded.length, payload.facts.maxOutput)
+      : { tokensIn: 0, tokensOut: 0 };
+  return {
+    call: call.id,
+    agent: agent.pid,
+    owner: agent.owner,
+    turn: call.turn,
+    nice: agent.nice,
+    arrivedAt: call.arrivedAt,
+    deadlineAt,
+    inTokens: tokens.tokensIn,
+    outTokens: tokens.tokensOut,
+    image: agent.parent === null ? agent.client : `${agent.client} sub-agent`,
   };
 }
 

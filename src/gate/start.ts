@@ -101,7 +101,14 @@ function draft(parts: Parts, flight: Flight, decided: Decided, now: number): Cal
     transforms: flight.outgoing?.transforms ?? [],
     losses: flight.outgoing?.losses ?? [],
     continues: call.continues ?? null,
+    ...orderOf(flight),
   });
+}
+
+/** What put a call that waited before others that did. */
+function orderOf({ order }: Flight): { order?: string } {
+  if (!order || order.reasons.length === 0) return {};
+  return { order: `${order.policy}: ${order.reasons.join('; ')}` };
 }
 
 function startDetail({ granted, outgoing, call }: Flight): string {

@@ -43,6 +43,8 @@ export interface CallStart {
   readonly losses: readonly string[];
   /** The call whose refused answer this one goes on from, or null. */
   readonly continues: string | null;
+  /** Why it was granted when it was, if it had to wait: the policy, and its reasons. */
+  readonly order?: string;
 }
 
 export interface CallEnd {
@@ -81,7 +83,7 @@ export interface CallRefusal {
 export type CallDraft = EntryDraft & { readonly at: number };
 
 export function startEntry(at: number, start: CallStart): CallDraft {
-  const { call, agent, rules, above, hosted, losses, ...body } = start;
+  const { call, agent, rules, above, hosted, losses, order, ...body } = start;
   return {
     at,
     kind: 'call.start',
@@ -94,6 +96,7 @@ export function startEntry(at: number, start: CallStart): CallDraft {
       ...(hosted.length > 0
         ? { hosted: clip([...new Set(hosted)].join(', '), LIMITS.hostedText.value) }
         : {}),
+      ...(order === undefined ? {} : { order: clip(order, LIMITS.orderText.value) }),
       ...(losses.length > 0 ? { losses: clip(losses.join(', '), LIMITS.lossText.value) } : {}),
       rules: rules.slice(0, 8).map((rule) => clip(rule, LIMITS.ruleText.value)),
       labels: [...start.labels],

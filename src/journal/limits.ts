@@ -23,6 +23,7 @@ export const LIMITS = {
   nameText: { value: 200, unit: 'bytes', what: 'a target or a tool-use id kept in an entry' },
   ruleText: { value: 48, unit: 'bytes', what: 'one of the rules kept in a START' },
   lossText: { value: 300, unit: 'bytes', what: 'what a translation lost, kept in a START' },
+  orderText: { value: 160, unit: 'bytes', what: 'why a call that waited was granted, kept in a START' },
   prunedEntries: {
     value: 4096,
     unit: 'entries',

@@ -3,37 +3,80 @@
  * (the kernel, a simulation, a benchmark) runs the same policy by the same events, so the same events give the same
  * order.
  */
+import type { Terms } from './cost.ts';
+import type { ServiceTable } from './history.ts';
+
 export interface PolicyCall {
   readonly call: string;
   readonly agent: number;
+  /** Whose share it is. */
+  readonly owner: string;
   readonly turn?: string | undefined;
   /** -20 (first) to 19 (last). */
   readonly nice: number;
   readonly arrivedAt: number;
+  /** Serving it after this wall time helps nobody. */
+  readonly deadlineAt: number;
+  /** Tokens of its whole input and of its answer, as far as the request and what came before tell. */
+  readonly inTokens: number;
+  readonly outTokens: number;
+  /** What kind of program asks, for what was learned of its like: the client, and whether it is a sub-agent. */
+  readonly image: string;
+}
+
+/** Tokens that a call really used. `input` was computed, `cached` was not. */
+export interface Used {
+  readonly input: number;
+  readonly cached: number;
+  readonly output: number;
+  /** The answer asks for no tool: the turn ends with it. */
+  readonly endsTurn: boolean;
+}
+
+/** What operators tune. */
+export interface Tuning {
+  /** Shares of owners; one that is not named has 1. */
+  readonly weights: Readonly<Record<string, number>>;
+  /** How much the cost of reloading a cache counts against the work that is left; 0: not at all. */
+  readonly reload: number;
 }
 
 export interface PolicyConfig {
-  readonly resources: readonly { readonly name: string; readonly size: number }[];
+  readonly resources: readonly (Terms & { readonly name: string; readonly size: number })[];
+  readonly tuning: Tuning;
+  /** What finished turns tell of those that run; a newer one comes with `tuned`. */
+  readonly history: ServiceTable;
 }
 
-/** `at` is wall time in ms. `served` says how much service a running call has had so far, in tokens. */
+/**
+ * `at` is wall time in ms. `served` says how many tokens of answer a running call has had so far; `ended` without `used`
+ * that nothing is known of what it used, or that it never ran; `evicted` that a turn's cached prefix is gone.
+ */
 export type PolicyEvent =
   | { readonly kind: 'arrived'; readonly at: number; readonly call: PolicyCall }
   | { readonly kind: 'started'; readonly at: number; readonly call: PolicyCall; readonly resource: string }
   | { readonly kind: 'served'; readonly at: number; readonly call: PolicyCall; readonly tokens: number }
-  | { readonly kind: 'ended'; readonly at: number; readonly call: PolicyCall }
+  | { readonly kind: 'ended'; readonly at: number; readonly call: PolicyCall; readonly used?: Used }
+  | { readonly kind: 'evicted'; readonly at: number; readonly call: PolicyCall; readonly resource: string }
   | { readonly kind: 'tuned'; readonly at: number; readonly config: PolicyConfig };
 
 export interface Policy<S> {
   readonly name: string;
+  /** For people, in one line. */
+  readonly text: string;
   /** Keys depend on the call alone: the host need not ask for one again. */
   readonly fixed?: true;
+  /**
+   * The first `parts` numbers of a key are the same for all waiting calls of one owner (or agent) with one nice value:
+   * when they change, the host moves one entry and not all of these calls.
+   */
+  readonly shared?: { readonly by: 'owner' | 'agent'; readonly parts: number };
   start(config: PolicyConfig): S;
   /** The state after the event; it may be the same object, changed. */
   event(state: S, event: PolicyEvent): S;
   /**
-   * Compared from left to right, smallest first; equal keys go by arrival. A key may change only for the turn or the
-   * agent of the call that the last event named, or with `tuned`.
+   * Compared from left to right, smallest first; equal keys go by arrival. The shared parts may change only for the owner
+   * (or agent), the rest only for the turn, of the call that the last event named; all may with `tuned`.
    */
   key(state: S, call: PolicyCall): readonly number[];
   /** Why the call stands where it stands, for people. */

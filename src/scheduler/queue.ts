@@ -1,20 +1,28 @@
 /**
  * The calls that wait: for each resource a heap in the policy's order and one by arrival, for those that have waited too
- * long. Invariant: `first` is what comparing all of them would give, as long as keys change only for the turn or the
- * agent that the last event named. A place that left stays in the heaps until it comes up or too many did.
+ * long. Calls that share the first parts of their keys (of one owner, say) stand in a group with a heap of its own, so
+ * that the share of an owner with many calls moves one entry. Invariant: `first` is what comparing all of them would
+ * give, as long as keys change only as a policy may change them. What left stays in the heaps until it comes up or too
+ * much did.
  */
 import type { Refusal } from '../base/errors.ts';
+import { turnOf } from './attained.ts';
 import { Heap } from './heap.ts';
 import type { Order } from './order.ts';
-import { compareKeys, type PolicyCall } from './policy.ts';
+import { compareKeys, type Policy, type PolicyCall } from './policy.ts';
 
 export interface Waiting extends PolicyCall {
-  /** Serving it after this wall time helps nobody. */
-  readonly deadlineAt: number;
   /** Any one of these, the preferred first. */
   readonly resources: readonly string[];
-  onGrant(resource: string): void;
+  onGrant(resource: string, why: Grant): void;
   onRefuse(refusal: Refusal): void;
+}
+
+/** Why a call was granted when it was. */
+export interface Grant {
+  readonly policy: string;
+  /** Empty if the call did not have to wait. */
+  readonly reasons: readonly string[];
 }
 
 export interface Place {
@@ -22,17 +30,39 @@ export interface Place {
   readonly order: number;
 }
 
+/** Those who share the first parts of their keys, over all lines. */
+interface Group {
+  readonly name: string;
+  readonly sharer: string;
+  readonly seats: Set<Seat>;
+  /** The shared parts; undefined until they were asked for. */
+  key: readonly number[] | undefined;
+  /** Counts up with each change of a key: among equal groups the one that got there first is first. */
+  since: number;
+}
 /** A place as the heaps see it: an entry whose key is no longer the place's is passed over. */
 interface Seat extends Place {
+  readonly group: Group;
   key: readonly number[] | undefined;
   left: boolean;
 }
-interface Ranked {
-  readonly seat: Seat;
+interface Ranked<T> {
+  readonly of: T;
   readonly key: readonly number[];
+  /** Orders equal keys. */
+  readonly tie: number;
+}
+/** A group's seats in one line. */
+interface Bench {
+  readonly group: Group;
+  readonly seats: Heap<Ranked<Seat>>;
+  /** The group's key as the line's heap has it. */
+  key: readonly number[] | undefined;
+  waiting: number;
 }
 interface Line {
-  readonly byKey: Heap<Ranked>;
+  readonly benches: Map<Group, Bench>;
+  readonly byKey: Heap<Ranked<Bench>>;
   readonly byArrival: Heap<Seat>;
   waiting: number;
 }
@@ -40,18 +70,18 @@ interface Line {
 /** Entries of places that left, beyond as many as wait, before a heap is cleaned. */
 const SLACK = 64;
 
-const newLine = (): Line => ({
-  byKey: new Heap((a, b) => (compareKeys(a.key, b.key) || a.seat.order - b.seat.order) < 0),
-  byArrival: new Heap((a, b) => (a.waiting.arrivedAt - b.waiting.arrivedAt || a.order - b.order) < 0),
-  waiting: 0,
-});
-
 export class Queue {
   readonly #seats = new Map<string, Seat>();
   readonly #lines = new Map<string, Line>();
-  readonly #groups = new Map<string, Set<Seat>>();
-  /** Places whose key must be asked for (again) before the next comparison. */
+  readonly #turns = new Map<string, Set<Seat>>();
+  readonly #groups = new Map<string, Group>();
+  /** The groups of each owner or agent, by nice value. */
+  readonly #sharers = new Map<string, Set<Group>>();
+  /** Places whose key must be asked for (again) before the next comparison, and groups whose shared parts must. */
   readonly #unsure = new Set<Seat>();
+  readonly #unsureGroups = new Set<Group>();
+  #shared: Policy<unknown>['shared'];
+  #changes = 0;
 
   get size(): number {
     return this.#seats.size;
@@ -73,19 +103,7 @@ export class Queue {
   /** A call that is there already is replaced. */
   add(waiting: Waiting, order: number): void {
     this.remove(waiting.call);
-    const seat: Seat = { waiting, order, key: undefined, left: false };
-    this.#seats.set(waiting.call, seat);
-    this.#unsure.add(seat);
-    for (const name of groupsOf(waiting)) {
-      const group = this.#groups.get(name) ?? new Set();
-      this.#groups.set(name, group.add(seat));
-    }
-    for (const name of new Set(waiting.resources)) {
-      const line = this.#lines.get(name) ?? newLine();
-      this.#lines.set(name, line);
-      line.waiting++;
-      line.byArrival.push(seat);
-    }
+    this.#enter(waiting, order);
   }
 
   remove(call: string): Place | undefined {
@@ -94,86 +112,215 @@ export class Queue {
     this.#seats.delete(call);
     this.#unsure.delete(seat);
     seat.left = true;
-    for (const name of groupsOf(seat.waiting)) {
-      const group = this.#groups.get(name);
-      group?.delete(seat);
-      if (group?.size === 0) this.#groups.delete(name);
+    takeFrom(this.#turns, turnOf(seat.waiting), seat);
+    const { group } = seat;
+    group.seats.delete(seat);
+    if (group.seats.size === 0) {
+      this.#groups.delete(group.name);
+      this.#unsureGroups.delete(group);
+      takeFrom(this.#sharers, group.sharer, group);
     }
-    for (const name of new Set(seat.waiting.resources)) {
-      const line = this.#lines.get(name) as Line;
-      line.waiting--;
-      if (line.waiting === 0) this.#lines.delete(name);
-      else clean(line);
-    }
+    for (const name of new Set(seat.waiting.resources)) this.#leave(name, seat);
     return seat;
   }
 
-  /** An event named this call: the keys of its turn and its agent may have changed. */
+  /** An event named this call: the keys of its turn and what its owner (or agent) shares may have changed. */
   doubt(call: PolicyCall): void {
-    for (const name of groupsOf(call))
-      for (const seat of this.#groups.get(name) ?? []) this.#unsure.add(seat);
+    for (const seat of this.#turns.get(turnOf(call)) ?? []) this.#unsure.add(seat);
+    if (!this.#shared) return;
+    for (const group of this.#sharers.get(sharerOf(call, this.#shared)) ?? []) this.#unsureGroups.add(group);
   }
 
-  /** Every key may have changed. */
-  doubtAll(): void {
-    for (const seat of this.#seats.values()) this.#unsure.add(seat);
+  /** Every key may have changed, and what is shared with whom. */
+  doubtAll({ shared }: Policy<unknown>): void {
+    const seats = [...this.#seats.values()];
+    for (const seat of seats) this.remove(seat.waiting.call);
+    this.#shared = shared;
+    for (const { waiting, order } of seats) this.#enter(waiting, order);
   }
 
-  /** The first of those that want the resource and are not in `passed`: who arrived before `overdueAt`, then the policy's first. */
-  first(resource: string, passed: ReadonlySet<string>, policy: Order, overdueAt: number): Place | undefined {
+  /**
+   * The first of those that want the resource and are accepted: who arrived before `overdueAt`, then the policy's first.
+   * At most `looks` of the latter are asked whether they are.
+   */
+  first(
+    resource: string,
+    accepts: (waiting: Waiting, isOverdue: boolean) => boolean,
+    policy: Order,
+    overdueAt: number,
+    looks = Number.POSITIVE_INFINITY,
+  ): Place | undefined {
     this.#ask(policy);
     const line = this.#lines.get(resource);
     if (!line) return undefined;
-    const overdue = firstOf(
-      line.byArrival,
-      passed,
-      (seat) => seat,
-      (seat) => !seat.left,
-    );
-    if (overdue && overdue.waiting.arrivedAt <= overdueAt) return overdue;
-    const isCurrent = ({ seat, key }: Ranked) => !seat.left && seat.key === key;
-    return firstOf(line.byKey, passed, ({ seat }) => seat, isCurrent);
+    const overdue = firstOf(line.byArrival, (seat) => {
+      if (seat.left) return 'gone';
+      if (seat.waiting.arrivedAt > overdueAt) return 'end';
+      return accepts(seat.waiting, true) ? seat : 'pass';
+    });
+    if (overdue) return overdue;
+    let left = looks;
+    return firstOf(line.byKey, ({ of: bench, key }) => {
+      if (bench.waiting === 0 || bench.key !== key) return 'gone';
+      const found = firstOf(bench.seats, (ranked) => {
+        if (!isCurrent(ranked)) return 'gone';
+        if (left-- <= 0) return 'end';
+        return accepts(ranked.of.waiting, false) ? ranked.of : 'pass';
+      });
+      return found ?? (left <= 0 ? 'end' : 'pass');
+    });
+  }
+
+  /** Which of two that wait the policy puts first (negative: `a`). */
+  compare(a: string, b: string, policy: Order): number {
+    this.#ask(policy);
+    const [one, other] = [this.#seats.get(a), this.#seats.get(b)];
+    if (!one || !other) return 0;
+    return compareGroups(one.group, other.group) || compareSeats(one, other);
+  }
+
+  #enter(waiting: Waiting, order: number): void {
+    const seat: Seat = { waiting, order, group: this.#groupOf(waiting), key: undefined, left: false };
+    seat.group.seats.add(seat);
+    this.#seats.set(waiting.call, seat);
+    this.#unsure.add(seat);
+    putInto(this.#turns, turnOf(waiting), seat);
+    for (const name of new Set(waiting.resources)) {
+      const line = this.#lines.get(name) ?? newLine();
+      this.#lines.set(name, line);
+      line.waiting++;
+      line.byArrival.push(seat);
+      const bench = line.benches.get(seat.group) ?? newBench(seat.group);
+      line.benches.set(seat.group, bench);
+      bench.waiting++;
+    }
+  }
+
+  #groupOf(waiting: Waiting): Group {
+    const sharer = this.#shared ? sharerOf(waiting, this.#shared) : '';
+    const name = this.#shared ? `${waiting.nice} ${sharer}` : '';
+    const known = this.#groups.get(name);
+    if (known) return known;
+    const group: Group = { name, sharer, seats: new Set(), key: undefined, since: 0 };
+    this.#groups.set(name, group);
+    putInto(this.#sharers, sharer, group);
+    return group;
+  }
+
+  #leave(name: string, seat: Seat): void {
+    const line = this.#lines.get(name) as Line;
+    const bench = line.benches.get(seat.group) as Bench;
+    line.waiting--;
+    bench.waiting--;
+    if (bench.waiting === 0) line.benches.delete(seat.group);
+    if (line.waiting === 0) this.#lines.delete(name);
+    else clean(line, bench);
   }
 
   #ask(policy: Order): void {
+    for (const group of this.#unsureGroups) for (const seat of take(group.seats, 1)) this.#unsure.add(seat);
+    this.#unsureGroups.clear();
     for (const seat of this.#unsure) {
       this.#unsure.delete(seat);
-      const fault = policy.fault;
+      const { fault } = policy;
       const key = policy.keyOf(seat.waiting);
       // A policy that failed was replaced: nothing it said before counts.
-      if (policy.fault !== fault) this.doubtAll();
-      if (seat.key !== undefined && compareKeys(seat.key, key) === 0) continue;
-      seat.key = key;
-      for (const name of new Set(seat.waiting.resources)) this.#lines.get(name)?.byKey.push({ seat, key });
+      if (policy.fault === fault) this.#rank(seat, key);
+      else this.doubtAll(policy.policy);
+    }
+  }
+
+  #rank(seat: Seat, whole: readonly number[]): void {
+    const { group } = seat;
+    const parts = this.#shared?.parts ?? 0;
+    const shared = whole.slice(0, parts);
+    if (group.key === undefined || compareKeys(group.key, shared) !== 0) {
+      group.key = shared;
+      group.since = this.#changes++;
+      for (const line of this.#lines.values()) placeBench(line, line.benches.get(group));
+    }
+    const key = whole.slice(parts);
+    const isSame = seat.key !== undefined && compareKeys(seat.key, key) === 0;
+    if (!isSame) seat.key = key;
+    for (const name of new Set(seat.waiting.resources)) {
+      const line = this.#lines.get(name) as Line;
+      const bench = line.benches.get(group) as Bench;
+      if (!isSame) bench.seats.push({ of: seat, key, tie: seat.order });
+      placeBench(line, bench);
     }
   }
 }
 
-/** The first current item that is not passed; passed ones on the way stay where they are. */
-function firstOf<T>(
-  heap: Heap<T>,
-  passed: ReadonlySet<string>,
-  seatOf: (item: T) => Seat,
-  isCurrent: (item: T) => boolean,
-): Seat | undefined {
+const isBefore = (a: Ranked<unknown>, b: Ranked<unknown>): boolean =>
+  (compareKeys(a.key, b.key) || a.tie - b.tie) < 0;
+const newBench = (group: Group): Bench => ({
+  group,
+  seats: new Heap<Ranked<Seat>>(isBefore),
+  key: undefined,
+  waiting: 0,
+});
+const newLine = (): Line => ({
+  benches: new Map(),
+  byKey: new Heap<Ranked<Bench>>(isBefore),
+  byArrival: new Heap((a, b) => (a.waiting.arrivedAt - b.waiting.arrivedAt || a.order - b.order) < 0),
+  waiting: 0,
+});
+
+/** Puts a bench where its group's key wants it. */
+function placeBench(line: Line, bench: Bench | undefined): void {
+  if (!bench || bench.key === bench.group.key) return;
+  bench.key = bench.group.key;
+  if (bench.key) line.byKey.push({ of: bench, key: bench.key, tie: bench.group.since });
+}
+
+const compareGroups = (a: Group, b: Group): number =>
+  compareKeys(a.key ?? [], b.key ?? []) || a.since - b.since;
+const compareSeats = (a: Seat, b: Seat): number => compareKeys(a.key ?? [], b.key ?? []) || a.order - b.order;
+const isCurrent = ({ of: seat, key }: Ranked<Seat>): boolean => !seat.left && seat.key === key;
+const sharerOf = ({ owner, agent }: PolicyCall, { by }: NonNullable<Policy<unknown>['shared']>): string =>
+  by === 'owner' ? owner : String(agent);
+
+/** Goes down the heap until an item is found or `end`; what was passed on the way stays. */
+function firstOf<T, F>(heap: Heap<T>, look: (item: T) => F | 'gone' | 'pass' | 'end'): F | undefined {
   const aside: T[] = [];
-  let found: Seat | undefined;
-  for (let item = heap.peek(); item !== undefined && !found; item = heap.peek()) {
-    if (!isCurrent(item)) heap.pop();
-    else if (!passed.has(seatOf(item).waiting.call)) found = seatOf(item);
-    else {
+  let found: F | undefined;
+  for (let item = heap.peek(); item !== undefined; item = heap.peek()) {
+    const seen = look(item);
+    if (seen === 'gone') heap.pop();
+    else if (seen === 'pass') {
       aside.push(item);
       heap.pop();
+    } else {
+      if (seen !== 'end') found = seen;
+      break;
     }
   }
   for (const item of aside) heap.push(item);
   return found;
 }
 
-function clean({ byKey, byArrival, waiting }: Line): void {
-  if (byKey.size > 2 * waiting + SLACK) byKey.keep(({ seat, key }) => !seat.left && seat.key === key);
-  if (byArrival.size > 2 * waiting + SLACK) byArrival.keep((seat) => !seat.left);
+function clean(line: Line, bench: Bench): void {
+  if (bench.seats.size > 2 * bench.waiting + SLACK) bench.seats.keep(isCurrent);
+  if (line.byArrival.size > 2 * line.waiting + SLACK) line.byArrival.keep((seat) => !seat.left);
+  if (line.byKey.size > 2 * line.benches.size + SLACK)
+    line.byKey.keep(({ of, key }) => of.waiting > 0 && of.key === key);
 }
 
-const groupsOf = ({ agent, turn }: PolicyCall): string[] =>
-  turn === undefined ? [`agent ${agent}`] : [`agent ${agent}`, `turn ${turn}`];
+function putInto<T>(sets: Map<string, Set<T>>, name: string, item: T): void {
+  sets.set(name, (sets.get(name) ?? new Set<T>()).add(item));
+}
+
+function takeFrom<T>(sets: Map<string, Set<T>>, name: string, item: T): void {
+  const set = sets.get(name);
+  set?.delete(item);
+  if (set?.size === 0) sets.delete(name);
+}
+
+function take<T>(items: Iterable<T>, count: number): T[] {
+  const taken: T[] = [];
+  for (const item of items) {
+    if (taken.length === count) break;
+    taken.push(item);
+  }
+  return taken;
+}

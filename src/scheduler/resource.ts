@@ -1,16 +1,19 @@
 /** What calls wait for. */
 import { assert } from '../base/assert.ts';
+import { ENGINE, type Terms } from './cost.ts';
 
 export interface Resource {
   readonly name: string;
+  /** What serving costs here. */
+  readonly terms: Terms;
   /** Takes a share for the call, or says that it cannot have one now. */
   tryAcquire(call: string): boolean;
   /** Gives back what the call took. */
   release(call: string): void;
   readonly busy: number;
   readonly size: number;
-  /** A new size; what is taken stays taken. */
-  resize(size: number): void;
+  /** A new size and new terms; what is taken stays taken. */
+  resize(size: number, terms: Terms): void;
 }
 
 /** So many calls at once. */
@@ -18,10 +21,16 @@ export class Slots implements Resource {
   readonly name: string;
   readonly #holders = new Set<string>();
   #size: number;
+  #terms: Terms;
 
-  constructor(name: string, size: number) {
+  constructor(name: string, size: number, terms = ENGINE) {
     this.name = name;
     this.#size = size;
+    this.#terms = terms;
+  }
+
+  get terms(): Terms {
+    return this.#terms;
   }
 
   get busy(): number {
@@ -43,7 +52,8 @@ export class Slots implements Resource {
     assert(this.#holders.delete(call), `call ${call} gives back ${this.name}, which it never took`);
   }
 
-  resize(size: number): void {
+  resize(size: number, terms: Terms): void {
     this.#size = size;
+    this.#terms = terms;
   }
 }

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { VirtualClock } from '../base/clock.ts';
 import type { Refusal } from '../base/errors.ts';
 import { seededRandom } from '../base/random.ts';
+import { aWaiting } from './fixture.test.ts';
 import { fifo } from './policies/fifo.ts';
 import { priority } from './policies/priority.ts';
 import type { Policy } from './policy.ts';
@@ -26,12 +27,8 @@ function bench(options: Partial<SchedulerOptions> = {}) {
   const refusals: Refusal[] = [];
   const submit = (call: string, more: Partial<Waiting> = {}) =>
     scheduler.submit({
-      call,
-      agent: 1,
-      nice: 0,
+      ...aWaiting(call),
       arrivedAt: clock.now(),
-      deadlineAt: Number.POSITIVE_INFINITY,
-      resources: ['x'],
       onGrant: (resource) => log.push(`${call}@${resource}`),
       onRefuse: (refusal) => {
         refusals.push(refusal);
@@ -156,7 +153,7 @@ describe('scheduler', () => {
     assert.equal(scheduler.policy, 'fifo');
     assert.match(
       scheduler.explain('c')?.reasons.join() ?? '',
-      /nosy failed and was replaced: Error: no order/,
+      /nosy failed and was replaced by fifo: no order/,
     );
   });
 });

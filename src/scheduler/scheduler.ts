@@ -6,18 +6,24 @@
 import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
+import { Attained } from './attained.ts';
+import { CacheModel } from './cache.ts';
+import { Estimates } from './estimates.ts';
+import { History } from './history.ts';
 import { LIMITS } from './limits.ts';
-import { Order } from './order.ts';
-import { compareKeys, type Policy, type PolicyConfig, type PolicyEvent } from './policy.ts';
-import { type Place, Queue, type Waiting } from './queue.ts';
+import { type Beginning, Order } from './order.ts';
+import { fifo } from './policies/fifo.ts';
+import type { Policy, PolicyConfig, PolicyEvent, Tuning, Used } from './policy.ts';
+import { type Grant, Queue, type Waiting } from './queue.ts';
 import type { Resource } from './resource.ts';
 
-export type { Waiting };
+export type { Grant, Waiting };
 
 interface Running {
   readonly waiting: Waiting;
   readonly resource: Resource;
   readonly startedAt: number;
+  used?: Used;
 }
 export interface SchedulerOptions {
   readonly clock: Clock;
@@ -26,26 +32,70 @@ export interface SchedulerOptions {
   readonly maxWaitMs: number;
   /** How many calls may wait. */
   readonly queue: number;
+  readonly tuning?: Tuning;
+  /** What turns that finished before have taught. */
+  readonly history?: History;
+  /** A policy failed and was replaced. */
+  onFault?(why: string): void;
+}
+
+export const PLAIN: Tuning = { weights: {}, reload: 1 };
+
+/** Why a call waits. */
+export interface Explanation {
+  readonly position: number;
+  readonly ahead: number;
+  /** Who is next before it, the first first; at most `LIMITS.listedAhead`. */
+  readonly calls: readonly string[];
+  readonly resource: string;
+  readonly reasons: string[];
+  /** How much longer it should wait, and how far such estimates were off on average as a share; null: not known. */
+  readonly estimateMs: number | null;
+  readonly estimateError: number | null;
 }
 
 export class Scheduler {
   #options: SchedulerOptions;
+  #tuning: Tuning;
+  readonly #history: History;
+  /** What turns have had, for the history: policies keep accounts of their own. */
+  readonly #attained: Attained;
   readonly #resources = new Map<string, Resource>();
+  readonly #caches = new Map<string, CacheModel>();
   readonly #queue = new Queue();
   readonly #running = new Map<string, Running>();
+  readonly #estimates = new Estimates();
   #policy: Order;
+  #toldFault: string | undefined;
   #order = 0;
   #meanServiceMs = 0;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
+    this.#tuning = options.tuning ?? PLAIN;
+    this.#history = options.history ?? new History();
     for (const resource of options.resources) this.#resources.set(resource.name, resource);
-    this.#policy = new Order(options.policy, this.#config(), []);
+    this.#attained = new Attained(this.#config());
+    this.#policy = this.#newOrder(options.policy, fifo);
   }
 
-  /** The name of the policy in charge: `fifo` after another one failed. */
+  /** The name of the policy in charge: another one's after it failed. */
   get policy(): string {
-    return this.#policy.name;
+    return this.#policy.policy.name;
+  }
+
+  /** Why the policy that was set is not in charge, if it is not. */
+  get fault(): string | undefined {
+    return this.#policy.fault;
+  }
+
+  get tuning(): Tuning {
+    return this.#tuning;
+  }
+
+  get bounds(): Pick<SchedulerOptions, 'maxWaitMs' | 'queue'> {
+    const { maxWaitMs, queue } = this.#options;
+    return { maxWaitMs, queue };
   }
 
   /** Grants or refuses at once, or queues. A call that waits already keeps its place. */
@@ -76,6 +126,15 @@ export class Scheduler {
     this.#tell({ kind: 'ended', at: this.#now(), call: place.waiting });
   }
 
+  /** What a running call used, before it is released; what changes in the store if its turn is over. */
+  used(call: string, used: Used): ReturnType<History['learn']> | undefined {
+    const running = this.#running.get(call);
+    if (!running) return undefined;
+    running.used = used;
+    const service = this.#attained.event({ kind: 'ended', at: this.#now(), call: running.waiting, used });
+    return service === undefined ? undefined : this.#history.learn(running.waiting.image, service);
+  }
+
   /** Gives the resource back and serves the next. Does nothing for a call that has given it back before. */
   release(call: string, resource: string): void {
     const running = this.#running.get(call);
@@ -84,9 +143,14 @@ export class Scheduler {
     this.#running.delete(call);
     running.resource.release(call);
     const now = this.#now();
-    const serviceMs = now - running.startedAt;
-    this.#meanServiceMs += 0.1 * (serviceMs - this.#meanServiceMs);
-    this.#tell({ kind: 'ended', at: now, call: running.waiting });
+    const { waiting, used } = running;
+    if (!used) this.#attained.event({ kind: 'ended', at: now, call: waiting });
+    this.#meanServiceMs += 0.1 * (now - running.startedAt - this.#meanServiceMs);
+    this.#tell({ kind: 'ended', at: now, call: waiting, ...(used ? { used } : {}) });
+    const length = used && used.input + used.cached + used.output;
+    const gone = this.#caches.get(resource)?.ended(waiting, now, length, used?.endsTurn === true);
+    for (const other of gone ?? []) this.#tell({ kind: 'evicted', at: now, call: other, resource });
+    if (this.#history.publish()) this.#retune();
     this.#serve(resource);
   }
 
@@ -97,22 +161,16 @@ export class Scheduler {
   }
 
   /** Other bounds from now on; calls that wait beyond a smaller queue keep their places. */
-  tune({ maxWaitMs, queue }: Pick<SchedulerOptions, 'maxWaitMs' | 'queue'>): void {
+  tune({ maxWaitMs, queue }: Pick<SchedulerOptions, 'maxWaitMs' | 'queue'>, tuning = this.#tuning): void {
     this.#options = { ...this.#options, maxWaitMs, queue };
+    this.#tuning = tuning;
+    this.#retune();
   }
 
-  /** Puts another policy in charge; it learns of every call that runs or waits. */
+  /** Puts another policy in charge; it learns of every call that runs or waits. The one before stands in if it fails. */
   setPolicy(policy: Policy<unknown>): void {
-    const history: PolicyEvent[] = [];
-    for (const { waiting, resource, startedAt } of this.#running.values()) {
-      history.push({ kind: 'arrived', at: waiting.arrivedAt, call: waiting });
-      history.push({ kind: 'started', at: startedAt, call: waiting, resource: resource.name });
-    }
-    for (const { waiting } of this.#queue.values()) {
-      history.push({ kind: 'arrived', at: waiting.arrivedAt, call: waiting });
-    }
-    this.#policy = new Order(policy, this.#config(), history);
-    this.#queue.doubtAll();
+    const before = this.#policy.policy;
+    this.#policy = this.#newOrder(policy, before.name === policy.name ? fifo : before);
   }
 
   /** The resources from now on. One that stays keeps what is taken of it; calls that none is left for are refused. */
@@ -122,10 +180,10 @@ export class Scheduler {
     this.#resources.clear();
     for (const resource of resources) {
       const kept = old.get(resource.name) ?? used.get(resource.name);
-      kept?.resize(resource.size);
+      kept?.resize(resource.size, resource.terms);
       this.#resources.set(resource.name, kept ?? resource);
     }
-    this.#tell({ kind: 'tuned', at: this.#now(), config: this.#config() });
+    this.#retune();
     for (const { waiting } of [...this.#queue.values()]) {
       const refused = this.#unserved(waiting);
       if (refused) this.#refuse(waiting, refused);
@@ -134,24 +192,32 @@ export class Scheduler {
   }
 
   /** Where a waiting call stands among those that want one of the same resources; undefined if it does not wait. */
-  explain(
-    call: string,
-  ): { position: number; ahead: number; resource: string; reasons: string[] } | undefined {
-    const place = this.#queue.get(call);
-    if (!place) return undefined;
-    const { waiting } = place;
-    const rivals = [...this.#queue.values()].filter((other) =>
-      other.waiting.resources.some((name) => waiting.resources.includes(name)),
-    );
-    const ahead = rivals.filter((other) => other !== place && this.#compare(other, place) < 0).length;
-    const reasons = waiting.resources.flatMap((name) => {
-      const resource = this.#resources.get(name);
-      return resource ? [`${resource.busy} of ${resource.size} slots of ${name} are taken`] : [];
-    });
+  explain(call: string): Explanation | undefined {
+    const waiting = this.#queue.get(call)?.waiting;
+    if (!waiting) return undefined;
+    const before = [...this.#queue.values()]
+      .map((place) => place.waiting)
+      .filter((other) => other.call !== call && isRival(other, waiting) && this.#compare(other, waiting) < 0)
+      .sort((a, b) => this.#compare(a, b));
+    const slots = waiting.resources.flatMap((name) => this.#resources.get(name) ?? []);
+    const reasons = slots.map(({ name, busy, size }) => `${busy} of ${size} slots of ${name} are taken`);
     if (this.#isOverdue(waiting))
       reasons.push('the maximum wait has passed: it goes before every other order');
     reasons.push(...this.#policy.reasonsFor(waiting));
-    return { position: ahead + 1, ahead, resource: waiting.resources[0] as string, reasons };
+    this.#settleFault();
+    const size = slots.reduce((sum, resource) => sum + resource.size, 0);
+    const estimateMs =
+      this.#meanServiceMs === 0 ? null : ((before.length + 1) * this.#meanServiceMs) / Math.max(1, size);
+    if (estimateMs !== null) this.#estimates.told(call, this.#now(), estimateMs);
+    return {
+      position: before.length + 1,
+      ahead: before.length,
+      calls: before.slice(0, LIMITS.listedAhead.value).map((other) => other.call),
+      resource: waiting.resources[0] as string,
+      reasons,
+      estimateMs,
+      estimateError: this.#estimates.error,
+    };
   }
 
   /** How many calls wait (for this resource). */
@@ -168,30 +234,63 @@ export class Scheduler {
     const resource = this.#resources.get(name);
     const passed = new Set<string>();
     while (resource && resource.busy < resource.size) {
-      const place = this.#queue.first(name, passed, this.#policy, this.#now() - this.#options.maxWaitMs);
+      const now = this.#now();
+      // The last slots of a backend whose cache is known are for calls that do not push out what others need.
+      const isScarce = this.#isScarce(resource);
+      const accepts = (waiting: Waiting, isOverdue: boolean): boolean =>
+        !passed.has(waiting.call) && (!isScarce || isOverdue || this.#fits(waiting, name, now));
+      const looks = isScarce ? LIMITS.looks.value : undefined;
+      const place = this.#queue.first(name, accepts, this.#policy, now - this.#options.maxWaitMs, looks);
+      this.#settleFault();
       if (!place) return;
       const { waiting } = place;
-      if (waiting.deadlineAt <= this.#now()) this.#refuse(waiting, this.#late(waiting));
+      if (waiting.deadlineAt <= now) this.#refuse(waiting, this.#late(waiting));
       else if (resource.tryAcquire(waiting.call)) this.#grant(waiting, resource);
       else passed.add(waiting.call);
     }
   }
 
-  #compare(a: Place, b: Place): number {
-    const overdue = this.#isOverdue(a.waiting);
-    if (overdue !== this.#isOverdue(b.waiting)) return overdue ? -1 : 1;
-    const order = overdue
-      ? a.waiting.arrivedAt - b.waiting.arrivedAt
-      : compareKeys(this.#policy.keyOf(a.waiting), this.#policy.keyOf(b.waiting));
-    return order || a.order - b.order;
+  #isScarce({ name, busy, size }: Resource): boolean {
+    return busy >= size - Math.floor(size / LIMITS.warmShare.value) && this.#cacheOf(name).isKnown;
+  }
+
+  #fits(waiting: Waiting, name: string, now: number): boolean {
+    return this.#cacheOf(name).fits(waiting, now);
+  }
+
+  #cacheOf(name: string): CacheModel {
+    const cache = this.#caches.get(name) ?? new CacheModel(this.#resources.get(name)?.terms.cacheTokens);
+    this.#caches.set(name, cache);
+    return cache;
+  }
+
+  #compare(a: Waiting, b: Waiting): number {
+    const overdue = this.#isOverdue(a);
+    if (overdue !== this.#isOverdue(b)) return overdue ? -1 : 1;
+    if (!overdue) return this.#queue.compare(a.call, b.call, this.#policy);
+    const orderOf = ({ call }: Waiting) => this.#queue.get(call)?.order ?? 0;
+    return a.arrivedAt - b.arrivedAt || orderOf(a) - orderOf(b);
   }
 
   #grant(waiting: Waiting, resource: Resource): void {
     const now = this.#now();
+    const { name } = resource;
+    const { policy } = this;
+    const reasons = waiting.arrivedAt < now ? this.#whyNow(waiting) : [];
     this.#queue.remove(waiting.call);
+    this.#estimates.granted(waiting.call, now);
     this.#running.set(waiting.call, { waiting, resource, startedAt: now });
-    this.#tell({ kind: 'started', at: now, call: waiting, resource: resource.name });
-    waiting.onGrant(resource.name);
+    const started: PolicyEvent = { kind: 'started', at: now, call: waiting, resource: name };
+    this.#attained.event(started);
+    this.#tell(started);
+    for (const call of this.#cacheOf(name).started(waiting, now))
+      this.#tell({ kind: 'evicted', at: now, call, resource: name });
+    waiting.onGrant(name, { policy, reasons });
+  }
+
+  #whyNow(waiting: Waiting): string[] {
+    if (this.#isOverdue(waiting)) return ['the maximum wait had passed'];
+    return this.#policy.reasonsFor(waiting);
   }
 
   #refuse(waiting: Waiting, reason: Refusal): void {
@@ -238,17 +337,63 @@ export class Scheduler {
   }
 
   #tell(event: PolicyEvent): void {
-    const { fault } = this.#policy;
     this.#policy.tell(event);
-    if (event.kind === 'tuned' || this.#policy.fault !== fault) this.#queue.doubtAll();
+    this.#settleFault();
+    if (event.kind === 'tuned') this.#queue.doubtAll(this.#policy.policy);
     else if (!this.#policy.isFixed) this.#queue.doubt(event.call);
+    if (event.kind === 'evicted') this.#attained.event(event);
+  }
+
+  #retune(): void {
+    const config = this.#config();
+    for (const name of [...this.#caches.keys()]) {
+      const size = this.#resources.get(name)?.terms.cacheTokens;
+      if (size !== this.#caches.get(name)?.size) this.#caches.delete(name);
+    }
+    this.#attained.tune(config);
+    this.#tell({ kind: 'tuned', at: this.#now(), config });
+  }
+
+  /** After a policy was asked: if it failed, nothing it said before counts. */
+  #settleFault(): void {
+    const { fault } = this.#policy;
+    if (fault === undefined || fault === this.#toldFault) return;
+    this.#toldFault = fault;
+    this.#queue.doubtAll(this.#policy.policy);
+    this.#options.onFault?.(fault);
+  }
+
+  #newOrder(policy: Policy<unknown>, previous: Policy<unknown>): Order {
+    this.#toldFault = undefined;
+    const order = new Order(policy, () => this.#beginning(), previous);
+    this.#queue.doubtAll(order.policy);
+    this.#policy = order;
+    this.#settleFault();
+    return order;
+  }
+
+  #beginning(): Beginning {
+    const events: PolicyEvent[] = [];
+    for (const { waiting, resource, startedAt } of this.#running.values()) {
+      events.push({ kind: 'arrived', at: waiting.arrivedAt, call: waiting });
+      events.push({ kind: 'started', at: startedAt, call: waiting, resource: resource.name });
+    }
+    for (const { waiting } of this.#queue.values())
+      events.push({ kind: 'arrived', at: waiting.arrivedAt, call: waiting });
+    return { config: this.#config(), events };
   }
 
   #config(): PolicyConfig {
-    return { resources: [...this.#resources.values()].map(({ name, size }) => ({ name, size })) };
+    return {
+      resources: [...this.#resources.values()].map(({ name, size, terms }) => ({ name, size, ...terms })),
+      tuning: this.#tuning,
+      history: this.#history.table,
+    };
   }
 
   #now(): number {
     return this.#options.clock.now();
   }
 }
+
+const isRival = (a: Waiting, b: Waiting): boolean => a.resources.some((name) => b.resources.includes(name));

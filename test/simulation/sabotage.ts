@@ -25,7 +25,8 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
     breaks: (parts) => {
       const submit = parts.scheduler.submit.bind(parts.scheduler);
       parts.scheduler.submit = (waiting) => {
-        if (waiting.arrivedAt % 5 === 0) waiting.onGrant(waiting.resources[0] as string);
+        if (waiting.arrivedAt % 5 === 0)
+          waiting.onGrant(waiting.resources[0] as string, { policy: '', reasons: [] });
         else submit(waiting);
       };
     },

@@ -9,6 +9,7 @@ import { AGENTS_TABLES } from './agents.ts';
 import { BUDGET_TABLES } from './budget.ts';
 import { JOURNAL_TABLES } from './journal.ts';
 import { META_TABLES } from './meta.ts';
+import { SCHEDULER_TABLES } from './scheduler.ts';
 
 export const TABLES: readonly Table[] = [
   ...META_TABLES,
@@ -16,4 +17,5 @@ export const TABLES: readonly Table[] = [
   ...ACCESS_TABLES,
   ...BUDGET_TABLES,
   ...AGENTS_TABLES,
+  ...SCHEDULER_TABLES,
 ];

@@ -286,7 +286,7 @@ export const CALL_PROMISES: readonly Promised[] = [
   {
     id: 'order',
     group: 'order',
-    text: 'Calls are granted in the order of the policy, and a call that has waited the maximum is passed by none that came later.',
+    text: 'Calls are granted in the order of the policy, the same events give the same order, and a call that has waited the maximum is passed by none that came later.',
     restsOn: "One queue whose order a policy decides; the maximum wait is the host's.",
     bypassedBy: 'The provider: what runs there at the same time is in its hands.',
     tests: [
@@ -295,33 +295,64 @@ export const CALL_PROMISES: readonly Promised[] = [
         'src/scheduler/scheduler.test.ts',
         'a call that has waited the maximum is passed by none that came later',
       ],
+      [
+        'src/scheduler/conservation.test.ts',
+        '…: a call is not starved beyond the maximum wait by a stream the policy prefers',
+      ],
       ['src/scheduler/conservation.test.ts', 'the same events give the same order'],
+      [
+        'src/scheduler/queue.test.ts',
+        '…: the first by the heaps is the first by comparing all, whatever changes',
+      ],
     ],
   },
   {
     id: 'slots',
     group: 'order',
-    text: 'No slot idles while a call wants it, none is lost or issued twice, and a full queue refuses with a time to come back.',
+    text: 'No slot idles while a call wants it (but for the last eighth of a backend whose cache size is set, kept for calls that fit the cache), none is lost or issued twice, and a full queue refuses with a time to come back.',
     restsOn: 'The scheduler alone takes and gives back slots.',
-    bypassedBy: "A slot count in mezz.yaml that is not the backend's own.",
+    bypassedBy: "A slot count or cache size in mezz.yaml that is not the backend's own.",
     tests: [
       [
         'src/scheduler/conservation.test.ts',
         'no slot idles while a call wants it, none leaks, the queue is bounded',
       ],
+      [
+        'src/scheduler/policies.test.ts',
+        'the last slots of a backend whose cache is known are for calls that fit it',
+      ],
       ['src/scheduler/scheduler.test.ts', 'a full queue refuses with a time to come back'],
+    ],
+  },
+  {
+    id: 'fair-shares',
+    group: 'order',
+    text: 'Under the policies fair and mezz (within one nice value), what two owners with calls waiting were served for their weights differs by at most (4n + 2) U: n slots, U the largest cost of a call over its weight.',
+    restsOn:
+      'A counter for each owner, charged with an estimate at the start and with the real use at the end.',
+    bypassedBy: 'Calls let through by the maximum wait, and a backend that does not report what it used.',
+    tests: [
+      [
+        'src/scheduler/policies.test.ts',
+        '…: what backlogged owners are served for their weights differs by no more than the bound',
+      ],
+      ['src/scheduler/policies.test.ts', 'who comes back has saved nothing up'],
     ],
   },
   {
     id: 'policy-swap',
     group: 'order',
-    text: 'A scheduling policy that throws is replaced by first come, first served, and nothing is lost.',
+    text: 'A scheduling policy that throws or breaks its contract is replaced by the one before it, and that by first come, first served; nothing is lost.',
     restsOn: 'Policies decide order only; the host keeps the calls.',
-    bypassedBy: NOTHING,
+    bypassedBy: "An operator's own policy that never returns: it runs in the kernel's process and stops it.",
     tests: [
       [
         'src/scheduler/conservation.test.ts',
         'a policy that throws is replaced by first come, first served, and nothing is lost',
+      ],
+      [
+        'src/scheduler/conservation.test.ts',
+        'a policy that breaks its contract gives way to the one before it, and that to first come, first served',
       ],
     ],
   },

@@ -3,6 +3,7 @@ import type { Policy } from '../policy.ts';
 
 export const fifo: Policy<null> = {
   name: 'fifo',
+  text: 'first come, first served',
   fixed: true,
   start: () => null,
   event: () => null,

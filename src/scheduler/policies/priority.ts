@@ -3,6 +3,7 @@ import type { Policy } from '../policy.ts';
 
 export const priority: Policy<null> = {
   name: 'priority',
+  text: 'strict priority by nice value, then first come, first served',
   fixed: true,
   start: () => null,
   event: () => null,

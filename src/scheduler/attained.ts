@@ -1,0 +1,119 @@
+/**
+ * The service each turn has had, in virtual tokens, and whether its prefix is still cached: what policies by attained or
+ * expected service, and the host's own history, keep in mind. Told of events in their order.
+ */
+import { costOf, ENGINE, type Terms } from './cost.ts';
+import { LIMITS } from './limits.ts';
+import type { PolicyCall, PolicyConfig, PolicyEvent } from './policy.ts';
+
+interface Turn {
+  /** Service of calls that ended, and of those that run as far as it is known. */
+  attained: number;
+  /** Tokens of the conversation after the last call. */
+  context: number;
+  /** Of the backend that served it last. */
+  terms: Terms;
+  /** Where its prefix is cached, as far as is known. */
+  cachedAt: string | undefined;
+  calls: number;
+  readonly running: Map<string, { readonly cold: boolean; readonly terms: Terms; served: number }>;
+}
+
+export class Attained {
+  readonly #turns = new Map<string, Turn>();
+  #terms = new Map<string, Terms>();
+
+  constructor(config: PolicyConfig) {
+    this.tune(config);
+  }
+
+  tune({ resources }: PolicyConfig): void {
+    this.#terms = new Map(resources.map((resource) => [resource.name, resource]));
+  }
+
+  /** Virtual tokens that the turn of this call has had. */
+  of(call: PolicyCall): number {
+    return this.#turns.get(turnOf(call))?.attained ?? 0;
+  }
+
+  /** Virtual tokens it would take to compute again what was cached of the turn and is no more; 0 if nothing was. */
+  reloadOf(call: PolicyCall): number {
+    const turn = this.#turns.get(turnOf(call));
+    if (!turn || turn.calls === 0 || turn.cachedAt !== undefined) return 0;
+    return costOf(turn.terms, turn.context, 0);
+  }
+
+  isCold(call: PolicyCall): boolean {
+    return this.reloadOf(call) > 0;
+  }
+
+  /** Takes in an event; for one that ends a turn, the service that all of it had. */
+  event(event: PolicyEvent): number | undefined {
+    if (event.kind === 'tuned') this.tune(event.config);
+    else if (event.kind === 'started') this.#started(event.call, event.resource);
+    else if (event.kind === 'served') this.#served(event.call, event.tokens);
+    else if (event.kind === 'evicted') this.#evicted(event.call, event.resource);
+    else if (event.kind === 'ended') return this.#ended(event);
+    return undefined;
+  }
+
+  #started(call: PolicyCall, resource: string): void {
+    const id = turnOf(call);
+    const old = this.#turns.get(id);
+    const terms = this.#terms.get(resource) ?? ENGINE;
+    const turn = old ?? newTurn(terms);
+    this.#turns.delete(id);
+    this.#turns.set(id, turn);
+    const cold = turn.calls > 0 && turn.cachedAt !== resource;
+    turn.running.set(call.call, { cold, terms, served: 0 });
+    turn.terms = terms;
+    turn.cachedAt = resource;
+    turn.calls++;
+    if (this.#turns.size > LIMITS.turns.value) this.#turns.delete(this.#turns.keys().next().value as string);
+  }
+
+  #served(call: PolicyCall, tokens: number): void {
+    const turn = this.#turns.get(turnOf(call));
+    const running = turn?.running.get(call.call);
+    if (!turn || !running || tokens <= running.served) return;
+    turn.attained += tokens - running.served;
+    running.served = tokens;
+  }
+
+  #evicted(call: PolicyCall, resource: string): void {
+    const turn = this.#turns.get(turnOf(call));
+    if (turn?.cachedAt === resource) turn.cachedAt = undefined;
+  }
+
+  #ended({ call, used }: Extract<PolicyEvent, { kind: 'ended' }>): number | undefined {
+    const id = turnOf(call);
+    const turn = this.#turns.get(id);
+    const running = turn?.running.get(call.call);
+    if (!turn || !running) return undefined;
+    turn.running.delete(call.call);
+    if (used) {
+      const total = used.input + used.cached;
+      // What was only computed again is no progress of the turn.
+      const fresh = running.cold ? Math.max(0, total - turn.context) : used.input;
+      const cost = costOf(running.terms, Math.min(fresh, used.input), used.output);
+      turn.attained += Math.max(0, cost - running.served);
+      turn.context = total + used.output;
+    }
+    const isOver = call.turn === undefined || used?.endsTurn === true;
+    if (!isOver || turn.running.size > 0) return undefined;
+    this.#turns.delete(id);
+    return used && turn.attained;
+  }
+}
+
+const newTurn = (terms: Terms): Turn => ({
+  attained: 0,
+  context: 0,
+  terms,
+  cachedAt: undefined,
+  calls: 0,
+  running: new Map(),
+});
+
+/** A call that belongs to no turn is one by itself. */
+export const turnOf = ({ turn, call }: PolicyCall): string => turn ?? call;

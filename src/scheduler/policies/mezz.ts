@@ -1,0 +1,31 @@
+/**
+ * The default: class (the nice value), then the fair share of the owner, then the turn that is expected to need least,
+ * reloading its cache included. What it makes wait too long the host's maximum wait lets through.
+ */
+import { expected, type Learned, learned, remainingReason } from '../learned.ts';
+import type { Policy } from '../policy.ts';
+import { Shares } from '../shares.ts';
+import { shareReason } from './fair.ts';
+
+interface State {
+  readonly shares: Shares;
+  readonly turns: Learned;
+}
+
+export const mezz: Policy<State> = {
+  name: 'mezz',
+  text: 'nice value, then fair share of the owner, then the turn expected to need least',
+  shared: { by: 'owner', parts: 2 },
+  start: (config) => ({ shares: new Shares(config), turns: learned.start(config) }),
+  event: (state, event) => {
+    state.shares.event(event);
+    learned.event(state.turns, event);
+    return state;
+  },
+  key: ({ shares, turns }, call) => [call.nice, shares.of(call), expected(turns, call), call.arrivedAt],
+  reasons: ({ shares, turns }, call) => [
+    `nice ${call.nice}; smaller values go first`,
+    shareReason(shares, call),
+    ...remainingReason(turns, call),
+  ],
+};
