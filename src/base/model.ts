@@ -84,14 +84,22 @@ export interface ResponseSink {
 export interface Translation {
   readonly client: NeutralDialect;
   readonly backend: NeutralDialect;
-  /** Names of custom tools that the backend was told as functions of one text. */
-  readonly custom: ReadonlySet<string>;
+  /** The tools that the backend was told otherwise than its client did, by the name it knows. */
+  readonly tools: ReadonlyMap<string, ClientTool>;
   /** The name the client asked for. */
   readonly model: string;
   /** Seconds since 1970. */
   readonly createdAt: number;
   /** Chat: did the client ask for the usage chunk? */
   readonly includeUsage: boolean;
+}
+
+/** A tool as its client knows it. */
+export interface ClientTool {
+  readonly name: string;
+  readonly namespace: string | undefined;
+  /** Takes text: the backend was told a function of one text. */
+  readonly custom: boolean;
 }
 
 /** One HTTP request to a model API, exactly as the client made it. */

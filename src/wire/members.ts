@@ -6,6 +6,16 @@ export function without(record: JsonRecord, ...names: readonly string[]): JsonRe
   return Object.fromEntries(Object.entries(record).filter(([name]) => !names.includes(name)));
 }
 
+/** Members of an inner object that only one dialect has keep its name. */
+export const nested = (name: string, inner: JsonRecord): JsonRecord =>
+  Object.keys(inner).length > 0 ? { [name]: inner } : {};
+
+/** A member of a kind that its reader does not know stays as it is, unless it says the default. */
+export function unread(name: string, value: Json | undefined, read: (value: Json) => unknown): JsonRecord {
+  if (value === undefined || value === null || (isRecord(value) && value.type === 'text')) return {};
+  return read(value) === undefined ? { [name]: value } : {};
+}
+
 /** A JSON object of the members that are defined. */
 export function members(values: { readonly [name: string]: Json | undefined }): JsonRecord {
   return Object.fromEntries(

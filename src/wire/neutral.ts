@@ -14,16 +14,23 @@ export type MediaSource =
   | { readonly kind: 'url'; readonly url: string }
   | { readonly kind: 'data'; readonly mediaType: string; readonly base64: string }
   /** A file that lives at one provider: no other has it. */
-  | { readonly kind: 'file'; readonly id: string };
+  | { readonly kind: 'file'; readonly id: string; readonly at: 'anthropic' | 'openai' };
 
 export type NeutralPart =
   | { readonly kind: 'text'; readonly text: string; readonly extras: Extras }
   | { readonly kind: 'refusal'; readonly text: string; readonly extras: Extras }
-  | { readonly kind: 'image'; readonly source: MediaSource; readonly extras: Extras }
+  | {
+      readonly kind: 'image';
+      readonly source: MediaSource;
+      /** How closely to look: `low`, `high`, `auto`. */
+      readonly detail?: string | undefined;
+      readonly extras: Extras;
+    }
   | {
       readonly kind: 'file';
       readonly name: string | undefined;
-      readonly source: MediaSource;
+      /** `text`: a document that is plain text. */
+      readonly source: MediaSource | { readonly kind: 'text'; readonly text: string };
       readonly extras: Extras;
     }
   | Reasoning
@@ -56,6 +63,8 @@ export interface ToolUse {
   readonly kind: 'call';
   readonly id: string;
   readonly name: string;
+  /** Where the client groups its tools: the group that this one is in. */
+  readonly namespace?: string | undefined;
   /** JSON text, or the raw input of a custom tool. */
   readonly input: string;
   readonly custom: boolean;
@@ -72,6 +81,7 @@ export type NeutralTool =
   | {
       readonly kind: 'function';
       readonly name: string;
+      readonly namespace?: string | undefined;
       readonly description: string | undefined;
       /** JSON Schema of the arguments. */
       readonly schema: Json;
@@ -82,6 +92,7 @@ export type NeutralTool =
   | {
       readonly kind: 'custom';
       readonly name: string;
+      readonly namespace?: string | undefined;
       readonly description: string | undefined;
       readonly format: Json | undefined;
       readonly extras: Extras;
@@ -143,7 +154,7 @@ export type NeutralEvent =
 
 export type OpenPart =
   | { readonly kind: 'text' | 'refusal' | 'reasoning' }
-  | { readonly kind: 'call'; readonly id: string; readonly name: string; readonly custom: boolean };
+  | ({ readonly kind: 'call' } & Pick<ToolUse, 'id' | 'name' | 'namespace' | 'custom'>);
 
 /** What a request could not carry over, by path without indexes, each once. */
 export class Losses {
@@ -170,22 +181,48 @@ export class Losses {
   }
 }
 
-/** Joins neighbours of one role: Responses says each call and each result in an item of its own. */
+/**
+ * Turns as Chat and Messages want them: neighbours of one role joined (Responses says each call and each result in an
+ * item of its own), results directly behind the calls they answer and first in their turn.
+ */
 export function mergeTurns(messages: readonly NeutralMessage[]): NeutralMessage[] {
   const merged: NeutralMessage[] = [];
   for (const message of messages) {
     const last = merged.at(-1);
-    if (last?.role !== message.role || message.role === 'system' || message.role === 'developer') {
-      merged.push(message);
-      continue;
-    }
-    merged[merged.length - 1] = {
-      role: message.role,
-      parts: [...last.parts, ...message.parts],
-      extras: { ...last.extras, ...message.extras },
-    };
+    if (isSystem(message)) merged.push(message);
+    else if (last?.role === message.role) merged[merged.length - 1] = join(last, message);
+    else if (message.role === 'user' && last && isSystem(last)) behindCalls(merged, message);
+    else merged.push(message);
   }
   return merged;
+}
+
+const isSystem = ({ role }: NeutralMessage): boolean => role === 'system' || role === 'developer';
+const isResult = (part: NeutralPart): boolean => part.kind === 'result';
+
+function join(first: NeutralMessage, second: NeutralMessage): NeutralMessage {
+  const parts = [...first.parts, ...second.parts];
+  return {
+    role: first.role,
+    parts: [...parts.filter(isResult), ...parts.filter((part) => !isResult(part))],
+    extras: { ...first.extras, ...second.extras },
+  };
+}
+
+/** What a client says between a call and its result stands behind both. */
+function behindCalls(merged: NeutralMessage[], message: NeutralMessage): void {
+  const results = message.parts.filter(isResult);
+  const at = merged.findLastIndex((earlier) => !isSystem(earlier));
+  const turn = merged[at];
+  if (results.length === 0 || !turn) {
+    merged.push(message);
+    return;
+  }
+  const answers: NeutralMessage = { role: 'user', parts: results, extras: {} };
+  if (turn.role === 'user') merged[at] = join(turn, answers);
+  else merged.splice(at + 1, 0, answers);
+  const rest = message.parts.filter((part) => !isResult(part));
+  if (rest.length > 0) merged.push({ ...message, parts: rest });
 }
 
 /** A custom tool for dialects that know only functions: its text is the one argument. */

@@ -8,11 +8,13 @@ import type { NeutralDialect, ResponseFacts, Translation } from '../base/model.t
 import { anthropicCodec } from './anthropic/codec.ts';
 import type { Codec, EventDecoder, EventEncoder } from './codec.ts';
 import type { StreamEnd, StreamMachine } from './dialect.ts';
-import { Losses, type NeutralAnswer, type NeutralEvent, type NeutralRequest } from './neutral.ts';
+import { records } from './members.ts';
+import { Losses, type NeutralAnswer, type NeutralEvent } from './neutral.ts';
 import { chatCodec } from './openai-chat/codec.ts';
 import { responsesCodec } from './openai-responses/codec.ts';
 import { record, text } from './read.ts';
 import { SseSplitter } from './sse.ts';
+import { clientCall, nameTools } from './toolnames.ts';
 
 export const CODECS: { readonly [N in NeutralDialect]: Codec } = {
   anthropic: anthropicCodec,
@@ -31,6 +33,8 @@ export interface TranslatedRequest {
 
 /** Members that only mean something where the conversation itself lives: without it there is nothing to translate. */
 const ANCHORED = ['previous_response_id', 'conversation', 'prompt', 'background'];
+/** Items in whose place something stands that only their provider can read. */
+const ANCHORED_ITEMS = ['item_reference', 'compaction'];
 
 /**
  * The request for a backend of another dialect; `model` is its name there. A refusal where carrying the rest would
@@ -49,11 +53,13 @@ export function translateRequest(
     (name) => body[name] !== undefined && body[name] !== null && body[name] !== false,
   );
   if (typeof body.n === 'number' && body.n > 1) anchored.push('n');
+  const items = client === 'openai-responses' ? records(body.input) : [];
+  anchored.push(...ANCHORED_ITEMS.filter((type) => items.some((item) => item.type === type)));
   if (anchored.length > 0)
     return refusal('bad_request', `A backend that speaks ${backend} cannot serve ${anchored.join(', ')}.`, {
       remedy: `send the whole conversation without it, or use a backend that speaks ${client}`,
     });
-  const request = CODECS[client].decodeRequest(body);
+  const { request, tools } = nameTools(CODECS[client].decodeRequest(body));
   const losses = new Losses(client, backend);
   const encoded = CODECS[backend].encodeRequest({ ...request, model }, losses);
   return {
@@ -63,16 +69,13 @@ export function translateRequest(
     translation: {
       client,
       backend,
-      custom: customNames(request),
+      tools,
       createdAt: Math.floor(now / 1000),
       model: request.model,
       includeUsage: record(body.stream_options).include_usage === true,
     },
   };
 }
-
-const customNames = (request: NeutralRequest): ReadonlySet<string> =>
-  new Set(request.tools.flatMap((tool) => (tool.kind === 'custom' ? [tool.name] : [])));
 
 /** A whole answer in the client's dialect; undefined when it is none of the backend's. */
 export function translateAnswer(body: Uint8Array, translation: Translation): Buffer | undefined {
@@ -94,13 +97,12 @@ export function translateFailure(status: number, body: Uint8Array, translation: 
   return Buffer.from(JSON.stringify(CODECS[translation.client].encodeFailure(status, message)));
 }
 
-function unwrapAnswer(answer: NeutralAnswer, { client, custom }: Translation): NeutralAnswer {
-  if (custom.size === 0 || client === 'anthropic') return answer;
-  const parts = answer.parts.map((part) =>
-    part.kind === 'call' && custom.has(part.name) && !part.custom
-      ? { ...part, custom: true, input: unwrap(part.input) }
-      : part,
-  );
+function unwrapAnswer(answer: NeutralAnswer, { tools }: Translation): NeutralAnswer {
+  const parts = answer.parts.map((part) => {
+    if (part.kind !== 'call') return part;
+    const call = clientCall(part, tools);
+    return call.custom && !part.custom ? { ...call, input: unwrap(part.input) } : call;
+  });
   return { ...answer, parts };
 }
 
@@ -116,17 +118,17 @@ export class TranslatedStream implements StreamMachine {
   readonly #splitter = new SseSplitter();
   readonly #decoder: EventDecoder;
   readonly #encoder: EventEncoder;
-  readonly #custom: ReadonlySet<string>;
+  readonly #tools: Translation['tools'];
   /** Input of custom tools' calls by index, until it is whole and can be unwrapped. */
   readonly #wrapped = new Map<number, string>();
   events = 0;
 
   constructor(machine: StreamMachine, translation: Translation) {
-    const { client, backend, custom } = translation;
+    const { client, backend, tools } = translation;
     this.#machine = machine;
     this.#decoder = CODECS[backend].newDecoder();
     this.#encoder = CODECS[client].newEncoder(translation);
-    this.#custom = custom;
+    this.#tools = tools;
   }
 
   push(chunk: Uint8Array): Uint8Array {
@@ -156,10 +158,10 @@ export class TranslatedStream implements StreamMachine {
   }
 
   #unwrap(event: NeutralEvent): NeutralEvent[] {
-    if (event.kind === 'open' && event.part.kind === 'call' && this.#custom.has(event.part.name)) {
-      if (event.part.custom) return [event];
-      this.#wrapped.set(event.index, '');
-      return [{ ...event, part: { ...event.part, custom: true } }];
+    if (event.kind === 'open' && event.part.kind === 'call') {
+      const part = clientCall(event.part, this.#tools);
+      if (part.custom && !event.part.custom) this.#wrapped.set(event.index, '');
+      return [{ ...event, part }];
     }
     const held = 'index' in event ? this.#wrapped.get(event.index) : undefined;
     if (held === undefined) return [event];

@@ -13,8 +13,9 @@ import {
   type Stop,
 } from '../neutral.ts';
 import { record, text } from '../read.ts';
+import { seal } from '../seal.ts';
 import { encodeEvent, type SseEvent } from '../sse.ts';
-import { decodeContent, sealSignature } from './parts.ts';
+import { decodeContent } from './parts.ts';
 import { decodeRequest, encodeRequest } from './request.ts';
 import { anthropicUsage, mergeUsage } from './usage.ts';
 
@@ -52,7 +53,12 @@ const encodeUsage = (usage: Usage): JsonRecord => ({
   cache_creation_input_tokens: usage.cacheWrite,
   cache_read_input_tokens: usage.cacheRead,
   output_tokens: usage.output,
+  ...(usage.reasoning > 0 ? { output_tokens_details: { thinking_tokens: usage.reasoning } } : {}),
 });
+
+/** A model that declines says so in words elsewhere; here the reason for its end says it too. */
+const reasonOf = (stop: Stop, refused: boolean): string =>
+  REASONS[refused && stop === 'end' ? 'filter' : stop];
 
 const messageId = (id: string): string => (id.startsWith('msg_') ? id : `msg_${id}`);
 
@@ -63,7 +69,10 @@ function encodeAnswer(answer: NeutralAnswer, { model }: AnswerContext): JsonReco
     role: 'assistant',
     model,
     content: answer.parts.flatMap(encodePart),
-    stop_reason: REASONS[answer.stop],
+    stop_reason: reasonOf(
+      answer.stop,
+      answer.parts.some((part) => part.kind === 'refusal'),
+    ),
     stop_sequence: null,
     usage: encodeUsage(answer.usage),
   };
@@ -75,7 +84,7 @@ function encodePart(part: NeutralPart): JsonRecord[] {
     case 'refusal':
       return part.text === '' ? [] : [{ type: 'text', text: part.text }];
     case 'reasoning':
-      return [{ type: 'thinking', thinking: part.text, signature: sealSignature(part.sealed) }];
+      return [{ type: 'thinking', thinking: part.text, signature: part.sealed ? seal(part.sealed) : '' }];
     case 'call':
       return [
         {
@@ -94,6 +103,8 @@ class MessagesDecoder implements EventDecoder {
   #usage: Usage = NO_USAGE;
   #stop: Stop = 'end';
   readonly #thinking = new Map<number, { text: string; signature: string }>();
+  /** Thoughts that came whole and unreadable. */
+  readonly #redacted = new Map<number, Sealed | undefined>();
   /** Tool calls without a byte of input so far. */
   readonly #bare = new Set<number>();
   /** Blocks that no other dialect has: what belongs to them is passed over. */
@@ -134,7 +145,12 @@ class MessagesDecoder implements EventDecoder {
     if (part?.kind === 'text') return this.#begin(index, { kind: 'text' }, part.text);
     if (part?.kind === 'call') {
       this.#bare.add(index);
-      return this.#begin(index, { kind: 'call', id: part.id, name: part.name, custom: false }, '');
+      const { id, name, namespace } = part;
+      return this.#begin(index, { kind: 'call', id, name, namespace, custom: false }, '');
+    }
+    if (part?.kind === 'reasoning' && block.type === 'redacted_thinking') {
+      this.#redacted.set(index, part.sealed);
+      return this.#begin(index, { kind: 'reasoning' }, '');
     }
     if (block.type === 'thinking') {
       this.#thinking.set(index, { text: '', signature: text(block, 'signature') });
@@ -177,7 +193,7 @@ class MessagesDecoder implements EventDecoder {
 
   #seal(index: number): Sealed | undefined {
     const thinking = this.#thinking.get(index);
-    if (!thinking || thinking.signature === '') return undefined;
+    if (!thinking || thinking.signature === '') return this.#redacted.get(index);
     const { text: thought, signature } = thinking;
     return { dialect: 'anthropic', item: { type: 'thinking', thinking: thought, signature } };
   }
@@ -186,6 +202,7 @@ class MessagesDecoder implements EventDecoder {
 class MessagesEncoder implements EventEncoder {
   readonly #at: AnswerContext;
   readonly #open = new Map<number, OpenPart['kind']>();
+  #refused = false;
 
   constructor(at: AnswerContext) {
     this.#at = at;
@@ -197,6 +214,7 @@ class MessagesEncoder implements EventEncoder {
         return [this.#start(event.id)];
       case 'open':
         this.#open.set(event.index, event.part.kind);
+        this.#refused ||= event.part.kind === 'refusal';
         return [
           framed({ type: 'content_block_start', index: event.index, content_block: emptyBlock(event.part) }),
         ];
@@ -214,7 +232,7 @@ class MessagesEncoder implements EventEncoder {
         return [
           framed({
             type: 'message_delta',
-            delta: { stop_reason: REASONS[event.stop], stop_sequence: null },
+            delta: { stop_reason: reasonOf(event.stop, this.#refused), stop_sequence: null },
             usage: encodeUsage(event.usage),
           }),
           framed({ type: 'message_stop' }),
@@ -235,7 +253,7 @@ class MessagesEncoder implements EventEncoder {
   #close(index: number, sealed: Sealed | undefined): Buffer[] {
     const stop = framed({ type: 'content_block_stop', index });
     if (this.#open.get(index) !== 'reasoning' || sealed === undefined) return [stop];
-    const delta = { type: 'signature_delta', signature: sealSignature(sealed) };
+    const delta = { type: 'signature_delta', signature: seal(sealed) };
     return [framed({ type: 'content_block_delta', index, delta }), stop];
   }
 }

@@ -1,8 +1,16 @@
 /** Content blocks of Messages to and from neutral parts. */
 import { isRecord, type Json, type JsonRecord, parseJson } from '../../base/json.ts';
 import { members, optionalText, without } from '../members.ts';
-import { functionInput, type Losses, type MediaSource, type NeutralPart, type Sealed } from '../neutral.ts';
+import {
+  functionInput,
+  type Losses,
+  type MediaSource,
+  type NeutralPart,
+  type Sealed,
+  type ToolUse,
+} from '../neutral.ts';
 import { record, text } from '../read.ts';
+import { isSeal, openSeal } from '../seal.ts';
 
 export function decodeContent(content: Json | undefined): NeutralPart[] {
   if (typeof content === 'string') return [{ kind: 'text', text: content, extras: {} }];
@@ -14,7 +22,11 @@ function decodeBlock(block: JsonRecord): NeutralPart {
     case 'text':
       return { kind: 'text', text: text(block, 'text'), extras: without(block, 'type', 'text') };
     case 'image':
-      return { kind: 'image', source: decodeSource(block.source), extras: without(block, 'type', 'source') };
+      return {
+        kind: 'image',
+        source: decodeSource(block.source),
+        extras: without(block, 'type', 'source'),
+      };
     case 'document':
       return decodeDocument(block);
     case 'thinking':
@@ -46,18 +58,13 @@ function decodeBlock(block: JsonRecord): NeutralPart {
 
 function decodeDocument(block: JsonRecord): NeutralPart {
   const source = record(block.source);
-  if (source.type === 'text')
-    return {
-      kind: 'text',
-      text: text(source, 'data'),
-      extras: without(block, 'type', 'source'),
-    };
-  if (source.type !== 'base64' && source.type !== 'url' && source.type !== 'file')
+  const isText = source.type === 'text';
+  if (!isText && source.type !== 'base64' && source.type !== 'url' && source.type !== 'file')
     return { kind: 'other', type: 'document', item: block };
   return {
     kind: 'file',
     name: optionalText(block.title),
-    source: decodeSource(source),
+    source: isText ? { kind: 'text', text: text(source, 'data') } : decodeSource(source),
     extras: without(block, 'type', 'source', 'title'),
   };
 }
@@ -65,31 +72,18 @@ function decodeDocument(block: JsonRecord): NeutralPart {
 function decodeSource(value: Json | undefined): MediaSource {
   const source = record(value);
   if (source.type === 'url') return { kind: 'url', url: text(source, 'url') };
-  if (source.type === 'file') return { kind: 'file', id: text(source, 'file_id') };
+  if (source.type === 'file') return { kind: 'file', id: text(source, 'file_id'), at: 'anthropic' };
   return { kind: 'data', mediaType: text(source, 'media_type'), base64: text(source, 'data') };
 }
-
-/** What this prefix marks is no signature of Anthropic's: mezz keeps another provider's sealed thoughts in it. */
-const SEAL = 'mezz-seal:';
 
 function decodeThinking(block: JsonRecord): NeutralPart {
   const signature = text(block, 'signature');
   const extras = without(block, 'type', 'thinking', 'signature');
-  const foreign = signature.startsWith(SEAL) ? openSeal(signature) : undefined;
   const own: Sealed | undefined =
     signature === '' ? undefined : { dialect: 'anthropic', item: { type: 'thinking', ...block } };
-  return { kind: 'reasoning', text: text(block, 'thinking'), sealed: foreign ?? own, extras };
+  const sealed = isSeal(signature) ? openSeal(signature) : own;
+  return { kind: 'reasoning', text: text(block, 'thinking'), sealed, extras };
 }
-
-function openSeal(signature: string): Sealed | undefined {
-  const value = parseJson(Buffer.from(signature.slice(SEAL.length), 'base64').toString('utf8'));
-  if (!isRecord(value) || !isRecord(value.item)) return undefined;
-  return value.dialect === 'openai-responses' ? { dialect: 'openai-responses', item: value.item } : undefined;
-}
-
-/** A signature by which the thoughts of another provider come back with the client's next request. */
-export const sealSignature = (sealed: Sealed | undefined): string =>
-  sealed === undefined ? '' : `${SEAL}${Buffer.from(JSON.stringify(sealed)).toString('base64')}`;
 
 /** Blocks of parts; parts Messages cannot say are named as lost. */
 export function encodeParts(parts: readonly NeutralPart[], losses: Losses, path: string): JsonRecord[] {
@@ -100,11 +94,14 @@ function encodeBlock(part: NeutralPart, losses: Losses, path: string): JsonRecor
   switch (part.kind) {
     case 'text':
     case 'refusal':
-      // The API refuses empty text.
-      return part.text === ''
+      if (part.kind === 'refusal') losses.lose(`${path}.refusal (sent as text)`);
+      // The API refuses text of nothing but space.
+      return part.text.trim() === ''
         ? []
         : [{ type: 'text', text: part.text, ...losses.keep(part.extras, `${path}.text`) }];
     case 'image':
+      if (isElsewhere(part.source)) break;
+      if (part.detail !== undefined) losses.lose(`${path}.image.detail`);
       return [
         {
           type: 'image',
@@ -113,10 +110,14 @@ function encodeBlock(part: NeutralPart, losses: Losses, path: string): JsonRecor
         },
       ];
     case 'file':
+      if (isElsewhere(part.source)) break;
       return [
         members({
           type: 'document',
-          source: encodeSource(part.source),
+          source:
+            part.source.kind === 'text'
+              ? { type: 'text', media_type: 'text/plain', data: part.source.text }
+              : encodeSource(part.source),
           title: part.name,
           ...losses.keep(part.extras, `${path}.file`),
         }),
@@ -129,7 +130,7 @@ function encodeBlock(part: NeutralPart, losses: Losses, path: string): JsonRecor
           type: 'tool_use',
           id: part.id,
           name: part.name,
-          input: record(parseJson(functionInput(part))),
+          input: argumentsOf(part, losses, path),
           ...losses.keep(part.extras, `${path}.call`),
         },
       ];
@@ -144,9 +145,20 @@ function encodeBlock(part: NeutralPart, losses: Losses, path: string): JsonRecor
         }),
       ];
     case 'other':
-      losses.lose(`${path}.${part.type}`);
-      return [];
+      break;
   }
+  losses.lose(`${path}.${part.kind === 'other' ? part.type : part.kind}`);
+  return [];
+}
+
+const isElsewhere = (source: { readonly kind: string; readonly at?: string }): boolean =>
+  source.kind === 'file' && source.at !== 'anthropic';
+
+/** Here arguments are an object: what a model wrote that is none cannot be told. */
+function argumentsOf(call: ToolUse, losses: Losses, path: string): JsonRecord {
+  const value = parseJson(functionInput(call));
+  if (!isRecord(value)) losses.lose(`${path}.call.input (no JSON object)`);
+  return record(value);
 }
 
 /** Only what Anthropic itself has signed may go back to it. */

@@ -1,7 +1,16 @@
 /** Requests of the Messages API to and from the neutral model. */
 import { isRecord, type Json, type JsonRecord } from '../../base/json.ts';
 import { LIMITS } from '../limits.ts';
-import { members, optionalFlag, optionalNumber, optionalText, records, without } from '../members.ts';
+import {
+  members,
+  nested,
+  optionalFlag,
+  optionalNumber,
+  optionalText,
+  records,
+  unread,
+  without,
+} from '../members.ts';
 import {
   type AnswerFormat,
   CUSTOM_SCHEMA,
@@ -26,7 +35,6 @@ const READ = [
   'temperature',
   'top_p',
   'stop_sequences',
-  'thinking',
   'output_config',
 ];
 
@@ -52,7 +60,15 @@ export function decodeRequest(body: JsonRecord): NeutralRequest {
     effort: optionalText(output.effort) ?? effortOf(record(body.thinking)),
     user: undefined,
     cacheKey: undefined,
-    extras: without(body, ...READ),
+    // How thinking was asked for stays among them: effort says only roughly as much.
+    extras: {
+      ...without(body, ...READ),
+      ...nested('output_config', {
+        ...without(output, 'effort', 'format'),
+        ...unread('format', output.format, (format) => decodeFormat(record(format))),
+      }),
+      ...unread('tool_choice', body.tool_choice, (choice) => decodeChoice(record(choice))),
+    },
   };
 }
 
@@ -99,9 +115,11 @@ function decodeFormat(format: JsonRecord): AnswerFormat | undefined {
   };
 }
 
-/** A budget of thinking tokens in the words of effort: the vendors' own rough equivalents. */
+/**
+ * A budget of thinking tokens in the words of effort: the vendors' own rough equivalents. Nothing is said for thinking
+ * that is off: models that cannot think would refuse to be told.
+ */
 function effortOf(thinking: JsonRecord): string | undefined {
-  if (thinking.type === 'disabled') return 'none';
   const budget = optionalNumber(thinking.budget_tokens);
   if (budget === undefined) return undefined;
   return budget < 4096 ? 'low' : budget < 16_384 ? 'medium' : 'high';
@@ -119,24 +137,28 @@ export function encodeRequest(request: NeutralRequest, losses: Losses): JsonReco
   if (request.maxOutput === undefined) losses.lose('max_tokens (a default is set)');
   if (request.user !== undefined) losses.lose('user');
   if (request.cacheKey !== undefined) losses.lose('prompt_cache_key');
+  if (request.temperature !== undefined && request.temperature > 1) losses.lose('temperature (1 is sent)');
+  const extras = losses.keep(request.extras, '');
+  const tools = encodeTools(request.tools, losses);
   return members({
-    ...losses.keep(request.extras, ''),
+    ...extras,
     model: request.model,
     stream: request.stream ? true : undefined,
     system: system.length > 0 ? system : undefined,
-    messages: mergeTurns(rest.map((message) => asTurn(message, losses))).map((message) => ({
-      role: message.role,
-      content: encodeParts(message.parts, losses, 'messages'),
-      ...losses.keep(message.extras, 'messages'),
-    })),
-    tools: encodeTools(request.tools, losses),
-    tool_choice: encodeChoice(request),
+    messages: mergeTurns(rest.map((message) => asTurn(message, losses))).flatMap((message) => {
+      const content = encodeParts(message.parts, losses, 'messages');
+      const kept = losses.keep(message.extras, 'messages');
+      // The API refuses a turn of nothing.
+      return content.length === 0 ? [] : [{ role: message.role, content, ...kept }];
+    }),
+    tools,
+    tool_choice: tools && encodeChoice(request),
     max_tokens: request.maxOutput ?? LIMITS.defaultMaxTokens.value,
     // A range of 0 to 2 elsewhere, 0 to 1 here.
     temperature: request.temperature === undefined ? undefined : Math.min(1, request.temperature),
     top_p: request.topP,
     stop_sequences: request.stop.length > 0 ? request.stop : undefined,
-    output_config: encodeOutput(request, losses),
+    output_config: encodeOutput(request, record(extras.output_config), losses),
   });
 }
 
@@ -158,7 +180,7 @@ function encodeTools(tools: readonly NeutralTool[], losses: Losses): Json | unde
       members({
         name: tool.name,
         description: tool.description,
-        input_schema: tool.kind === 'custom' ? CUSTOM_SCHEMA : tool.schema,
+        input_schema: tool.kind === 'custom' ? CUSTOM_SCHEMA : objectSchema(tool.schema),
         strict: tool.kind === 'function' && tool.strict === true ? true : undefined,
         ...losses.keep(tool.extras, 'tools'),
       }),
@@ -167,15 +189,23 @@ function encodeTools(tools: readonly NeutralTool[], losses: Losses): Json | unde
   return encoded.length > 0 ? encoded : undefined;
 }
 
-function encodeChoice({ choice, parallel, tools }: NeutralRequest): JsonRecord | undefined {
-  if (tools.length === 0 || (choice === undefined && parallel !== false)) return undefined;
+/** The API wants the type told that the others take for granted. */
+const objectSchema = (schema: Json): Json =>
+  isRecord(schema) && schema.type === undefined ? { type: 'object', ...schema } : schema;
+
+function encodeChoice({ choice, parallel }: NeutralRequest): JsonRecord | undefined {
+  if (choice === undefined && parallel !== false) return undefined;
   const single = parallel === false && choice !== 'none' ? { disable_parallel_tool_use: true } : {};
   if (choice === undefined || choice === 'auto') return { type: 'auto', ...single };
   if (choice === 'none') return { type: 'none' };
   return choice === 'required' ? { type: 'any', ...single } : { type: 'tool', name: choice.name, ...single };
 }
 
-function encodeOutput({ format, effort }: NeutralRequest, losses: Losses): JsonRecord | undefined {
+function encodeOutput(
+  { format, effort }: NeutralRequest,
+  extras: JsonRecord,
+  losses: Losses,
+): JsonRecord | undefined {
   if (format?.kind === 'object') losses.lose('response format json_object');
   if (effort === 'none' || effort === 'minimal') losses.lose(`reasoning effort ${effort}`);
   const known = effort !== undefined && effort !== 'none' && effort !== 'minimal' ? effort : undefined;
@@ -183,6 +213,6 @@ function encodeOutput({ format, effort }: NeutralRequest, losses: Losses): JsonR
     format?.kind === 'schema'
       ? { type: 'json_schema', schema: format.schema, ...losses.keep(format.extras, 'format') }
       : undefined;
-  const output = members({ effort: known, format: schema });
-  return isRecord(output) && Object.keys(output).length > 0 ? output : undefined;
+  const output = members({ ...extras, effort: known, format: schema });
+  return Object.keys(output).length > 0 ? output : undefined;
 }

@@ -4,18 +4,12 @@ import { NO_USAGE, type Usage } from '../../base/usage.ts';
 import type { AnswerContext, Codec, EventDecoder, EventEncoder } from '../codec.ts';
 import { openaiFailure } from '../errors.ts';
 import { members, records } from '../members.ts';
-import {
-  functionInput,
-  type NeutralAnswer,
-  type NeutralEvent,
-  type NeutralPart,
-  type OpenPart,
-  type Stop,
-} from '../neutral.ts';
+import type { NeutralAnswer, NeutralEvent, NeutralPart, OpenPart, Sealed, Stop } from '../neutral.ts';
 import { openaiUsage } from '../openai-responses/usage.ts';
 import { record, text } from '../read.ts';
 import { encodeEvent, type SseEvent } from '../sse.ts';
-import { decodeCall, decodeContent, decodeRequest, encodeRequest, reasoningOf } from './request.ts';
+import { CallOrder } from './calls.ts';
+import { callOf, decodeCall, decodeContent, decodeRequest, encodeRequest, reasoningOf } from './request.ts';
 
 const STOPS: Record<string, Stop> = {
   stop: 'end',
@@ -33,11 +27,18 @@ const REASONS: Record<Stop, string> = {
   pause: 'stop',
 };
 
+/** Some engines say `stop` where the model called tools. */
+function stopOf(reason: string, calls: boolean): Stop {
+  const stop = STOPS[reason] ?? 'end';
+  return stop === 'end' && calls ? 'calls' : stop;
+}
+
 function decodeAnswer(body: JsonRecord): NeutralAnswer | undefined {
   const choice = records(body.choices)[0];
   if (!choice) return undefined;
   const message = record(choice.message);
   const refusal = text(message, 'refusal');
+  const calls = records(message.tool_calls).map(decodeCall);
   return {
     id: text(body, 'id'),
     model: text(body, 'model'),
@@ -45,9 +46,9 @@ function decodeAnswer(body: JsonRecord): NeutralAnswer | undefined {
       ...reasoningOf(message),
       ...decodeContent(message.content),
       ...(refusal === '' ? [] : [{ kind: 'refusal' as const, text: refusal, extras: {} }]),
-      ...records(message.tool_calls).map(decodeCall),
+      ...calls,
     ],
-    stop: STOPS[text(choice, 'finish_reason')] ?? 'end',
+    stop: stopOf(text(choice, 'finish_reason'), calls.length > 0),
     usage: openaiUsage(record(body.usage)),
   };
 }
@@ -58,7 +59,7 @@ const encodeUsage = (usage: Usage): JsonRecord => {
     prompt_tokens: prompt,
     completion_tokens: usage.output,
     total_tokens: prompt + usage.output,
-    prompt_tokens_details: { cached_tokens: usage.cacheRead },
+    prompt_tokens_details: { cached_tokens: usage.cacheRead, cache_write_tokens: usage.cacheWrite },
     completion_tokens_details: { reasoning_tokens: usage.reasoning },
   };
 };
@@ -68,11 +69,7 @@ const chatId = (id: string): string => (id.startsWith('chatcmpl') ? id : `chatcm
 function encodeAnswer(answer: NeutralAnswer, at: AnswerContext): JsonRecord {
   const joined = (kind: NeutralPart['kind']): string =>
     answer.parts.map((part) => (part.kind === kind && 'text' in part ? part.text : '')).join('');
-  const calls = answer.parts.flatMap((part) =>
-    part.kind === 'call'
-      ? [{ id: part.id, type: 'function', function: { name: part.name, arguments: functionInput(part) } }]
-      : [],
-  );
+  const calls = answer.parts.flatMap((part) => (part.kind === 'call' ? [callOf(part)] : []));
   const message = members({
     role: 'assistant',
     content: joined('text') || null,
@@ -94,10 +91,15 @@ function encodeAnswer(answer: NeutralAnswer, at: AnswerContext): JsonRecord {
 class ChatDecoder implements EventDecoder {
   #started = false;
   #usage: Usage = NO_USAGE;
-  #stop: Stop = 'end';
+  #reason = '';
   #index = -1;
-  /** What is open now: a kind, or the index of a call. */
+  /** What is open now: a kind, or a call by its number. */
   #open: string | undefined;
+  /** Of the part that is open: its seal if it is a thought, and whether it is a call without a byte of input so far. */
+  #sealed: Sealed | undefined;
+  #isBare = false;
+  readonly #calls = new CallOrder();
+  #called = false;
 
   event(event: SseEvent): readonly NeutralEvent[] {
     if (event.data === '[DONE]') return this.#end();
@@ -113,31 +115,45 @@ class ChatDecoder implements EventDecoder {
     for (const choice of records(chunk.choices)) {
       if (Number(choice.index ?? 0) !== 0) continue;
       events.push(...this.#delta(record(choice.delta)));
-      this.#stop = STOPS[text(choice, 'finish_reason')] ?? this.#stop;
+      this.#reason = text(choice, 'finish_reason') || this.#reason;
     }
     return events;
   }
 
   #delta(delta: JsonRecord): NeutralEvent[] {
-    const thought = text(delta, 'reasoning_content') || text(delta, 'reasoning');
+    const [thought] = reasoningOf(delta);
     const events = [
-      ...this.#grow('reasoning', thought),
+      ...this.#grow('reasoning', thought?.text ?? '', thought?.sealed),
       ...this.#grow('text', text(delta, 'content')),
       ...this.#grow('refusal', text(delta, 'refusal')),
     ];
-    for (const call of records(delta.tool_calls)) {
-      const { id, name, input, custom } = decodeCall(call);
-      const key = `call ${String(call.index ?? 0)}`;
-      if (this.#open !== key) events.push(...this.#begin(key, { kind: 'call', id, name, custom }));
-      if (input !== '') events.push({ kind: 'delta', index: this.#index, text: input });
-    }
-    return events;
+    for (const call of records(delta.tool_calls)) this.#calls.push(call);
+    return [...events, ...this.#tell(false)];
   }
 
-  #grow(kind: 'reasoning' | 'text' | 'refusal', more: string): NeutralEvent[] {
+  #grow(kind: 'reasoning' | 'text' | 'refusal', more: string, sealed?: Sealed): NeutralEvent[] {
     if (more === '') return [];
     const opened = this.#open === kind ? [] : this.#begin(kind, { kind });
+    this.#sealed = sealed;
     return [...opened, { kind: 'delta', index: this.#index, text: more }];
+  }
+
+  /** What may be told of the calls by now. */
+  #tell(final: boolean): NeutralEvent[] {
+    const events: NeutralEvent[] = [];
+    for (let piece = this.#calls.take(final); piece; piece = this.#calls.take(final)) {
+      const { id, name, namespace, input, custom } = piece;
+      const key = `call ${piece.call}`;
+      if (this.#open !== key) {
+        events.push(...this.#begin(key, { kind: 'call', id, name, namespace, custom }));
+        this.#isBare = !custom;
+        this.#called = true;
+      }
+      if (input === '') continue;
+      this.#isBare = false;
+      events.push({ kind: 'delta', index: this.#index, text: input });
+    }
+    return events;
   }
 
   #begin(key: string, part: OpenPart): NeutralEvent[] {
@@ -149,12 +165,17 @@ class ChatDecoder implements EventDecoder {
 
   #close(): NeutralEvent[] {
     if (this.#open === undefined) return [];
+    const closed: NeutralEvent = { kind: 'close', index: this.#index, sealed: this.#sealed };
+    const bare: NeutralEvent[] = this.#isBare ? [{ kind: 'delta', index: this.#index, text: '{}' }] : [];
     this.#open = undefined;
-    return [{ kind: 'close', index: this.#index }];
+    this.#sealed = undefined;
+    this.#isBare = false;
+    return [...bare, closed];
   }
 
   #end(): NeutralEvent[] {
-    return [...this.#close(), { kind: 'end', stop: this.#stop, usage: this.#usage }];
+    const stop = stopOf(this.#reason, this.#called);
+    return [...this.#tell(true), ...this.#close(), { kind: 'end', stop, usage: this.#usage }];
   }
 }
 
@@ -162,7 +183,7 @@ class ChatEncoder implements EventEncoder {
   readonly #at: AnswerContext;
   #id = '';
   #calls = 0;
-  readonly #open = new Map<number, { kind: OpenPart['kind']; call: number }>();
+  readonly #open = new Map<number, { part: OpenPart; call: number }>();
 
   constructor(at: AnswerContext) {
     this.#at = at;
@@ -187,22 +208,19 @@ class ChatEncoder implements EventEncoder {
   }
 
   #begin(index: number, part: OpenPart): Buffer[] {
-    this.#open.set(index, { kind: part.kind, call: this.#calls });
+    this.#open.set(index, { part, call: this.#calls });
     if (part.kind !== 'call') return [];
-    const call = {
-      index: this.#calls++,
-      id: part.id,
-      type: 'function',
-      function: { name: part.name, arguments: '' },
-    };
+    const call = { index: this.#calls++, ...callOf({ ...part, input: '' }) };
     return [this.#chunk({ tool_calls: [call] })];
   }
 
   #delta(index: number, more: string): Buffer[] {
-    const part = this.#open.get(index);
-    switch (part?.kind) {
-      case 'call':
-        return [this.#chunk({ tool_calls: [{ index: part.call, function: { arguments: more } }] })];
+    const open = this.#open.get(index);
+    switch (open?.part.kind) {
+      case 'call': {
+        const made = open.part.custom ? { custom: { input: more } } : { function: { arguments: more } };
+        return [this.#chunk({ tool_calls: [{ index: open.call, ...made }] })];
+      }
       case 'reasoning':
         return [this.#chunk({ reasoning_content: more })];
       case 'refusal':

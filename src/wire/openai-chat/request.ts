@@ -2,11 +2,13 @@
 import { isRecord, type Json, type JsonRecord } from '../../base/json.ts';
 import {
   members,
+  nested,
   optionalFlag,
   optionalNumber,
   optionalText,
   readDataUrl,
   records,
+  unread,
   without,
 } from '../members.ts';
 import {
@@ -20,10 +22,12 @@ import {
   type NeutralPart,
   type NeutralRequest,
   type NeutralTool,
+  type Reasoning,
   type ToolChoice,
   type ToolUse,
 } from '../neutral.ts';
 import { record, text } from '../read.ts';
+import { THOUGHT_MEMBERS } from '../seal.ts';
 
 const READ = [
   'model',
@@ -63,7 +67,12 @@ export function decodeRequest(body: JsonRecord): NeutralRequest {
     effort: optionalText(body.reasoning_effort),
     user: optionalText(body.user),
     cacheKey: optionalText(body.prompt_cache_key),
-    extras: without(body, ...READ),
+    extras: {
+      ...without(body, ...READ),
+      ...nested('stream_options', without(record(body.stream_options), 'include_usage')),
+      ...unread('tool_choice', body.tool_choice, decodeChoice),
+      ...unread('response_format', body.response_format, (format) => decodeFormat(record(format))),
+    },
   };
 }
 
@@ -98,14 +107,16 @@ function decodeMessage(message: JsonRecord): NeutralMessage {
       ...(refusal === '' ? [] : [{ kind: 'refusal' as const, text: refusal, extras: {} }]),
       ...records(message.tool_calls).map(decodeCall),
     ],
-    extras: without(message, 'role', 'content', 'refusal', 'tool_calls', 'reasoning_content', 'reasoning'),
+    extras: without(message, 'role', 'content', 'refusal', 'tool_calls', ...THOUGHT_MEMBERS),
   };
 }
 
-/** Engines that show their reasoning put it beside the content under one of two names. */
-export function reasoningOf(message: JsonRecord): NeutralPart[] {
-  const thought = text(message, 'reasoning_content') || text(message, 'reasoning');
-  return thought === '' ? [] : [{ kind: 'reasoning', text: thought, sealed: undefined, extras: {} }];
+/** Engines that show their thoughts want them back under the name they have there: that name is their seal. */
+export function reasoningOf(message: JsonRecord): Reasoning[] {
+  const member = THOUGHT_MEMBERS.find((name) => text(message, name) !== '');
+  if (member === undefined) return [];
+  const sealed = { dialect: 'openai-chat', item: { member } } as const;
+  return [{ kind: 'reasoning', text: text(message, member), sealed, extras: {} }];
 }
 
 export function decodeContent(content: Json | undefined): NeutralPart[] {
@@ -121,7 +132,12 @@ function decodePart(part: JsonRecord): NeutralPart {
     return { kind: 'refusal', text: text(part, 'refusal'), extras: without(part, 'type', 'refusal') };
   if (type === 'image_url') {
     const image = record(part.image_url);
-    return { kind: 'image', source: decodeUrl(text(image, 'url')), extras: without(image, 'url') };
+    return {
+      kind: 'image',
+      source: decodeUrl(text(image, 'url')),
+      detail: optionalText(image.detail),
+      extras: { ...without(part, 'type', 'image_url'), ...without(image, 'url', 'detail') },
+    };
   }
   const file = record(part.file);
   const data = readDataUrl(text(file, 'file_data'));
@@ -130,8 +146,8 @@ function decodePart(part: JsonRecord): NeutralPart {
   return {
     kind: 'file',
     name: optionalText(file.filename),
-    source: data ? { kind: 'data', ...data } : { kind: 'file', id },
-    extras: without(file, 'file_data', 'file_id', 'filename'),
+    source: data ? { kind: 'data', ...data } : { kind: 'file', id, at: 'openai' },
+    extras: { ...without(part, 'type', 'file'), ...without(file, 'file_data', 'file_id', 'filename') },
   };
 }
 
@@ -141,7 +157,15 @@ function decodeUrl(url: string): MediaSource {
 }
 
 export function decodeCall(call: JsonRecord): ToolUse {
-  const custom = call.type === 'custom';
+  const read = readCall(call);
+  // Some engines say nothing where there are no arguments.
+  return read.custom || read.input !== '' ? read : { ...read, input: '{}' };
+}
+
+/** A call, or a piece of one in a stream. */
+export function readCall(call: JsonRecord): ToolUse {
+  // In a stream only the first piece of a call says its type.
+  const custom = call.type === 'custom' || isRecord(call.custom);
   const made = record(custom ? call.custom : call.function);
   return {
     kind: 'call',
@@ -161,8 +185,8 @@ function decodeTool(tool: JsonRecord): NeutralTool {
       kind: 'custom',
       name: text(made, 'name'),
       description: optionalText(made.description),
-      format: made.format,
-      extras: without(made, 'name', 'description', 'format'),
+      format: decodeGrammar(made.format),
+      extras: { ...without(tool, 'type', 'custom'), ...without(made, 'name', 'description', 'format') },
     };
   }
   if (type !== 'function') return { kind: 'other', type, item: tool };
@@ -173,8 +197,18 @@ function decodeTool(tool: JsonRecord): NeutralTool {
     description: optionalText(made.description),
     schema: made.parameters ?? { type: 'object', properties: {} },
     strict: optionalFlag(made.strict),
-    extras: without(made, 'name', 'description', 'parameters', 'strict'),
+    extras: {
+      ...without(tool, 'type', 'function'),
+      ...without(made, 'name', 'description', 'parameters', 'strict'),
+    },
   };
+}
+
+/** Chat keeps a grammar one level deeper than Responses. */
+function decodeGrammar(format: Json | undefined): Json | undefined {
+  return isRecord(format) && isRecord(format.grammar)
+    ? { ...without(format, 'grammar'), ...format.grammar }
+    : format;
 }
 
 function decodeChoice(choice: Json | undefined): ToolChoice | undefined {
@@ -200,18 +234,20 @@ function decodeFormat(format: JsonRecord): AnswerFormat | undefined {
 }
 
 export function encodeRequest(request: NeutralRequest, losses: Losses): JsonRecord {
-  const stop = request.stop;
+  const { stop } = request;
+  if (stop.length > MOST_STOPS) losses.lose(`stop (the first ${MOST_STOPS} are sent)`);
+  const tools = encodeTools(request.tools, losses);
   return members({
     ...losses.keep(request.extras, ''),
     model: request.model,
     messages: mergeTurns(request.messages).flatMap((message) => encodeMessage(message, losses)),
-    tools: encodeTools(request.tools, losses),
-    tool_choice: request.tools.length > 0 ? encodeChoice(request.choice) : undefined,
-    parallel_tool_calls: request.tools.length > 0 ? request.parallel : undefined,
+    tools,
+    tool_choice: tools && encodeChoice(request.choice),
+    parallel_tool_calls: tools && request.parallel,
     max_completion_tokens: request.maxOutput,
     temperature: request.temperature,
     top_p: request.topP,
-    stop: stop.length > 0 ? stop : undefined,
+    stop: stop.length > 0 ? stop.slice(0, MOST_STOPS) : undefined,
     response_format: encodeFormat(request.format, losses),
     reasoning_effort: request.effort,
     user: request.user,
@@ -220,51 +256,78 @@ export function encodeRequest(request: NeutralRequest, losses: Losses): JsonReco
   });
 }
 
-/** Results come first, each a message of its own; what the user adds follows. */
+/** What the API takes. */
+const MOST_STOPS = 4;
+
+/** Results come first, each a message of its own; what the user adds follows. A message of nothing would be refused. */
 function encodeMessage(message: NeutralMessage, losses: Losses): JsonRecord[] {
   const extras = losses.keep(message.extras, 'messages');
-  if (message.role === 'assistant') return [encodeAssistant(message, extras, losses)];
-  const results = message.parts.flatMap((part) =>
-    part.kind === 'result' ? [encodeResult(part, losses)] : [],
+  if (message.role === 'assistant') return encodeAssistant(message, extras, losses);
+  const results = message.parts.filter((part) => part.kind === 'result');
+  const shown = results.flatMap((result) => result.parts.filter((part) => isShown(part)));
+  if (shown.length > 0) losses.lose('messages.result.image (sent as user)');
+  const told = results.map((result) => encodeResult(result, losses));
+  const content = encodeContent(
+    [...shown, ...message.parts.filter((part) => part.kind !== 'result')],
+    losses,
   );
-  const rest = message.parts.filter((part) => part.kind !== 'result');
-  if (rest.length === 0) return results;
-  return [...results, { role: message.role, content: encodeContent(rest, losses), ...extras }];
+  return content.length === 0 ? told : [...told, { role: message.role, content, ...extras }];
 }
+
+/** A tool's message takes text alone: what it shows is shown by the user behind it. */
+const isShown = ({ kind }: NeutralPart): boolean => kind === 'image' || kind === 'file';
 
 function encodeResult(part: Extract<NeutralPart, { kind: 'result' }>, losses: Losses): JsonRecord {
   if (part.isError) losses.lose('messages.result.is_error');
   losses.keep(part.extras, 'messages.result');
-  const content = encodeContent(part.parts, losses);
-  return { role: 'tool', tool_call_id: part.id, content };
+  const told = part.parts.filter((inner) => !isShown(inner));
+  return { role: 'tool', tool_call_id: part.id, content: encodeContent(told, losses) };
 }
 
-function encodeAssistant(message: NeutralMessage, extras: JsonRecord, losses: Losses): JsonRecord {
+function encodeAssistant(message: NeutralMessage, extras: JsonRecord, losses: Losses): JsonRecord[] {
   const calls: JsonRecord[] = [];
   const content: NeutralPart[] = [];
+  const thoughts: Record<string, string> = {};
   let refusal: string | undefined;
   for (const part of message.parts) {
     if (part.kind === 'call') calls.push(encodeCall(part, losses));
     else if (part.kind === 'refusal') refusal = (refusal ?? '') + part.text;
-    else if (part.kind === 'reasoning') losses.lose('messages.reasoning');
-    else content.push(part);
+    else if (part.kind !== 'reasoning') content.push(part);
+    else if (part.sealed?.dialect !== 'openai-chat') losses.lose('messages.reasoning');
+    else {
+      const member = text(part.sealed.item, 'member');
+      thoughts[member] = (thoughts[member] ?? '') + part.text;
+    }
   }
   const encoded = encodeContent(content, losses);
-  return members({
-    role: 'assistant',
-    content: encoded.length === 0 ? null : encoded,
-    refusal,
-    tool_calls: calls.length > 0 ? calls : undefined,
-    ...extras,
-  });
+  if (encoded.length === 0 && calls.length === 0 && refusal === undefined) return [];
+  return [
+    members({
+      role: 'assistant',
+      content: encoded.length === 0 ? null : encoded,
+      refusal,
+      tool_calls: calls.length > 0 ? calls : undefined,
+      ...thoughts,
+      ...extras,
+    }),
+  ];
 }
 
+/** Every tool is a function to a backend; a client gets a custom tool's call as such. */
 const encodeCall = (call: ToolUse, losses: Losses): JsonRecord => ({
   ...losses.keep(call.extras, 'messages.call'),
-  id: call.id,
-  type: 'function',
-  function: { name: call.name, arguments: functionInput(call) },
+  ...callOf({ ...call, custom: false, input: functionInput(call) }),
 });
+
+export const callOf = ({
+  id,
+  name,
+  input,
+  custom,
+}: Pick<ToolUse, 'id' | 'name' | 'input' | 'custom'>): JsonRecord =>
+  custom
+    ? { id, type: 'custom', custom: { name, input } }
+    : { id, type: 'function', function: { name, arguments: input } };
 
 /** Plain text as a string: many engines take nothing else from a tool or an assistant. */
 function encodeContent(parts: readonly NeutralPart[], losses: Losses): string | JsonRecord[] {
@@ -279,32 +342,38 @@ function encodePart(part: NeutralPart, losses: Losses): JsonRecord[] {
     case 'text':
     case 'refusal':
       return [{ type: 'text', text: part.text, ...losses.keep(part.extras, `${path}.text`) }];
-    case 'image':
+    case 'image': {
       if (part.source.kind === 'file') break;
-      return [
-        {
-          type: 'image_url',
-          image_url: { url: urlOf(part.source), ...losses.keep(part.extras, `${path}.image`) },
-        },
-      ];
+      const extras = losses.keep(part.extras, `${path}.image`);
+      const image = members({ url: urlOf(part.source), detail: part.detail, ...extras });
+      return [{ type: 'image_url', image_url: image }];
+    }
     case 'file':
-      if (part.source.kind === 'url') break;
-      losses.keep(part.extras, `${path}.file`);
-      return [
-        {
-          type: 'file',
-          file: members({
-            filename: part.name,
-            file_id: part.source.kind === 'file' ? part.source.id : undefined,
-            file_data: part.source.kind === 'data' ? urlOf(part.source) : undefined,
-          }),
-        },
-      ];
+      return encodeFile(part, losses, path);
     default:
       break;
   }
   losses.lose(`${path}.${part.kind === 'other' ? part.type : part.kind}`);
   return [];
+}
+
+function encodeFile(
+  { name, source, extras }: Extract<NeutralPart, { kind: 'file' }>,
+  losses: Losses,
+  path: string,
+): JsonRecord[] {
+  const kept = losses.keep(extras, `${path}.file`);
+  if (source.kind === 'text') {
+    losses.lose(`${path}.file (sent as text)`);
+    return [{ type: 'text', text: source.text }];
+  }
+  const isCarried = source.kind === 'data' || (source.kind === 'file' && source.at === 'openai');
+  if (!isCarried) {
+    losses.lose(`${path}.file`);
+    return [];
+  }
+  const of = source.kind === 'data' ? { file_data: urlOf(source) } : { file_id: source.id };
+  return [{ type: 'file', file: members({ filename: name, ...of, ...kept }) }];
 }
 
 const urlOf = (source: Exclude<MediaSource, { kind: 'file' }>): string =>

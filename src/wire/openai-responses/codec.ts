@@ -13,7 +13,8 @@ import { decodeRequest, encodeRequest } from './request.ts';
 import { openaiUsage } from './usage.ts';
 
 function decodeAnswer(body: JsonRecord): NeutralAnswer | undefined {
-  return body.object === 'response' ? decodeResponse(body) : undefined;
+  // One that failed is no answer, though its status says 200.
+  return body.object === 'response' && body.status !== 'failed' ? decodeResponse(body) : undefined;
 }
 
 function decodeResponse(body: JsonRecord): NeutralAnswer {
@@ -38,6 +39,8 @@ class ResponsesDecoder implements EventDecoder {
   #index = -1;
   /** The open part of each item and content place: `output_index/content_index`. */
   readonly #open = new Map<string, number>();
+  /** The places that were told, open or closed. */
+  readonly #told = new Set<string>();
   /** Parts that grew: an item whose text came only at its end is told then. */
   readonly #grown = new Set<number>();
 
@@ -57,6 +60,9 @@ class ResponsesDecoder implements EventDecoder {
       case 'response.output_text.delta':
       case 'response.refusal.delta':
         return this.#delta(`${at}/${String(data.content_index)}`, text(data, 'delta'));
+      case 'response.reasoning_summary_part.added':
+        // Summaries are paragraphs: whole, they are told apart by a blank line.
+        return Number(data.summary_index) > 0 ? this.#delta(at, '\n\n') : [];
       case 'response.function_call_arguments.delta':
       case 'response.custom_tool_call_input.delta':
       case 'response.reasoning_summary_text.delta':
@@ -81,8 +87,8 @@ class ResponsesDecoder implements EventDecoder {
   #added(at: string, item: JsonRecord): readonly NeutralEvent[] {
     if (item.type === 'reasoning') return this.#begin(at, { kind: 'reasoning' });
     if (item.type !== 'function_call' && item.type !== 'custom_tool_call') return [];
-    const { id, name, custom } = decodeCall(item);
-    return this.#begin(at, { kind: 'call', id, name, custom });
+    const { id, name, namespace, custom } = decodeCall(item);
+    return this.#begin(at, { kind: 'call', id, name, namespace, custom });
   }
 
   #contentAdded(at: string, part: JsonRecord): readonly NeutralEvent[] {
@@ -92,6 +98,7 @@ class ResponsesDecoder implements EventDecoder {
 
   #begin(at: string, part: OpenPart): readonly NeutralEvent[] {
     this.#index++;
+    this.#told.add(at);
     this.#open.set(at, this.#index);
     return [{ kind: 'open', index: this.#index, part }];
   }
@@ -108,8 +115,16 @@ class ResponsesDecoder implements EventDecoder {
       const { text: thought, sealed } = decodeReasoning(item);
       return this.#close(at, thought, sealed);
     }
+    if (item.type === 'message')
+      return records(item.content).flatMap((part, i) => this.#late(`${at}/${i}`, part));
     const isCall = item.type === 'function_call' || item.type === 'custom_tool_call';
     return isCall ? this.#close(at, decodeCall(item).input) : [];
+  }
+
+  /** A part of a message that came only with its whole item. */
+  #late(at: string, part: JsonRecord): readonly NeutralEvent[] {
+    if (this.#told.has(at)) return [];
+    return [...this.#contentAdded(at, part), ...this.#close(at, partText(part))];
   }
 
   #close(

@@ -4,6 +4,7 @@ import type { Usage } from '../../base/usage.ts';
 import type { AnswerContext, EventEncoder } from '../codec.ts';
 import { openaiFailure } from '../errors.ts';
 import type { NeutralAnswer, NeutralEvent, NeutralPart, OpenPart, Sealed, Stop } from '../neutral.ts';
+import { seal } from '../seal.ts';
 import { encodeEvent } from '../sse.ts';
 import { callItem } from './items.ts';
 
@@ -13,7 +14,7 @@ const encodeUsage = (usage: Usage): JsonRecord => {
   const input = usage.input + usage.cacheRead + usage.cacheWrite;
   return {
     input_tokens: input,
-    input_tokens_details: { cached_tokens: usage.cacheRead },
+    input_tokens_details: { cached_tokens: usage.cacheRead, cache_write_tokens: usage.cacheWrite },
     output_tokens: usage.output,
     output_tokens_details: { reasoning_tokens: usage.reasoning },
     total_tokens: input + usage.output,
@@ -75,11 +76,12 @@ const messageItem = (id: string, content: JsonRecord | undefined, status: string
   content: content ? [content] : [],
 });
 
-/** What this API sealed comes back as it was; thoughts of others are shown as a summary. */
+/** What this API sealed comes back as it was; thoughts of others are shown as a summary, their seal in its place. */
 function reasoningItem(id: string, text: string, sealed: Sealed | undefined): JsonRecord {
   if (sealed?.dialect === 'openai-responses') return sealed.item;
   const summary = text === '' ? [] : [{ type: 'summary_text', text }];
-  return { id: `rs_${id}`, type: 'reasoning', summary };
+  const item = { id: `rs_${id}`, type: 'reasoning', summary };
+  return sealed ? { ...item, encrypted_content: seal(sealed) } : item;
 }
 
 interface Open {

@@ -3,6 +3,7 @@ import { isRecord, type Json, type JsonRecord } from '../../base/json.ts';
 import { members, optionalText, readDataUrl, records, without } from '../members.ts';
 import type { Losses, MediaSource, NeutralMessage, NeutralPart, Reasoning, ToolUse } from '../neutral.ts';
 import { text } from '../read.ts';
+import { isSeal, openSeal } from '../seal.ts';
 
 export function decodeItem(item: JsonRecord): NeutralMessage {
   const type = text(item, 'type') || 'message';
@@ -54,22 +55,22 @@ export function decodeCall(item: JsonRecord): ToolUse {
     kind: 'call',
     id: text(item, 'call_id'),
     name: text(item, 'name'),
+    namespace: optionalText(item.namespace),
     input: text(item, custom ? 'input' : 'arguments'),
     custom,
-    extras: without(item, 'type', 'call_id', 'name', 'input', 'arguments', 'id', 'status'),
+    extras: without(item, 'type', 'call_id', 'name', 'namespace', 'input', 'arguments', 'id', 'status'),
   };
 }
 
 /** The summary is what may be read; the item with its encrypted content is what OpenAI needs back. */
 export function decodeReasoning(item: JsonRecord): Reasoning {
   const texts = [...records(item.summary), ...records(item.content)].map((part) => text(part, 'text'));
+  const encrypted = text(item, 'encrypted_content');
+  const own = { dialect: 'openai-responses', item: without(item, 'status') } as const;
   return {
     kind: 'reasoning',
     text: texts.join('\n\n'),
-    sealed:
-      typeof item.encrypted_content === 'string'
-        ? { dialect: 'openai-responses', item: without(item, 'status') }
-        : undefined,
+    sealed: isSeal(encrypted) ? openSeal(encrypted) : encrypted === '' ? undefined : own,
     extras: {},
   };
 }
@@ -85,8 +86,9 @@ function decodePart(part: JsonRecord): NeutralPart {
     case 'input_text':
     case 'output_text':
     case 'text': {
-      const known = Array.isArray(part.annotations) && part.annotations.length === 0 ? ['annotations'] : [];
-      return { kind: 'text', text: text(part, 'text'), extras: without(part, 'type', 'text', ...known) };
+      // Every answer has these two, mostly with nothing in them.
+      const empty = ['annotations', 'logprobs'].filter((name) => records(part[name]).length === 0);
+      return { kind: 'text', text: text(part, 'text'), extras: without(part, 'type', 'text', ...empty) };
     }
     case 'refusal':
       return { kind: 'refusal', text: text(part, 'refusal'), extras: without(part, 'type', 'refusal') };
@@ -94,9 +96,12 @@ function decodePart(part: JsonRecord): NeutralPart {
       return {
         kind: 'image',
         source: sourceOf(text(part, 'image_url'), text(part, 'file_id')),
-        extras: without(part, 'type', 'image_url', 'file_id'),
+        detail: optionalText(part.detail),
+        extras: without(part, 'type', 'image_url', 'file_id', 'detail'),
       };
     case 'input_file':
+      // Bare base64 does not say what it is.
+      if (text(part, 'file_data') !== '' && !readDataUrl(text(part, 'file_data'))) break;
       return {
         kind: 'file',
         name: optionalText(part.filename),
@@ -104,12 +109,13 @@ function decodePart(part: JsonRecord): NeutralPart {
         extras: without(part, 'type', 'filename', 'file_data', 'file_url', 'file_id'),
       };
     default:
-      return { kind: 'other', type, item: part };
+      break;
   }
+  return { kind: 'other', type, item: part };
 }
 
 function sourceOf(url: string, id: string): MediaSource {
-  if (url === '') return { kind: 'file', id };
+  if (url === '') return { kind: 'file', id, at: 'openai' };
   const data = readDataUrl(url);
   return data ? { kind: 'data', ...data } : { kind: 'url', url };
 }
@@ -164,10 +170,14 @@ function ownItem(part: NeutralPart, custom: ReadonlySet<string>, losses: Losses)
   }
 }
 
-export const callItem = (call: ToolUse): JsonRecord =>
-  call.custom
-    ? { type: 'custom_tool_call', call_id: call.id, name: call.name, input: call.input }
-    : { type: 'function_call', call_id: call.id, name: call.name, arguments: call.input };
+export const callItem = ({ id, name, namespace, input, custom }: ToolUse): JsonRecord =>
+  members({
+    type: custom ? 'custom_tool_call' : 'function_call',
+    call_id: id,
+    name,
+    namespace,
+    [custom ? 'input' : 'arguments']: input,
+  });
 
 function encodeOutput(parts: readonly NeutralPart[], losses: Losses): Json {
   const encoded = parts.flatMap((part) => encodePart(part, false, losses));
@@ -189,14 +199,22 @@ function encodePart(part: NeutralPart, assistant: boolean, losses: Losses): Json
     case 'refusal':
       return [{ type: 'refusal', refusal: part.text, ...losses.keep(part.extras, 'input.refusal') }];
     case 'image':
+      if (isElsewhere(part.source)) break;
       return [
-        {
+        members({
           type: 'input_image',
           ...sourceMembers(part.source, 'image_url', 'image_url'),
+          detail: part.detail,
           ...losses.keep(part.extras, 'input.image'),
-        },
+        }),
       ];
     case 'file':
+      if (isElsewhere(part.source)) break;
+      if (part.source.kind === 'text') {
+        losses.lose('input.file (sent as text)');
+        losses.keep(part.extras, 'input.file');
+        return [{ type: 'input_text', text: part.source.text }];
+      }
       return [
         members({
           type: 'input_file',
@@ -206,10 +224,14 @@ function encodePart(part: NeutralPart, assistant: boolean, losses: Losses): Json
         }),
       ];
     default:
-      losses.lose(`input.${part.kind === 'other' ? part.type : part.kind}`);
-      return [];
+      break;
   }
+  losses.lose(`input.${part.kind === 'other' ? part.type : part.kind}`);
+  return [];
 }
+
+const isElsewhere = (source: { readonly kind: string; readonly at?: string }): boolean =>
+  source.kind === 'file' && source.at !== 'openai';
 
 function sourceMembers(source: MediaSource, urlName: string, dataName: string): JsonRecord {
   if (source.kind === 'file') return { file_id: source.id };

@@ -1,6 +1,15 @@
 /** Requests of the Responses API to and from the neutral model. */
 import { isRecord, type Json, type JsonRecord } from '../../base/json.ts';
-import { members, optionalFlag, optionalNumber, optionalText, records, without } from '../members.ts';
+import {
+  members,
+  nested,
+  optionalFlag,
+  optionalNumber,
+  optionalText,
+  records,
+  unread,
+  without,
+} from '../members.ts';
 import type {
   AnswerFormat,
   Losses,
@@ -38,7 +47,9 @@ export function decodeRequest(body: JsonRecord): NeutralRequest {
     model: text(body, 'model'),
     stream: body.stream === true,
     messages: [...decodeInstructions(body.instructions), ...decodeInput(body.input)],
-    tools: [...records(body.tools), ...added.flatMap((item) => records(item.tools))].flatMap(decodeTool),
+    tools: [...records(body.tools), ...added.flatMap((item) => records(item.tools))].flatMap((tool) =>
+      decodeTool(tool),
+    ),
     choice: decodeChoice(body.tool_choice),
     parallel: optionalFlag(body.parallel_tool_calls),
     maxOutput: optionalNumber(body.max_output_tokens),
@@ -51,15 +62,15 @@ export function decodeRequest(body: JsonRecord): NeutralRequest {
     cacheKey: optionalText(body.prompt_cache_key),
     extras: {
       ...without(body, ...READ),
-      ...prefixed('text', without(record(body.text), 'format')),
-      ...prefixed('reasoning', without(record(body.reasoning), 'effort')),
+      ...nested('text', {
+        ...without(record(body.text), 'format'),
+        ...unread('format', record(body.text).format, (format) => decodeFormat(record(format))),
+      }),
+      ...nested('reasoning', without(record(body.reasoning), 'effort')),
+      ...unread('tool_choice', body.tool_choice, decodeChoice),
     },
   };
 }
-
-/** Members of an inner object that only this dialect has keep its name. */
-const prefixed = (name: string, inner: JsonRecord): JsonRecord =>
-  Object.keys(inner).length > 0 ? { [name]: inner } : {};
 
 function decodeInstructions(instructions: Json | undefined): NeutralMessage[] {
   if (typeof instructions !== 'string' || instructions === '') return [];
@@ -74,15 +85,17 @@ function decodeInput(input: Json | undefined): NeutralMessage[] {
     .map(decodeItem);
 }
 
-/** A namespace only groups functions: they are taken out of it. */
-function decodeTool(tool: JsonRecord): NeutralTool[] {
+/** A namespace groups tools: they are taken out of it, and keep its name. */
+function decodeTool(tool: JsonRecord, namespace?: string): NeutralTool[] {
   const type = text(tool, 'type');
-  if (type === 'namespace') return records(tool.tools).flatMap(decodeTool);
+  if (type === 'namespace')
+    return records(tool.tools).flatMap((inner) => decodeTool(inner, text(tool, 'name')));
   if (type === 'custom')
     return [
       {
         kind: 'custom',
         name: text(tool, 'name'),
+        namespace,
         description: optionalText(tool.description),
         format: tool.format,
         extras: without(tool, 'type', 'name', 'description', 'format'),
@@ -93,6 +106,7 @@ function decodeTool(tool: JsonRecord): NeutralTool[] {
     {
       kind: 'function',
       name: text(tool, 'name'),
+      namespace,
       description: optionalText(tool.description),
       schema: isRecord(tool.parameters) ? tool.parameters : { type: 'object', properties: {} },
       // Not strict is how the other dialects say nothing.
@@ -136,14 +150,15 @@ export function encodeRequest(request: NeutralRequest, losses: Losses): JsonReco
   const [first, ...rest] = request.messages;
   const instructions = first?.role === 'system' ? instructionsOf(first, losses) : undefined;
   const messages = instructions === undefined ? request.messages : rest;
+  const tools = encodeTools(request.tools, losses);
   return members({
     ...extras,
     model: request.model,
     instructions,
     input: messages.flatMap((message) => encodeMessage(message, custom, losses)),
-    tools: encodeTools(request.tools, losses),
-    tool_choice: request.tools.length > 0 ? encodeChoice(request.choice) : undefined,
-    parallel_tool_calls: request.tools.length > 0 ? request.parallel : undefined,
+    tools,
+    tool_choice: tools && encodeChoice(request.choice),
+    parallel_tool_calls: tools && request.parallel,
     max_output_tokens: request.maxOutput,
     temperature: request.temperature,
     top_p: request.topP,

@@ -10,7 +10,8 @@ import type { SseEvent } from '../sse.ts';
 import type { StreamRules, Verdict } from '../stream.ts';
 import { factsOf, intentOf } from './facts.ts';
 
-const TERMINAL = new Set(['response.completed', 'response.incomplete', 'response.failed']);
+const FAILED = 'response.failed';
+const TERMINAL = new Set(['response.completed', 'response.incomplete', FAILED]);
 
 export class ResponsesRules implements StreamRules {
   #started = false;
@@ -49,7 +50,7 @@ export class ResponsesRules implements StreamRules {
     this.#ended = true;
     this.#facts = factsOf(record(data.response));
     for (const intent of this.#facts.intents) this.#remember(intent);
-    return 'terminal';
+    return type === FAILED ? 'error' : 'terminal';
   }
 
   #remember(intent: ToolIntent): void {
