@@ -41,6 +41,7 @@ const EXCUSES: readonly (readonly [RegExp, Change])[] = [
     /refusal \(sent as text\)$/,
     turns((turn) => ({ ...turn, text: `${turn.text}\n${turn.refusal}`, refusal: '' })),
   ],
+  [/image\.detail$/, turns((turn) => roughly(turn))],
   [/(\.image|\.file)$/, turns((turn) => withoutStored(turn))],
   [/^stop sequences$/, setting('stop', gone)],
   [/^stop \(the first 4/, setting('stop', (stop) => (Array.isArray(stop) ? stop.slice(0, 4) : stop))],
@@ -60,6 +61,12 @@ const plainFiles = (turn: Turn): Turn => {
 };
 const isPlain = (url: string): boolean => url.startsWith('text:');
 const plain = (url: string): string => url.slice('text:'.length);
+
+const roughly = (turn: Turn): Turn => {
+  const rough = (shown: readonly string[]) => shown.map((url) => url.split(' ', 1)[0] as string);
+  const results = turn.results.map((result) => ({ ...result, shown: rough(result.shown) }));
+  return { ...turn, results, shown: rough(turn.shown) };
+};
 
 const withoutStored = (turn: Turn): Turn => ({
   ...turn,

@@ -128,11 +128,11 @@ function shownIn(part: JsonRecord): string[] {
           `data:${word(source.media_type)};base64,${word(source.data)}`,
       ];
     case 'image_url':
-      return [word(inner(part.image_url).url)];
+      return [closely(word(inner(part.image_url).url), inner(part.image_url).detail)];
     case 'file':
       return [word(file.file_data) || word(file.file_id)];
     case 'input_image':
-      return [word(part.image_url) || word(part.file_id)];
+      return [closely(word(part.image_url) || word(part.file_id), part.detail)];
     case 'input_file':
       return [word(part.file_url) || word(part.file_data) || word(part.file_id)];
     default:
@@ -140,6 +140,9 @@ function shownIn(part: JsonRecord): string[] {
   }
 }
 
+/** How closely to look stands behind the URL. */
+const closely = (url: string, detail: Json | undefined): string =>
+  word(detail) === '' ? url : `${url} ${word(detail)}`;
 const argsOf = (text: string): Json => parseJson(text === '' ? '{}' : text) ?? text;
 const seal = (text: string, sealed: string): string => `${text}|${sealed}`;
 
@@ -376,15 +379,9 @@ const STOPS: Readonly<Record<string, Said['stop']>> = {
 function saidOf(turn: Turn, reason: string, usage: Said['usage']): Said {
   const declined = DECLINED.has(reason) || turn.refusal !== '';
   const { role: _role, results: _results, ...rest } = turn;
-  // Some engines say `stop` where the model called tools; that it declined is said by the end of an answer.
-  const stop = STOPS[reason] ?? (turn.calls.length > 0 ? 'calls' : 'end');
-  return {
-    ...rest,
-    text: lines(turn.text, turn.refusal),
-    refusal: '',
-    stop: declined ? 'declined' : stop,
-    usage,
-  };
+  const stop = declined ? 'declined' : (STOPS[reason] ?? 'end');
+  // That it declined is said by the end of an answer.
+  return { ...rest, text: lines(turn.text, turn.refusal), refusal: '', stop, usage };
 }
 
 function openaiUsage(usage: JsonRecord): Said['usage'] {
@@ -418,7 +415,10 @@ export function said(dialect: NeutralDialect, body: JsonRecord): Said {
   const usage = openaiUsage(inner(body.usage));
   if (dialect === 'openai-chat') {
     const choice = list(body.choices)[0] ?? {};
-    return saidOf(joinTurns([chatTurn(inner(choice.message))])[0] as Turn, word(choice.finish_reason), usage);
+    const turn = joinTurns([chatTurn(inner(choice.message))])[0] as Turn;
+    const reason = word(choice.finish_reason);
+    // Some engines say `stop` where the model called tools.
+    return saidOf(turn, reason === 'stop' && turn.calls.length > 0 ? 'tool_calls' : reason, usage);
   }
   const turn = joinTurns(list(body.output).map(itemTurn))[0] ?? { role: 'assistant', ...NOTHING };
   const reason =
