@@ -238,6 +238,80 @@ describe('a request in one dialect for a backend of another', () => {
     }
   });
 
+  test('tools in groups and with long names have names that every API takes, and come back under their own', () => {
+    const long = 'l'.repeat(70);
+    const group = (name: string, ...tools: readonly JsonRecord[]) => ({ type: 'namespace', name, tools });
+    const made = (name: string) => ({ type: 'function', name, parameters: SCHEMA, strict: false });
+    const body = {
+      ...REQUESTS['openai-responses'],
+      tool_choice: { type: 'function', name: 'wait' },
+      tools: [made('read'), made(long), made(`${long}.other`), made('one__wait')],
+      input: [
+        { type: 'additional_tools', tools: [group('one', made('wait'), { type: 'custom', name: 'exec' })] },
+        {
+          type: 'additional_tools',
+          tools: [group('two', made('wait')), group('mcp__files__', made('read'))],
+        },
+        { type: 'custom_tool_call', call_id: 'e', namespace: 'one', name: 'exec', input: 'ls' },
+        { type: 'custom_tool_call_output', call_id: 'e', output: 'b' },
+        { type: 'function_call', call_id: 'w', namespace: 'two', name: 'wait', arguments: '{}' },
+        { type: 'function_call_output', call_id: 'w', output: 'c' },
+      ],
+    };
+    for (const backend of ['anthropic', 'openai-chat'] as const) {
+      const { json, translation, losses } = translated('openai-responses', backend, body);
+      assert.deepEqual(losses, []);
+      const asked = CODECS[backend].decodeRequest(json);
+      const names = asked.tools.map((tool) => ('name' in tool ? tool.name : ''));
+      assert.equal(new Set(names).size, 8);
+      for (const name of names) assert.match(name, /^[\w-]{1,64}$/);
+      assert.ok(names.includes('mcp__files__read') && names.includes('one__exec'));
+      const calls = asked.messages.flatMap(({ parts }) => parts.filter((part) => part.kind === 'call'));
+      assert.deepEqual(
+        calls.map(({ name }) => name),
+        ['one__exec', 'two__wait'],
+      );
+      assert.ok(
+        typeof asked.choice === 'object' && /^one__wait_/.test(asked.choice.name),
+        'the name is taken',
+      );
+      const answer = {
+        ...ANSWER,
+        tools: names.map((name, i) => ({ id: `c${i}`, name, args: { input: 'x' } })),
+      };
+      const whole = JSON.parse(
+        String(translateAnswer(Buffer.from(JSON.stringify(BODIES[backend](answer))), translation)),
+      );
+      const { bytes, end: ended } = run(translation, EVENTS[backend](answer).join(''), 9);
+      assert.deepEqual(ended.facts.intents[5], { id: 'c5', name: 'exec', argumentsText: 'x' });
+      const end = JSON.parse(/^data: (.*"response.completed".*)$/m.exec(bytes)?.[1] ?? '{}');
+      for (const output of [whole.output, end.response.output]) {
+        const back = output.filter((item: JsonRecord) => item.type !== 'message');
+        assert.deepEqual(
+          back.map((item: JsonRecord) => [item.namespace, item.name, item.type]),
+          [
+            [undefined, 'read', 'function_call'],
+            [undefined, long, 'function_call'],
+            [undefined, `${long}.other`, 'function_call'],
+            [undefined, 'one__wait', 'function_call'],
+            ['one', 'wait', 'function_call'],
+            ['one', 'exec', 'custom_tool_call'],
+            ['two', 'wait', 'function_call'],
+            ['mcp__files__', 'read', 'function_call'],
+          ],
+        );
+      }
+    }
+  });
+
+  test('what stands for something that only its provider can read is refused', () => {
+    for (const type of ['item_reference', 'compaction']) {
+      const body = Buffer.from(JSON.stringify({ model: 'm', input: [{ type, id: 'x' }] }));
+      const made = translateRequest(body, 'openai-responses', 'anthropic', 'm', 0);
+      assert.ok('code' in made && made.message.includes(type));
+    }
+  });
+
   test('sealed thoughts of one provider come back to it through a client of another dialect', () => {
     const item = { id: 'rs_1', type: 'reasoning', summary: [], encrypted_content: 'opaque' };
     const answer = { ...BODIES['openai-responses'](ANSWER), output: [item] };

@@ -112,23 +112,37 @@ function unwrap(args: string): string {
   return isRecord(value) && typeof value.input === 'string' ? value.input : args;
 }
 
+/** What a backend's answer holds, its tool calls as the client makes them. */
+export function clientFacts(facts: ResponseFacts, { backend, tools }: Translation): ResponseFacts {
+  if (tools.size === 0) return facts;
+  const intents = facts.intents.map((intent) => {
+    const own = tools.get(intent.name);
+    if (!own) return intent;
+    // Responses alone has calls of text.
+    const isWrapped = own.custom && backend !== 'openai-responses';
+    const argumentsText = isWrapped ? unwrap(intent.argumentsText) : intent.argumentsText;
+    return { ...intent, name: own.name, argumentsText };
+  });
+  return { ...facts, intents };
+}
+
 /** The backend's stream in the client's dialect; rules, facts and the end are the backend's own machine's. */
 export class TranslatedStream implements StreamMachine {
   readonly #machine: StreamMachine;
   readonly #splitter = new SseSplitter();
   readonly #decoder: EventDecoder;
   readonly #encoder: EventEncoder;
-  readonly #tools: Translation['tools'];
+  readonly #translation: Translation;
   /** Input of custom tools' calls by index, until it is whole and can be unwrapped. */
   readonly #wrapped = new Map<number, string>();
   events = 0;
 
   constructor(machine: StreamMachine, translation: Translation) {
-    const { client, backend, tools } = translation;
+    const { client, backend } = translation;
     this.#machine = machine;
     this.#decoder = CODECS[backend].newDecoder();
     this.#encoder = CODECS[client].newEncoder(translation);
-    this.#tools = tools;
+    this.#translation = translation;
   }
 
   push(chunk: Uint8Array): Uint8Array {
@@ -136,7 +150,8 @@ export class TranslatedStream implements StreamMachine {
   }
 
   finish(): StreamEnd {
-    const end = this.#machine.finish();
+    const ended = this.#machine.finish();
+    const end = { ...ended, facts: clientFacts(ended.facts, this.#translation) };
     if (!('tail' in end)) return end;
     // The last event may lack its blank line.
     const tail = Buffer.concat([this.#translate(end.tail), this.#translate(Buffer.from('\n\n'))]);
@@ -144,7 +159,7 @@ export class TranslatedStream implements StreamMachine {
   }
 
   facts(): ResponseFacts {
-    return this.#machine.facts();
+    return clientFacts(this.#machine.facts(), this.#translation);
   }
 
   #translate(passed: Uint8Array): Buffer {
@@ -159,7 +174,7 @@ export class TranslatedStream implements StreamMachine {
 
   #unwrap(event: NeutralEvent): NeutralEvent[] {
     if (event.kind === 'open' && event.part.kind === 'call') {
-      const part = clientCall(event.part, this.#tools);
+      const part = clientCall(event.part, this.#translation.tools);
       if (part.custom && !event.part.custom) this.#wrapped.set(event.index, '');
       return [{ ...event, part }];
     }

@@ -9,10 +9,11 @@ import type { JsonRecord } from '../../src/base/json.ts';
 import type { NeutralDialect } from '../../src/base/model.ts';
 import { DIALECTS } from '../../src/wire/registry.ts';
 import { translateRequest } from '../../src/wire/translate.ts';
-import { type Conversation, conversation, MARK, WRITE } from './conversations.ts';
+import { type Conversation, conversation, MARK } from './conversations.ts';
 import { excuse } from './excuses.ts';
 import { asked } from './meaning.ts';
 import { assertTaken } from './refused.ts';
+import { WRITE } from './writers.ts';
 
 const NAMES = ['anthropic', 'openai-chat', 'openai-responses'] as const;
 const PAIRS = NAMES.flatMap((client) =>

@@ -6,7 +6,7 @@ import type { ModelCall, ModelOutcome, ResponseFacts, Translation } from '../../
 import type { StreamMachine } from '../../wire/dialect.ts';
 import { decodeBody, StreamDecoder } from '../../wire/encoding.ts';
 import { DIALECTS, newStream, rewritesAnswer } from '../../wire/registry.ts';
-import { translateAnswer, translateFailure } from '../../wire/translate.ts';
+import { clientFacts, translateAnswer, translateFailure } from '../../wire/translate.ts';
 import { LIMITS } from '../limits.ts';
 import { CompressedStream } from './compressed.ts';
 import { headerValue, responseHeaders, withoutHeader } from './headers.ts';
@@ -204,7 +204,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const facts = readFacts(this.#call, plain);
     const answer = facts && translateAnswer(plain, translation);
     if (!answer) return this.#break('upstream_malformed', `The answer is not of ${translation.backend}.`);
-    this.#answer(answer, facts, false);
+    this.#answer(answer, clientFacts(facts, translation), false);
   }
 
   #answer(tail: Uint8Array, facts: ResponseFacts, upstreamError: boolean): void {
