@@ -1,7 +1,17 @@
 // Bundles src/ into dist/ for the package: Node strips no types inside node_modules. Entries are the command line and
 // every file that the sources reach by `new URL('./x.ts', import.meta.url)` (workers); everything else, the kernel
-// included, becomes a chunk that is loaded when first imported. Dependencies stay external.
-import { copyFileSync, existsSync, globSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+// included, becomes a chunk that is loaded when first imported. Dependencies stay external; the screen of `mezz top` is
+// carried along, with the licences its packages came under.
+import {
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -52,6 +62,23 @@ const fileUrls = {
   },
 };
 
+/** Development dependencies whose code travels in the build, with all that they need. */
+const CARRIED = new Set(['ink', 'react']);
+const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const named = Object.keys({ ...dependencies, ...devDependencies });
+
+/** The licence texts of the packages whose code is in the build. */
+function licences(inputs) {
+  const folders = inputs.map((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]);
+  const texts = [...new Set(folders)].filter(Boolean).map((folder) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
+    const file = readdirSync(join(root, folder)).find((one) => /^licen[cs]e/i.test(one));
+    const text = file ? readFileSync(join(root, folder, file), 'utf8').trim() : '';
+    return `${name} ${version} (${license})\n\n${text}`;
+  });
+  return `${texts.sort().join('\n\n----\n\n')}\n`;
+}
+
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
 const { metafile } = await build({
@@ -63,12 +90,19 @@ const { metafile } = await build({
   format: 'esm',
   platform: 'node',
   target: 'node24',
-  packages: 'external',
+  // The debugger that Ink offers is never loaded.
+  external: [...named.filter((name) => !CARRIED.has(name)), 'react-devtools-core'],
+  define: { 'process.env.NODE_ENV': '"production"' },
+  // Packages that are no modules call require() for what Node itself brings.
+  banner: {
+    js: "import { createRequire as newRequire } from 'node:module'; const require = newRequire(import.meta.url);",
+  },
   chunkNames: '[name]-[hash]',
   legalComments: 'none',
   metafile: true,
   logLevel: 'warning',
   plugins: [fileUrls],
 });
+writeFileSync(join(dist, 'LICENSES.txt'), licences(Object.keys(metafile.inputs)));
 const bytes = Object.values(metafile.outputs).reduce((sum, output) => sum + output.bytes, 0);
 console.error(`dist: ${Object.keys(metafile.outputs).length} files, ${Math.round(bytes / 1024)} kB`);

@@ -17,8 +17,8 @@ export interface TestKernel {
   agent(name?: string): Promise<Launch>;
   /** Ends the kernel and leaves its directory, so that a test can look into the store. */
   stop(): Promise<void>;
-  /** Closes this kernel and opens another on the same directory. */
-  restart(): Promise<void>;
+  /** Closes this kernel and opens another on the same directory; `between` runs while there is none. */
+  restart(between?: () => Promise<unknown>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -56,8 +56,9 @@ export async function startKernel(
       stopped = true;
       await kernel.running.close(0);
     },
-    async restart() {
+    async restart(between) {
       await kernel.running.close(0);
+      await between?.();
       kernel.running = await open();
     },
     async close() {

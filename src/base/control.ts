@@ -5,6 +5,7 @@
  */
 import type { Refusal } from './errors.ts';
 import type { JsonRecord } from './json.ts';
+import type { ContextFill, Piece, PieceSum, Pulse, RoomView } from './sheets.ts';
 import type { NanoUsd, Usage } from './usage.ts';
 
 export type AgentState =
@@ -172,6 +173,8 @@ export interface ModelView {
   readonly alias: string | null;
   /** Per million tokens in nano-dollars, `free`, or null when unknown. */
   readonly price: { readonly input: NanoUsd; readonly output: NanoUsd } | 'free' | null;
+  /** Tokens of context, prompt and answer together, or null when unknown; a glob is as wide as its own row says. */
+  readonly window: number | null;
 }
 export interface Finding {
   readonly id: string;
@@ -234,6 +237,33 @@ export interface ControlVerbs {
   >;
   down: Verb<{ graceMs?: number }, { draining: number }>;
   ps: Verb<{ all?: boolean }, { agents: AgentView[] }>;
+  /** `spanMs`: the time that the pulses' recent calls cover, an hour or less. */
+  top: Verb<
+    { all?: boolean },
+    {
+      kernel: { version: string; startedAt: number; origin: string; pid: number };
+      spanMs: number;
+      agents: (AgentView & Pulse)[];
+      approvals: ApprovalView[];
+      windows: WindowView[];
+    }
+  >;
+  free: Verb<
+    Record<string, never>,
+    RoomView & { backends: BackendView[]; limits: LimitView[]; windows: WindowView[] }
+  >;
+  /** `why`: why nothing can be said of its context, where that is so. */
+  pmap: Verb<
+    Selector,
+    {
+      agent: Pick<AgentView, 'pid' | 'name' | 'client' | 'state'>;
+      context: ContextFill | null;
+      bytes: number;
+      pieces: PieceSum[];
+      largest: Piece[];
+      why: string | null;
+    }
+  >;
   'agent.show': Verb<
     Selector,
     { agent: AgentView; limits: LimitView[]; recent: CallView[]; levels: LevelView[]; guarantees: string[] }
@@ -364,6 +394,9 @@ export const VERBS: { readonly [V in VerbName]: true } = {
   status: true,
   down: true,
   ps: true,
+  top: true,
+  free: true,
+  pmap: true,
   'agent.show': true,
   'agent.open': true,
   'agent.started': true,

@@ -1,7 +1,8 @@
 /** What models cost: the operator's prices first, then the public price list; what neither knows has no price. */
-import { calcPrice, type ModelPrice } from '@pydantic/genai-prices';
+import type { ModelPrice } from '@pydantic/genai-prices';
 import type { NanoUsd, Usage } from '../base/usage.ts';
 import { LIMITS } from './limits.ts';
+import { listedModels } from './listed.ts';
 
 /** Nano-dollars per million tokens. */
 export interface PriceView {
@@ -29,11 +30,6 @@ interface Tier extends PriceView {
   readonly dearest: NanoUsd;
 }
 type Found = 'free' | readonly Tier[] | undefined;
-
-/** After every announced change of price and outside the hours of discounts: a price must not depend on when one asks. */
-const LIST_DATE = new Date(Date.UTC(2100, 0, 1, 12));
-/** The list infers most providers from the name; of the rest, these serve models under names of their own. */
-const PROVIDERS = ['openai', 'anthropic', 'google'];
 
 export class Prices {
   readonly #overrides: readonly { regex: RegExp; price: PriceOverride['price'] }[];
@@ -95,16 +91,8 @@ function fromOverride(price: PriceOverride['price']): Found {
 }
 
 function fromList(model: string): Found {
-  const [provider, name] = model.includes('/') ? model.split('/', 2) : [undefined, model];
-  const ask = (providerId: string | undefined) =>
-    calcPrice({ input_tokens: 0 }, name ?? model, {
-      timestamp: LIST_DATE,
-      ...(providerId === undefined ? {} : { providerId }),
-    });
-  const asked = provider === undefined ? [undefined, ...PROVIDERS] : [provider];
-  for (const providerId of asked) {
-    const listed = ask(providerId);
-    const tiers = listed && tiersOf(listed.model_price);
+  for (const { price } of listedModels(model)) {
+    const tiers = tiersOf(price);
     if (tiers) return tiers;
   }
   return undefined;

@@ -17,6 +17,8 @@ const sh = () => import('./commands/sh.ts');
 const env = () => import('./commands/env.ts');
 const work = () => import('./commands/work.ts');
 const agents = () => import('./commands/agents.ts');
+const top = () => import('./commands/top.ts');
+const free = () => import('./commands/free.ts');
 const signals = () => import('./commands/signals.ts');
 const calls = () => import('./commands/calls.ts');
 const account = () => import('./commands/account.ts');
@@ -46,6 +48,7 @@ export const GROUPS: readonly CommandGroup[] = [
       entry('up', 'start the kernel in the background', up),
       entry('down', 'let running calls end, then stop the kernel', kernel),
       entry('status', 'is a kernel running, where, and how is it', kernel),
+      entry('free', 'what is left: slots, limits, plans, disk, memory', free),
       entry('doctor', 'prove what is enforced here, and say what is not', config),
       entry('checklist', 'five questions, answered by experiments on this machine', checklist),
       entry('config', 'show and reload the configuration, its schema, every bound', config),
@@ -55,7 +58,8 @@ export const GROUPS: readonly CommandGroup[] = [
     title: 'Agents',
     commands: [
       entry('ps', 'list agents', agents),
-      entry('top', 'watch agents', agents),
+      entry('top', 'watch agents, and act on them: who needs you first', top),
+      entry('pmap', "what an agent's context is made of", free),
       entry('agent', 'show one agent whole, list all, or hold its answers', agents),
       entry('kill', 'end an agent', signals),
       entry('pause', 'stop an agent before its next model or tool call', signals),

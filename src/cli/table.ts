@@ -13,10 +13,13 @@ const GAP = '   ';
 const LEAST = 6;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: terminal control sequences start with ESC
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+const PLAIN = /^[ -~]*$/;
 const segmenter = new Intl.Segmenter();
 
 /** Columns a text takes on a terminal: wide East Asian characters and emoji take two. */
 export function textWidth(text: string): number {
+  // Nearly every cell: taking it apart would cost fifty times as much.
+  if (PLAIN.test(text)) return text.length;
   let width = 0;
   for (const { segment } of segmenter.segment(text)) {
     const wide =
@@ -27,23 +30,47 @@ export function textWidth(text: string): number {
 }
 
 /** One line, without control characters: names and messages come from agents and must not steer the terminal. */
-export function plainCell(text: string, widest: number): string {
-  const line = text.replace(/\s+/g, ' ').replace(CONTROL, '');
-  if (textWidth(line) <= widest) return line;
-  let cut = '';
+export const plainText = (text: string): string => text.replace(/\s+/g, ' ').replace(CONTROL, '');
+
+/** As much of a text as fits, blanks as they are; what was cut is marked. */
+export function cutText(text: string, widest: number): string {
+  return textWidth(text) <= widest ? text : `${headOf(text, widest - 1)}…`;
+}
+
+/** The longest beginning of a text that takes at most so many columns. */
+function headOf(text: string, widest: number): string {
+  let head = '';
   let width = 0;
-  for (const { segment } of segmenter.segment(line)) {
+  for (const { segment } of segmenter.segment(text)) {
     width += textWidth(segment);
-    if (width > widest - 1) break;
-    cut += segment;
+    if (width > widest) break;
+    head += segment;
   }
-  return `${cut}…`;
+  return head;
+}
+
+export const plainCell = (text: string, widest: number): string => cutText(plainText(text), widest);
+
+/** The whole text over as many lines as it takes. */
+export function wrapText(text: string, widest: number): string[] {
+  const lines: string[] = [];
+  for (let rest = plainText(text); rest !== ''; ) {
+    const line = headOf(rest, widest) || rest;
+    lines.push(line);
+    rest = rest.slice(line.length);
+  }
+  return lines;
 }
 
 /** Texts give way, the widest first, until the line fits; numbers and heads never do. */
-function fitWidths<Row>(columns: readonly Column<Row>[], wanted: readonly number[], room: number): number[] {
+function fitWidths<Row>(
+  columns: readonly Column<Row>[],
+  wanted: readonly number[],
+  room: number,
+  gap: string,
+): number[] {
   const widths = [...wanted];
-  const gaps = GAP.length * (columns.length - 1);
+  const gaps = gap.length * (columns.length - 1);
   for (let total = widths.reduce((sum, width) => sum + width, gaps); total > room; total--) {
     let widest = -1;
     for (const [at, column] of columns.entries()) {
@@ -57,8 +84,13 @@ function fitWidths<Row>(columns: readonly Column<Row>[], wanted: readonly number
 }
 
 /** What the table takes when its texts have given way as far as they do. */
-function leastWidth<Row>(columns: readonly Column<Row>[], rows: readonly Row[], widest: number): number {
-  const gaps = GAP.length * (columns.length - 1);
+function leastWidth<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  widest: number,
+  gap: string,
+): number {
+  const gaps = gap.length * (columns.length - 1);
   return columns.reduce((sum, column) => {
     const cells = rows.map((row) => textWidth(plainCell(column.cell(row), widest)));
     const wanted = Math.max(column.head.length, ...cells);
@@ -72,16 +104,17 @@ export function renderTable<Row>(
   rows: readonly Row[],
   widest = Number.POSITIVE_INFINITY,
   room = Number.POSITIVE_INFINITY,
+  gap = GAP,
 ): string[] {
   const last = columns.findLastIndex((column) => column.spare);
-  if (last >= 0 && leastWidth(columns, rows, widest) > room)
-    return renderTable(columns.toSpliced(last, 1), rows, widest, room);
+  if (last >= 0 && leastWidth(columns, rows, widest, gap) > room)
+    return renderTable(columns.toSpliced(last, 1), rows, widest, room, gap);
   const whole = [
     columns.map((column) => column.head),
     ...rows.map((row) => columns.map((column) => plainCell(column.cell(row), widest))),
   ];
   const wanted = columns.map((_, at) => Math.max(...whole.map((line) => textWidth(line[at] ?? ''))));
-  const widths = fitWidths(columns, wanted, room);
+  const widths = fitWidths(columns, wanted, room, gap);
   const all = whole.map((line) => line.map((text, at) => plainCell(text, widths[at] ?? 0)));
   return all.map((line) =>
     line
@@ -90,7 +123,7 @@ export function renderTable<Row>(
         if (columns[at]?.right) return room + text;
         return at === columns.length - 1 ? text : text + room;
       })
-      .join(GAP)
+      .join(gap)
       .trimEnd(),
   );
 }

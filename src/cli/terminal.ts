@@ -16,18 +16,18 @@ export class Terminal {
   readonly out: Sink;
   readonly err: Sink;
   readonly interactive: boolean;
-  readonly #colour: boolean;
+  readonly colour: boolean;
 
   constructor(out: Sink, err: Sink, env: Readonly<Record<string, string | undefined>>) {
     this.out = out;
     this.err = err;
     this.interactive = out.isTTY === true;
     const plain = Boolean(env.NO_COLOR) || env.TERM === 'dumb';
-    this.#colour = !plain && (this.interactive || Boolean(env.FORCE_COLOR && env.FORCE_COLOR !== '0'));
+    this.colour = !plain && (this.interactive || Boolean(env.FORCE_COLOR && env.FORCE_COLOR !== '0'));
   }
 
   style(style: Style, text: string): string {
-    return this.#colour ? `\u001b[${CODES[style]}m${text}\u001b[0m` : text;
+    return this.colour ? `\u001b[${CODES[style]}m${text}\u001b[0m` : text;
   }
 
   print(...lines: string[]): void {

@@ -48,9 +48,10 @@ export async function show<V extends VerbName>(
   }
 }
 
-function watchMs(watch: boolean | string | undefined): number {
+export function watchMs(watch: boolean | string | undefined): number {
   const seconds = typeof watch === 'string' ? Number(watch) : LIMITS.watchSeconds.value;
-  if (!(seconds >= 0.1)) throw new UsageFailure(`--watch needs seconds, at least 0.1, not "${watch}"`);
+  if (!(seconds >= 0.1))
+    throw new UsageFailure(`--watch needs seconds, at least 0.1, not "${watch}"`, 'write it as --watch 2');
   return seconds * 1000;
 }
 

@@ -196,6 +196,7 @@ function buildModels(raw: RawConfig, backends: ReadonlySet<string>, issues: Issu
       backends: model.backends as readonly BackendId[],
       ...(model.alias === undefined ? {} : { alias: model.alias }),
       ...(model.price === undefined ? {} : { price: toPrice(model.price) }),
+      ...(model.window === undefined ? {} : { window: model.window }),
     };
   });
 }

@@ -29,6 +29,7 @@ export interface RawModel {
   readonly backends: readonly string[];
   readonly alias?: string;
   readonly price?: 'free' | RawPrice;
+  readonly window?: number;
 }
 export interface RawLimit extends Pick<LimitConfig, 'scope' | 'dimension' | 'period'> {
   readonly cap: string | number;

@@ -184,6 +184,10 @@ const model = object(
     },
     alias: text("the model's name at the backend", 'claude-haiku-4-5', { minLength: 1 }),
     price,
+    window: {
+      ...whole(256, 100_000_000, 32_768),
+      description: 'Tokens of context it has there, prompt and answer together.',
+    },
   },
   { required: ['backends'] },
 );

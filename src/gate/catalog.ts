@@ -7,6 +7,7 @@ import { type Refusal, refusal } from '../base/errors.ts';
 import type { AccountId, BackendId } from '../base/ids.ts';
 import type { DialectName } from '../base/model.ts';
 import type { BackendSpec, CredentialKind } from '../base/ports.ts';
+import { listedWindow } from '../budget/listed.ts';
 
 /** What a client brought by itself, as far as its headers name it. Never the secret. */
 export interface Login {
@@ -22,6 +23,8 @@ export interface ModelRoute {
   readonly backends: readonly BackendId[];
   /** The model's name at the backend, where it differs. */
   readonly alias?: string;
+  /** Tokens of context, prompt and answer together, where the operator or the engine said so. */
+  readonly window?: number;
 }
 
 export interface Candidate {
@@ -60,6 +63,12 @@ export class Catalog {
 
   route(model: string): ModelRoute | undefined {
     return this.#matchers.find(({ regex }) => regex.test(model))?.route;
+  }
+
+  /** The context window of a model in tokens: as its row says, else as the public list does; undefined if neither. */
+  windowOf(model: string): number | undefined {
+    const route = this.route(model);
+    return route?.window ?? listedWindow(route?.alias ?? model);
   }
 
   /**

@@ -19,6 +19,19 @@ export const LIMITS = {
     unit: 'ms',
     what: 'for answers to leave after their calls have ended, when the kernel ends',
   },
+  sheetCalls: {
+    value: 5000,
+    unit: 'calls',
+    what: 'of the last hour that mezz top adds up; of more, the newest',
+  },
+  sheetLookUps: {
+    value: 100,
+    unit: 'agents',
+    what: 'without a call in the last hour whose context mezz top looks up',
+  },
+  sheetRequests: { value: 5, unit: 'calls', what: 'the last of an agent; the fullest is its context' },
+  sheetLast: { value: 50, unit: 'calls', what: 'the last of an agent among which mezz pmap finds those' },
+  sheetPieces: { value: 10, unit: 'pieces', what: 'the largest that mezz pmap names one by one' },
   flushLookMs: { value: 5, unit: 'ms', what: 'between two looks whether they have left' },
 } as const;
 

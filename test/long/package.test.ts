@@ -1,7 +1,8 @@
 /** The packed tarball, installed into an empty folder, is a working mezz: it carries a build, not the sources. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -33,10 +34,33 @@ test('the tarball installs into an empty folder and gives a working mezz', () =>
     try {
       assert.equal(JSON.parse(mezz('ps', '--json')).schema, 'mezz.ps/1');
       assert.match(mezz('sh', '-c', 'hello'), /^\[lab\] /);
+      assert.match(mezz('top'), /^mezz 0\.1\.0, up /);
     } finally {
       mezz('down');
     }
+    assert.deepEqual(foreignImports(join(folder, 'node_modules/mezz')), []);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+/** Packages that the build loads and that installing it does not bring: what is loaded late would fail late. */
+function foreignImports(mezz: string): string[] {
+  const { dependencies } = JSON.parse(readFileSync(join(mezz, 'package.json'), 'utf8'));
+  // The last two are asked for only where they are there.
+  const known = new Set([...Object.keys(dependencies), 'node-llama-cpp', 'react-devtools-core']);
+  const files = globSync('dist/*.js', { cwd: mezz });
+  assert.ok(files.length > 10);
+  return files.flatMap((file) => {
+    const text = readFileSync(join(mezz, file), 'utf8');
+    const names = [
+      ...text.matchAll(
+        /^import[^'"\n]*['"]([^.'"][^'"]*)['"]|\b(?:import|require)\(['"]([^.'"][^'"]*)['"]\)/gm,
+      ),
+    ];
+    return names
+      .map(([, named, called]) => named ?? called ?? '')
+      .filter((name) => !isBuiltin(name))
+      .filter((name) => !known.has(name.split('/', name.startsWith('@') ? 2 : 1).join('/')));
+  });
+}

@@ -30,7 +30,15 @@ export const CLIENTS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What of base/ clients may import: the protocol's types, the error table, how to read them, and `assert`. */
-export const PROTOCOL = ['assert.ts', 'control.ts', 'errors.ts', 'json.ts', 'usage.ts', 'ids.ts'];
+export const PROTOCOL = [
+  'assert.ts',
+  'control.ts',
+  'errors.ts',
+  'json.ts',
+  'usage.ts',
+  'ids.ts',
+  'sheets.ts',
+];
 
 /** The one door from a client into the kernel: `mezz up` runs it in its own process. */
 export const BOOT_FROM = /^src\/cli\/(?:[a-z-]+\/)*up[a-z-]*\.ts$/;

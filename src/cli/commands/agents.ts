@@ -4,8 +4,8 @@
  * It must not know: another command, or (but for up.ts) any module of the kernel.
  */
 import { Argument, type Command } from 'commander';
-import type { AgentView, CoverageView, LimitView } from '../../base/control.ts';
-import { CALL_COLUMNS } from '../columns.ts';
+import type { AgentView, LimitView } from '../../base/control.ts';
+import { CALL_COLUMNS, formatCoverage } from '../columns.ts';
 import {
   formatAge,
   formatAmount,
@@ -23,10 +23,6 @@ import { asJson, asList, change, show, type ViewOptions } from '../view.ts';
 interface PsOptions extends ViewOptions {
   readonly all?: boolean;
 }
-
-/** "hooked 12/12": the level, and how many of the calls seen were decided before they happened. */
-export const formatCoverage = (coverage: CoverageView): string =>
-  coverage.seen === 0 ? coverage.level : `${coverage.level} ${coverage.decided}/${coverage.seen}`;
 
 const stateText = (agent: AgentView): string =>
   agent.state === 'exited' && agent.exitCode !== null ? `exited (${agent.exitCode})` : agent.state;
@@ -138,10 +134,6 @@ export function define(program: Command, session: Session): void {
   asList(program.command('ps').description('list agents'))
     .option('-a, --all', 'also agents that have exited')
     .action((options: PsOptions) => ps(session, options));
-  asJson(program.command('top').description('watch agents (Ctrl-C ends)'))
-    .option('-a, --all', 'also agents that have exited')
-    .option('-w, --watch [seconds]', 'pause between refreshes')
-    .action((options: PsOptions) => ps(session, { watch: true, ...options }));
   const agent = program.command('agent').description('show one agent whole, list all, or hold its answers');
   asList(agent.command('ls').description('list agents, exited ones too')).action((options: PsOptions) =>
     ps(session, { ...options, all: true }),

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { CallView } from '../../base/control.ts';
 import { CALL_COLUMNS, callState } from '../columns.ts';
-import { formatDuration, formatMoney, formatUsage, parseInteger, parseSince } from '../format.ts';
+import { STEP_COLUMNS, traceHead, whyLines } from '../explain.ts';
+import { parseInteger, parseSince } from '../format.ts';
 import { showKernelLog } from '../kernel-log.ts';
 import { LIMITS } from '../limits.ts';
 import type { Session } from '../session.ts';
@@ -83,28 +84,14 @@ function trace(session: Session, call: string, options: TraceOptions): Promise<v
     verb: 'trace',
     request: { call },
     ids: (answer) => [answer.call.id],
-    render: ({ call: found, steps, entries }) => {
-      const took = (found.endedAt ?? session.now()) - found.arrivedAt;
-      terminal.print(
-        `${found.kind} ${found.target}, agent ${found.agent}: ${callState(found)}`,
-        `${formatDuration(took)}, ${formatUsage(found.usage)} tokens in/out, ${formatMoney(found.cost)}`,
-        '',
-      );
-      terminal.printTable(
-        [
-          { head: 'AT', cell: (step) => `+${formatMs(step.atMs)}`, right: true },
-          { head: 'STAGE', cell: (step) => step.stage },
-          { head: 'WHAT', cell: (step) => step.detail },
-        ],
-        steps,
-      );
+    render: (answer) => {
+      const { steps, entries } = answer;
+      terminal.print(...traceHead(answer, session.now()));
+      terminal.printTable(STEP_COLUMNS, steps);
       if (options.entries) terminal.print('', ...entries.map((entry) => JSON.stringify(entry)));
     },
   });
 }
-
-const formatMs = (ms: number): string =>
-  ms < 10_000 ? `${ms.toFixed(ms < 10 ? 2 : 0)} ms` : formatDuration(ms);
 
 function why(session: Session, subject: string, options: ViewOptions): Promise<void> {
   const { terminal } = session;
@@ -112,17 +99,7 @@ function why(session: Session, subject: string, options: ViewOptions): Promise<v
     verb: 'why',
     request: { subject },
     ids: ({ waits }) => waits.map((wait) => wait.call),
-    render: ({ waits, text }) => {
-      terminal.print(...text);
-      for (const wait of waits) {
-        const ahead = wait.ahead === null ? '' : `, ${wait.ahead} ahead`;
-        terminal.print(
-          `${wait.call} (${wait.kind}, agent ${wait.agent}) waits ${formatDuration(wait.sinceMs)} for ${wait.waitsFor} ${wait.resource}${ahead}`,
-          ...wait.reasons.map((reason) => `  ${reason}`),
-        );
-      }
-      if (waits.length === 0 && text.length === 0) terminal.print(`${subject} waits for nothing`);
-    },
+    render: (answer) => terminal.print(...whyLines(answer, subject)),
   });
 }
 

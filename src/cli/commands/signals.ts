@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Signal } from '../../base/control.ts';
 import { UsageFailure } from '../exit.ts';
-import { readMark, reapLeftovers } from '../run/leftovers.ts';
+import { sendSignal } from '../run/signal.ts';
 import type { Session } from '../session.ts';
 import { asJson, change, type ViewOptions } from '../view.ts';
 
@@ -36,13 +36,6 @@ export function parseSignal(text: string): Signal {
   throw new UsageFailure(`mezz has no signal "${text}"`, 'use KILL, TERM, STOP or CONT');
 }
 
-/** What every process of the agent's program carries; undefined when none runs, or the system does not show it. */
-async function markOf(session: Session, selector: string): Promise<string | undefined> {
-  const { agent } = await session.control.call('agent.show', { agent: selector });
-  const mark = agent.osPid === null || agent.state === 'exited' ? undefined : readMark(agent.osPid);
-  return mark?.startsWith(`${agent.pid}-`) ? mark : undefined;
-}
-
 async function send(
   session: Session,
   agents: readonly string[],
@@ -50,19 +43,15 @@ async function send(
   options: Partial<KillOptions>,
 ): Promise<void> {
   for (const agent of agents) {
-    const mark = signal === 'kill' ? await markOf(session, agent) : undefined;
-    const request = {
-      agent,
-      signal,
-      ...(options.revoke ? { revoke: true } : {}),
-      ...(options.tree ? { tree: true } : {}),
-    };
-    await change(session, options, 'signal', request, (answer) =>
-      answer.agents.length <= 1
-        ? `${agent} ${DONE[signal]}`
-        : `${agent} and ${answer.agents.length - 1} below it ${DONE[signal]}`,
-    );
-    if (mark !== undefined) await reapLeftovers(mark);
+    const { revoke = false, tree = false } = options;
+    const answer = await sendSignal(session.control, { agent, signal, revoke, tree });
+    if (options.json) session.terminal.printJson(answer);
+    else
+      session.terminal.print(
+        answer.agents.length <= 1
+          ? `${agent} ${DONE[signal]}`
+          : `${agent} and ${answer.agents.length - 1} below it ${DONE[signal]}`,
+      );
   }
 }
 

@@ -22,6 +22,7 @@ const model = (name: string, id: string, price: ModelView['price'] = null): Mode
   name,
   backends: [id],
   alias: null,
+  window: null,
   price,
 });
 const lab = backend('lab', { label: 'lab', credential: 'local' });

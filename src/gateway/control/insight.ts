@@ -135,6 +135,8 @@ export const insightVerbs: Handlers<InsightVerb> = {
             : price === 'free'
               ? 'free'
               : { input: price.input, output: price.output },
+        // No list knows a glob: the models it stands for may differ.
+        window: (route.pattern.includes('*') ? route.window : catalog.windowOf(route.pattern)) ?? null,
       };
     });
     return { models: views };

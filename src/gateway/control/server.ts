@@ -10,7 +10,9 @@ import { agentVerbs } from './agents.ts';
 import type { ControlContext, Handler, Handlers } from './context.ts';
 import { insightVerbs } from './insight.ts';
 import { moneyVerbs } from './money.ts';
+import { pmapVerbs } from './pmap.ts';
 import { rightsVerbs } from './rights.ts';
+import { sheetVerbs } from './sheets.ts';
 import { storeVerbs } from './store.ts';
 import { upkeepVerbs } from './upkeep.ts';
 
@@ -22,6 +24,8 @@ const HANDLERS: Handlers<VerbName> = {
   ...moneyVerbs,
   ...rightsVerbs,
   ...insightVerbs,
+  ...sheetVerbs,
+  ...pmapVerbs,
   ...storeVerbs,
   ...upkeepVerbs,
 };

@@ -16,6 +16,40 @@ export const WATCHING_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'top-safe',
+    group: 'access',
+    text: 'mezz top ends and admits nothing without a yes to a question that names it, outlives its kernel, and whatever ends it leaves the terminal as it was.',
+    restsOn: "One function from a key to an act; Ink's other screen, given back when the process ends.",
+    bypassedBy: 'SIGKILL: no program can give the terminal back after it (`reset` does).',
+    tests: [
+      ['src/cli/top/top.test.ts', 'nothing is ended or admitted without a yes to a question that names it'],
+      ['test/top.test.ts', 'whatever ends it, the terminal is as before'],
+      ['test/top.test.ts', 'outlives its kernel: it says so, asks again, and goes on with the new one'],
+    ],
+  },
+  {
+    id: 'sheets-true',
+    group: 'journal',
+    text: 'mezz top and mezz free show what calls used and what is taken now, and mezz pmap every byte of the stored request.',
+    restsOn: 'Rows of calls in the journal, the scheduler and the ledger, read when asked.',
+    bypassedBy:
+      'Tokens of the pieces are shared out by bytes, since providers count the whole prompt alone; of more than 5,000 calls in an hour the newest are added up and scaled.',
+    tests: [
+      [
+        'test/sheets.test.ts',
+        'top adds up what the calls of the last hour used; the context is the fullest of the last requests',
+      ],
+      [
+        'test/sheets.test.ts',
+        'free counts a slot while it is taken, who waits for one, and what is left of a limit',
+      ],
+      [
+        'test/sheets.test.ts',
+        'pmap takes the stored request apart, to the byte, and says why where there is none',
+      ],
+    ],
+  },
+  {
     id: 'log-bounded',
     group: 'journal',
     text: "The kernel's log holds no credential, has a bound on its size, and tells lasting trouble once a minute.",
