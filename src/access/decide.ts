@@ -102,7 +102,7 @@ export class Access {
   }
 
   /** Findings about a text, without using it. */
-  check(text: string): Finding[] {
+  check(text: string): readonly Finding[] {
     return parsePolicies(this.#schema, text).findings;
   }
 
@@ -110,7 +110,7 @@ export class Access {
    * Another text to compare decisions with, or its findings when it cannot be used. `close` gives its names in the
    * engine back for the next trial: the engine itself never forgets one.
    */
-  trial(text: string): Trial | Finding[] {
+  trial(text: string): Trial | readonly Finding[] {
     const findings = this.check(text);
     if (!isUsable(findings)) return findings;
     const prefix = this.#trials.pop() ?? `mezz${holders++}`;
@@ -122,7 +122,7 @@ export class Access {
   }
 
   /** Replaces text and profile at once; a text with a finding of level `fail` changes nothing. */
-  apply(text: string, profile: Profile): Finding[] {
+  apply(text: string, profile: Profile): readonly Finding[] {
     const { policies, findings } = parsePolicies(this.#schema, text);
     if (!isUsable(findings)) return findings;
     this.#text = text;

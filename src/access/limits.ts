@@ -1,5 +1,6 @@
 export const LIMITS = {
   memo: { value: 4096, unit: 'decisions', what: 'decisions remembered within one policy epoch' },
+  parsedTexts: { value: 8, unit: 'texts', what: 'of access policies that are remembered parsed' },
   slices: {
     value: 256,
     unit: 'policy sets',

@@ -6,6 +6,7 @@
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import { assert } from '../base/assert.ts';
 import type { Finding } from '../base/control.ts';
+import { Recent } from '../base/recent.ts';
 import { analyse } from './analysis.ts';
 import { LIMITS } from './limits.ts';
 
@@ -41,8 +42,25 @@ const fail = (id: string, text: string, remedy: string | null = null): Finding =
   remedy,
 });
 
+interface Parsed {
+  readonly policies: readonly Policy[];
+  readonly findings: readonly Finding[];
+}
+
+/** A text is asked about more than once: when it is checked, and again when it comes into force. */
+const parsed = new Recent<string, Parsed>(LIMITS.parsedTexts.value);
+
 /** Parses and validates a text against the schema. Findings of level `fail` mean that it must not be used. */
-export function parsePolicies(schema: string, text: string): { policies: Policy[]; findings: Finding[] } {
+export function parsePolicies(schema: string, text: string): Parsed {
+  const key = JSON.stringify([schema, text]);
+  const known = parsed.get(key);
+  if (known) return known;
+  const answer = parse(schema, text);
+  parsed.set(key, answer);
+  return answer;
+}
+
+function parse(schema: string, text: string): Parsed {
   const parts = cedar.policySetTextToParts(text);
   if (parts.type === 'failure') {
     return { policies: [], findings: parts.errors.map((error) => fail('policy.syntax', where(error, text))) };

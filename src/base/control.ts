@@ -330,7 +330,7 @@ export interface ControlVerbs {
     Record<string, never>,
     { profile: string; epoch: number; sources: { name: string; rules: number }[]; text: string }
   >;
-  'policy.check': Verb<{ text: string }, { findings: Finding[] }>;
+  'policy.check': Verb<{ text: string }, { findings: readonly Finding[] }>;
   'policy.test': Verb<
     { text: string; since?: number; agent?: string },
     {
@@ -351,7 +351,7 @@ export interface ControlVerbs {
       }[];
     }
   >;
-  'policy.apply': Verb<{ text?: string; profile?: string }, { epoch: number; findings: Finding[] }>;
+  'policy.apply': Verb<{ text?: string; profile?: string }, { epoch: number; findings: readonly Finding[] }>;
   freeze: Verb<{ agent?: string; all?: boolean; thaw?: boolean }, { frozen: string[] }>;
   /** `pruned` of the entries went by retention: they are proven to have been there, and can no longer be shown. */
   'audit.verify': Verb<
@@ -359,7 +359,7 @@ export interface ControlVerbs {
     { entries: number; pruned: number; root: string; problems: string[] }
   >;
   /** `trials`: what the command line tried just now; without it nothing was tried, and that is a finding. */
-  doctor: Verb<{ trials?: HookTrial[] }, { findings: Finding[] }>;
+  doctor: Verb<{ trials?: HookTrial[] }, { findings: readonly Finding[] }>;
   config: Verb<Record<string, never>, { config: JsonRecord; file: string | null; problems: string[] }>;
   'config.limits': Verb<
     Record<string, never>,

@@ -1,6 +1,8 @@
-import { get } from 'node:http';
 import { isRecord, type Json, parseJson } from '../../base/json.ts';
 import { LIMITS } from '../limits.ts';
+
+// Not imported: an ES import of node:http reads all it exports, and one of them loads a second HTTP client (45 ms).
+const { get } = process.getBuiltinModule('node:http');
 
 /** A model engine that answers on loopback. All of them speak OpenAI's Chat under /v1. */
 export interface Engine {

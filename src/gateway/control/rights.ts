@@ -149,7 +149,7 @@ export const rightsVerbs: Handlers<RightsVerb> = {
     if (profile !== undefined && profile !== 'default' && profile !== 'observe') {
       return refusal('bad_request', `A profile is default or observe, not "${profile}".`);
     }
-    const findings: Finding[] = parts.access.apply(
+    const findings: readonly Finding[] = parts.access.apply(
       text ?? parts.access.text(),
       profile ?? parts.access.profile,
     );
