@@ -67,6 +67,8 @@ export interface Running {
   close(graceMs?: number): Promise<void>;
 }
 
+export { restoreBackup } from './db/sqlite/backup.ts';
+
 const ROOT = new URL('..', import.meta.url);
 const readShipped = (path: string): string => readFileSync(new URL(path, ROOT), 'utf8');
 const SCHEMA = readShipped('policies/schema.cedarschema');

@@ -28,6 +28,7 @@ const approvals = () => import('./commands/approvals.ts');
 const policy = () => import('./commands/policy.ts');
 const config = () => import('./commands/config.ts');
 const store = () => import('./commands/store.ts');
+const restore = () => import('./commands/restore.ts');
 const checklist = () => import('./commands/checklist.ts');
 const completion = () => import('./commands/completion.ts');
 
@@ -114,7 +115,7 @@ export const GROUPS: readonly CommandGroup[] = [
       entry('fsck', 'recompute state from the journal and compare', store),
       entry('du', 'what takes the room: by kind, owner and agent', store),
       entry('backup', 'write a copy of the store', store),
-      entry('restore', 'how to put a copy in place of the store', store),
+      entry('restore', 'put a copy in place of the store', restore),
       entry('export', 'write everything in open formats', store),
       entry('gc', 'delete what is older than it must be kept', store),
       entry('forget', 'erase what an agent said and read', store),

@@ -179,14 +179,19 @@ test('the log of the replaced database is not replayed into the restored one', a
   await store.close();
   const killed = new DatabaseSync(join(directory, 'mezz.db'));
   killed.exec("PRAGMA journal_mode=WAL; INSERT INTO thing(a, b) VALUES(7, 'in the log')");
-  const wal = readFileSync(join(directory, 'mezz.db-wal'));
+  const left = ['mezz.db', 'mezz.db-wal'].map((name) => [name, readFileSync(join(directory, name))] as const);
   killed.close();
-  writeFileSync(join(directory, 'mezz.db-wal'), wal);
+  for (const [name, bytes] of left) writeFileSync(join(directory, name), bytes);
   const { aside } = restoreBackup(path, directory);
   assert.ok(existsSync(join(aside as string, 'mezz.db-wal')));
   const restored = await open(directory);
   assert.deepEqual(await restored.range(THING, { limit: 9 }), []);
   await restored.close();
+  restoreBackup(join(aside as string, 'mezz.db'), directory);
+  const back = await open(directory);
+  const rows = (await back.range(THING, { limit: 9 })).map(({ a, b }) => [a, b]);
+  assert.deepEqual(rows, [[7, 'in the log']], 'with its log, it is put back');
+  await back.close();
 });
 
 test('versions of SQLite are compared as numbers', () => {

@@ -40,8 +40,8 @@ export const PROTOCOL = [
   'sheets.ts',
 ];
 
-/** The one door from a client into the kernel: `mezz up` runs it in its own process. */
-export const BOOT_FROM = /^src\/cli\/(?:[a-z-]+\/)*up[a-z-]*\.ts$/;
+/** The one door from a client into the kernel: `mezz up` runs it in its own process, `mezz restore` while none runs. */
+export const BOOT_FROM = /^src\/cli\/(?:[a-z-]+\/)*(?:up|restore)[a-z-]*\.ts$/;
 
 /** Where the machine may be touched (time, randomness, network, files, processes): the edge. */
 export const EDGE = [

@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { UsageFailure } from '../exit.ts';
 import { formatBytes, formatCount, parseBytes, parseDuration } from '../format.ts';
@@ -21,9 +21,6 @@ interface ForgetOptions extends ViewOptions {
   readonly owner?: string;
 }
 
-/** The store's file in the state directory. */
-const STORE_FILE = 'mezz.db';
-
 /** `audit verify` and `fsck`: exit 1 when something is not as it must be. */
 async function verify(session: Session, verb: 'audit.verify' | 'fsck', options: ViewOptions): Promise<void> {
   const { terminal, control } = session;
@@ -39,21 +36,6 @@ async function verify(session: Session, verb: 'audit.verify' | 'fsck', options: 
       `${answer.pruned} older entries went by retention: it is proven that they were there, not what they said`,
     );
   terminal.print(`root ${answer.root}`);
-}
-
-/** The kernel holds its store open, so a restore is a copy while it is down: said, not done. */
-function restore(session: Session, copy: string): void {
-  const store = join(session.stateDir, STORE_FILE);
-  session.terminal.print(
-    'A copy is put in place while the kernel is down:',
-    '',
-    '  mezz down',
-    `  mv ${store} ${store}.before-restore`,
-    `  rm -f ${store}-wal ${store}-shm`,
-    `  cp ${resolve(session.cwd, copy)} ${store}`,
-    '  mezz up',
-    '  mezz audit verify',
-  );
 }
 
 async function gc(session: Session, options: GcOptions): Promise<void> {
@@ -193,10 +175,5 @@ export function define(program: Command, session: Session): void {
         ({ path, bytes }) => `${path}: ${formatBytes(bytes)}`,
       ),
     );
-  program
-    .command('restore')
-    .description('say how a copy is put in place of the store')
-    .argument('<file>', 'a copy made by mezz backup')
-    .action((file: string) => restore(session, file));
   defineUpkeep(program, session);
 }

@@ -105,7 +105,12 @@ const damaged = (path: string): StoreError =>
 
 function copyDurably(from: string, to: string): void {
   rmSync(to, { force: true });
-  copyFileSync(from, to, constants.COPYFILE_EXCL);
+  // What a restore set aside after a crash has its last commits in a log of its own: only SQLite can read the two.
+  if (existsSync(`${from}-wal`)) {
+    const db = new DatabaseSync(from);
+    db.prepare('VACUUM INTO ?').run(to);
+    db.close();
+  } else copyFileSync(from, to, constants.COPYFILE_EXCL);
   const file = openSync(to, 'r+', 0o600);
   fsyncSync(file);
   closeSync(file);
