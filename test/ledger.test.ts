@@ -78,7 +78,7 @@ test('after a crash the accounts above an open call are charged with what it had
   }
 });
 
-test('fsck names a balance that is not what the entries say', async () => {
+test('fsck names a balance and a bill that are not what the entries say', async () => {
   const kernel = await startKernel();
   try {
     const agent = await kernel.agent();
@@ -97,6 +97,7 @@ test('fsck names a balance that is not what the entries say', async () => {
     await kernel.running.close(0);
     const db = new DatabaseSync(join(kernel.stateDir, 'mezz.db'));
     db.exec("UPDATE balance SET cost = cost + 1 WHERE scope = 'owner:me'");
+    db.exec("UPDATE usage SET output = output + 1 WHERE model LIKE 'claude%'");
     db.close();
     kernel.running = await boot({
       stateDir: kernel.stateDir,
@@ -104,10 +105,11 @@ test('fsck names a balance that is not what the entries say', async () => {
       port: 0,
     });
     const { problems } = await kernel.control.call('fsck', {});
-    assert.ok(
-      problems.some((problem) => /balance total owner:me: cost differ/.test(problem)),
-      problems.join(),
-    );
+    for (const wrong of [/^balance total owner:me: cost differ/, /^bill of today .*claude.*: output differ/])
+      assert.ok(
+        problems.some((problem) => wrong.test(problem)),
+        problems.join(),
+      );
   } finally {
     await kernel.close();
   }

@@ -86,6 +86,11 @@ export class Balances {
     for (const period of CALENDAR) yield* this.#rows[period].values();
   }
 
+  /** The rows of the day's bill. */
+  bill(): Iterable<UsageRow> {
+    return this.#usage.values();
+  }
+
   #balance(scope: string, period: Calendar): BalanceRow {
     const rows = this.#rows[period];
     const row = rows.get(scope) ?? { period, start: this.#starts[period], scope, ...noCounts() };

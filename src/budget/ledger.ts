@@ -8,7 +8,7 @@ import { assert } from '../base/assert.ts';
 import type { BillRow, LimitView } from '../base/control.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import type { NanoUsd, Usage } from '../base/usage.ts';
-import { type BalanceRow, LIMIT, type LimitRow } from '../db/schema/budget.ts';
+import { type BalanceRow, LIMIT, type LimitRow, type UsageRow } from '../db/schema/budget.ts';
 import type { Batch, Store } from '../db/store.ts';
 import { Balances } from './balances.ts';
 import { type BillBy, readBill } from './bill.ts';
@@ -196,6 +196,11 @@ export class Ledger {
     this.turn(now);
     const limit = this.#limits.get(id);
     return limit ? this.#resetsAt(limit) : null;
+  }
+
+  /** The rows of today's bill, as they are stored once every put is committed. */
+  todaysBill(): Iterable<UsageRow> {
+    return this.#balances.bill();
   }
 
   /** The balances of the current periods, as they are stored once every put is committed. */

@@ -17,6 +17,7 @@ import { applyEntry, callPut, endEntry } from '../journal/calls.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
 import { releaseSlot } from './schedule.ts';
+import { bookedModel } from './start.ts';
 import { SYSCALLS } from './syscalls.ts';
 
 type Puts = NonNullable<Batch['puts']>;
@@ -65,7 +66,7 @@ export async function book(parts: Parts, flight: Flight, result: Result): Promis
     ? []
     : parts.ledger.settle(
         call.id,
-        { usage: result.usage, cost: result.cost, model: flight.granted?.upstreamModel ?? '' },
+        { usage: result.usage, cost: result.cost, model: bookedModel(flight) },
         now,
       ).puts;
   for (const kind of ['input', 'cacheRead', 'cacheWrite', 'output', 'reasoning'] as const)

@@ -6,69 +6,96 @@ import type { JsonRecord } from '../base/json.ts';
 import { isRecord, parseJson } from '../base/json.ts';
 import { NO_USAGE } from '../base/usage.ts';
 import { Balances } from '../budget/balances.ts';
-import { noCounts } from '../budget/counts.ts';
-import { BALANCE, type BalanceRow } from '../db/schema/budget.ts';
+import { type Counts, noCounts } from '../budget/counts.ts';
+import { BALANCE, type BalanceRow, USAGE, type UsageRow } from '../db/schema/budget.ts';
 import type { EntryRow } from '../db/store.ts';
 import { scopesOf } from './flight.ts';
 import { LIMITS } from './limits.ts';
 import type { Parts } from './parts.ts';
 import { SYSCALLS } from './syscalls.ts';
 
-/** What disagrees, one line each; empty when all balances are what the entries say. */
+type Counted = Counts & { readonly start: number };
+type Rows = Map<string, Counted>;
+
+/** What disagrees, one line each; empty when all balances and today's bill are what the entries say. */
 export async function proveBalances(parts: Parts): Promise<{ checked: number; problems: string[] }> {
+  const { ledger, store, journal } = parts;
   const now = parts.clock.now();
-  parts.ledger.turn(now);
+  ledger.turn(now);
   // Midnight may pass while the entries are read.
-  const today = parts.ledger.bookedOn(now).bookedOn ?? now;
+  const today = ledger.bookedOn(now).bookedOn ?? now;
   // Balances and journal move in one step: what is copied here is what the first `size` entries say.
-  const held = new Map([...parts.ledger.balances()].map((row) => [keyOf(row), { ...row }]));
-  const size = parts.journal.size;
-  await parts.store.commit({});
+  const held = rowsOf(ledger.balances(), ledger.todaysBill());
+  const size = journal.size;
+  await store.commit({});
   const proven = await replay(parts, size, today);
   // Where retention took entries, the proof of what was used before is gone: only later periods can be compared.
-  const [first] = await parts.store.entries({ log: 0, limit: 1 });
+  const [first] = await store.entries({ log: 0, limit: 1 });
   const provenFrom = first && first.seq > 0 ? first.at : Number.NEGATIVE_INFINITY;
   const problems: string[] = [];
   for (const key of new Set([...held.keys(), ...proven.keys()])) {
-    if (((held.get(key) ?? proven.get(key)) as BalanceRow).start <= provenFrom) continue;
+    if (((held.get(key) ?? proven.get(key)) as Counted).start <= provenFrom) continue;
     const wrong = differing(held.get(key), proven.get(key));
-    if (wrong.length > 0) problems.push(`balance ${key}: ${wrong.join(', ')} differ from the entries`);
+    if (wrong.length > 0) problems.push(`${key}: ${wrong.join(', ')} differ from the entries`);
   }
-  for (const [key, row] of held) {
-    const stored = await parts.store.get(BALANCE, [row.period, row.start, row.scope]);
-    // A later call may have changed the stored row, and the journal then says so.
-    if (parts.journal.size === size && differing(row, stored).length > 0)
-      problems.push(`balance ${key}: the row is not what the kernel holds`);
-  }
+  const stored = await storedRows(parts);
+  // A later call may have changed the stored rows, and the journal then says so.
+  for (const [key, row] of journal.size === size ? held : [])
+    if (differing(row, stored.get(key)).length > 0)
+      problems.push(`${key}: the row is not what the kernel holds`);
   return { checked: held.size, problems: problems.slice(0, LIMITS.problems.value) };
 }
 
-async function replay(parts: Parts, size: number, today: number): Promise<Map<string, BalanceRow>> {
+/** Copies, by what a person calls them. */
+function rowsOf(balances: Iterable<BalanceRow>, bill: Iterable<UsageRow>): Rows {
+  return new Map([
+    ...[...balances].map((row): [string, Counted] => [`balance ${row.period} ${row.scope}`, { ...row }]),
+    ...[...bill].map((row): [string, Counted] => [`bill of today ${row.id}`, { ...row, start: row.day }]),
+  ]);
+}
+
+/** As they are on the disk: those of the periods that run. */
+async function storedRows({ store, ledger }: Parts): Promise<Rows> {
+  const balances = await Promise.all(
+    [...ledger.balances()].map((row) => store.get(BALANCE, [row.period, row.start, row.scope])),
+  );
+  const bill = await Promise.all([...ledger.todaysBill()].map((row) => store.get(USAGE, [row.day, row.id])));
+  return rowsOf(
+    balances.filter((row) => row !== undefined),
+    bill.filter((row) => row !== undefined),
+  );
+}
+
+async function replay(parts: Parts, size: number, today: number): Promise<Rows> {
   const balances = new Balances();
-  /** Who pays for calls that have a START and no END yet. */
-  const open = new Map<string, readonly string[]>();
+  const open: Open = new Map();
   for (let from = 0; from < size; from += LIMITS.page.value) {
     const toSeq = Math.min(size, from + LIMITS.page.value) - 1;
     const page = await parts.store.entries({ log: 0, fromSeq: from, toSeq, limit: LIMITS.page.value });
     for (const entry of page) book(parts, balances, open, entry);
   }
   balances.turn(today);
-  return new Map([...balances.rows()].map((row) => [keyOf(row), row]));
+  return rowsOf(balances.rows(), balances.bill());
 }
 
-function book(parts: Parts, balances: Balances, open: Map<string, readonly string[]>, entry: EntryRow): void {
+/** Who pays for calls that have a START and no END yet, and for which model. */
+type Open = Map<string, { readonly scopes: readonly string[]; readonly model: string }>;
+
+function book(parts: Parts, balances: Balances, open: Open, entry: EntryRow): void {
   if (entry.call === null || (entry.kind !== 'call.start' && entry.kind !== 'call.end')) return;
   const body = parseJson(entry.body);
   if (!isRecord(body)) return;
   if (entry.kind === 'call.start') {
     const scopes = payersOf(parts, entry.agent, body);
-    if (!SYSCALLS[body.kind as keyof typeof SYSCALLS]?.endsLater) open.set(entry.call, scopes);
-    else balances.book(scopes, { usage: NO_USAGE, cost: 0, model: '' }, 1, dayOf(entry, body));
+    const model = String(body.model);
+    if (!SYSCALLS[body.kind as keyof typeof SYSCALLS]?.endsLater) open.set(entry.call, { scopes, model });
+    else balances.book(scopes, { usage: NO_USAGE, cost: 0, model }, 1, dayOf(entry, body));
     return;
   }
-  const scopes = open.get(entry.call);
+  const begun = open.get(entry.call);
   open.delete(entry.call);
-  if (!scopes) return;
+  if (!begun) return;
+  const { scopes, model } = begun;
   const number = (name: string): number => Number(body[name] ?? 0);
   const usage = {
     input: number('input'),
@@ -77,7 +104,7 @@ function book(parts: Parts, balances: Balances, open: Map<string, readonly strin
     output: number('output'),
     reasoning: number('reasoning'),
   };
-  balances.book(scopes, { usage, cost: number('cost'), model: '' }, 1, dayOf(entry, body));
+  balances.book(scopes, { usage, cost: number('cost'), model }, 1, dayOf(entry, body));
 }
 
 /** When a use was booked: after the entry's own instant where the clock was set back. */
@@ -91,9 +118,7 @@ export function payersOf(parts: Parts, pid: number, start: JsonRecord): string[]
   return scopesOf(agent ? parts.agents.chain(agent) : [], String(start.owner), accounts);
 }
 
-const keyOf = ({ period, scope }: BalanceRow): string => `${period} ${scope}`;
-
-function differing(a: BalanceRow | undefined, b: BalanceRow | undefined): string[] {
+function differing(a: Counts | undefined, b: Counts | undefined): string[] {
   const none = noCounts();
   const names = Object.keys(none) as (keyof typeof none)[];
   return names.filter((name) => (a ?? none)[name] !== (b ?? none)[name]);

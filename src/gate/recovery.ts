@@ -37,7 +37,8 @@ export async function recover(parts: Parts): Promise<number> {
     };
     const usage = allOf(held);
     const scopes = payersOf(parts, row.agent, start);
-    const settled = parts.ledger.recover([{ call: row.id, scopes, ...held, model: row.target }], now);
+    const model = String(start.model);
+    const settled = parts.ledger.recover([{ call: row.id, scopes, ...held, model }], now);
     const entry = endEntry(now, {
       call: row.id,
       agent: row.agent,

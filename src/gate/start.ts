@@ -4,7 +4,7 @@ import { type Refusal, refusal } from '../base/errors.ts';
 import { mintTicket, type Ticket } from '../base/ticket.ts';
 import { NO_USAGE } from '../base/usage.ts';
 import type { Batch } from '../db/store.ts';
-import { applyEntry, type CallDraft, callPut, startEntry } from '../journal/calls.ts';
+import { applyEntry, type CallDraft, callPut, nameOf, startEntry } from '../journal/calls.ts';
 import { storeBody } from './body.ts';
 import type { Decided } from './decide.ts';
 import type { Flight } from './flight.ts';
@@ -68,9 +68,13 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
 /** A call whose END comes from elsewhere, or never, counts as a request from its START on. */
 function bookAtStart(parts: Parts, flight: Flight, now: number): NonNullable<Batch['puts']> {
   if (!SYSCALLS[flight.call.kind].endsLater) return [];
-  const used = { usage: NO_USAGE, cost: 0, model: flight.resource.id };
+  const used = { usage: NO_USAGE, cost: 0, model: bookedModel(flight) };
   return parts.ledger.settle(flight.call.id, used, now).puts;
 }
+
+/** The name under which a call's use is booked. */
+export const bookedModel = ({ granted, resource }: Flight): string =>
+  nameOf(granted?.upstreamModel ?? resource.id);
 
 function draft(parts: Parts, flight: Flight, decided: Decided, now: number): CallDraft {
   const { call, agent, granted } = flight;
@@ -85,6 +89,7 @@ function draft(parts: Parts, flight: Flight, decided: Decided, now: number): Cal
     arrivedAt: call.arrivedAt,
     attempt: flight.attempt,
     backend: granted?.backend.id ?? null,
+    model: bookedModel(flight),
     account: granted?.account ?? null,
     above: flight.accounts.slice(1),
     hosted: 'facts' in call.payload ? call.payload.facts.hostedTools.map(({ type }) => type) : [],

@@ -17,6 +17,8 @@ export interface CallStart {
   readonly arrivedAt: number;
   readonly attempt: number;
   readonly backend: string | null;
+  /** The name under which its use is booked: the backend's own for the model, or the tool. */
+  readonly model: string;
   readonly account: string | null;
   /** The accounts above it, nearest first: who paid then, whatever the tree is later. */
   readonly above: readonly string[];
@@ -123,9 +125,11 @@ export function refuseEntry(at: number, refuse: CallRefusal): CallDraft {
 
 /** What agents name by themselves, within its bound: whatever they send, the entry of it can be written. */
 const named = ({ target, toolUseId }: Pick<CallStart, 'target' | 'toolUseId'>) => ({
-  target: clip(target, LIMITS.nameText.value),
-  toolUseId: toolUseId === null ? null : clip(toolUseId, LIMITS.nameText.value),
+  target: nameOf(target),
+  toolUseId: toolUseId === null ? null : nameOf(toolUseId),
 });
+
+export const nameOf = (text: string): string => clip(text, LIMITS.nameText.value);
 
 /** The beginning of a text that takes at most so many bytes as JSON. */
 function clip(text: string, bytes: number): string {

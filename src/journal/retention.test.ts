@@ -66,6 +66,7 @@ const START = {
   turn: null,
   attempt: 1,
   backend: 'b',
+  model: 'm',
   account: null,
   above: [],
   hosted: [],

@@ -48,7 +48,7 @@ export const RECORD_PROMISES: readonly Promised[] = [
   {
     id: 'balances-proven',
     group: 'money',
-    text: 'Balances are what the journal says: mezz fsck books every entry again and names each difference, also after a crash.',
+    text: 'The balances and the bill of the day are what the journal says: mezz fsck books every entry again and names each difference, also after a crash.',
     restsOn: "Rows that change in the transaction of the call's END.",
     bypassedBy: 'Changing rows and entries alike; the audit sees changed entries.',
     tests: [
@@ -56,7 +56,7 @@ export const RECORD_PROMISES: readonly Promised[] = [
         'src/gate/gate.test.ts',
         'a clock that is set back over midnight leaves balances that the entries prove',
       ],
-      ['test/ledger.test.ts', 'fsck names a balance that is not what the entries say'],
+      ['test/ledger.test.ts', 'fsck names a balance and a bill that are not what the entries say'],
       [
         'test/ledger.test.ts',
         'after a crash the accounts above an open call are charged with what it had reserved',
