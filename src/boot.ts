@@ -16,6 +16,7 @@ import { openSqliteStore } from './db/sqlite/store.ts';
 import { type Store, StoreError } from './db/store.ts';
 import { systemClock } from './drivers/clock.ts';
 import { diskFree, diskGuard, lowDisk } from './drivers/disk.ts';
+import { Shelf } from './drivers/engine/shelf.ts';
 import { LIMITS as driverLimits } from './drivers/limits.ts';
 import { LogFile } from './drivers/logfile.ts';
 import { newProcesses } from './drivers/processes.ts';
@@ -97,7 +98,12 @@ function openLog(options: BootOptions): Log {
 }
 
 async function start(options: BootOptions, log: Log): Promise<Running> {
+  const engine = {
+    shelf: new Shelf(join(options.stateDir, 'models')),
+    component: join(options.stateDir, 'engine'),
+  };
   const settings = await Settings.open({
+    engine,
     configPath: options.configPath,
     env: { ...process.env, MEZZ_HOME: options.stateDir },
     clock: systemClock,
@@ -157,6 +163,7 @@ async function serve(opened: Opened): Promise<Running> {
     version: readVersion(),
     startedAt: parts.clock.now(),
     warnings: () => warnings(parts, free(), settings.problems),
+    engine: settings.engine,
     sheet: (agent) => agentSheet(parts, agent),
     doctor: (trials) => doctor(parts, options.stateDir, free(), trials),
     config: () => ({

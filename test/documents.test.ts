@@ -69,6 +69,6 @@ describe('the documents', () => {
     const example = /```yaml\n([\s\S]*?)```/.exec(read('docs/configuration.md'))?.[1] ?? '';
     const { config, problems } = readConfig('mezz.yaml', example, '/', homedir());
     assert.deepEqual(problems.map(formatProblem), []);
-    assert.equal(config?.backends.length, 6);
+    assert.equal(config?.backends.length, 7);
   });
 });

@@ -176,6 +176,38 @@ export interface ModelView {
   /** Tokens of context, prompt and answer together, or null when unknown; a glob is as wide as its own row says. */
   readonly window: number | null;
 }
+/** A model file that the embedded engine can run, asked for as `engine/<id>`. */
+export interface ModelFileView {
+  readonly id: string;
+  /** What the file calls itself, or that it is damaged. */
+  readonly name: string;
+  readonly architecture: string;
+  readonly path: string;
+  readonly bytes: number;
+  /** As it was when the file came here. */
+  readonly sha256: string;
+  /** Where it came from. */
+  readonly source: string;
+  readonly licence: string | null;
+  /** Tokens of the longest conversation it was trained on. */
+  readonly windowTokens: number | null;
+  /** Does it know how a conversation is written? */
+  readonly chat: boolean;
+  /** The process that holds it in memory, while one does. */
+  readonly osPid: number | null;
+}
+/** The library that the engine is made of: here or not, and how it comes here. */
+export interface EngineView {
+  readonly installed: boolean;
+  /** Where `mezz model engine install` puts it. */
+  readonly directory: string;
+  /** What is installed, exactly; null where there is no binary for this machine. */
+  readonly packages: readonly string[] | null;
+  readonly bytes: number;
+  readonly licence: string;
+  /** Where the models are. */
+  readonly models: string;
+}
 export interface Finding {
   readonly id: string;
   readonly level: 'ok' | 'note' | 'warn' | 'fail';
@@ -318,7 +350,14 @@ export interface ControlVerbs {
   'key.create': Verb<{ name: string; owner?: string; agent?: string }, { key: KeyView; secret: string }>;
   'key.revoke': Verb<{ key: string }, { key: KeyView }>;
   backends: Verb<Record<string, never>, { backends: BackendView[] }>;
-  models: Verb<Record<string, never>, { models: ModelView[] }>;
+  models: Verb<Record<string, never>, { models: ModelView[]; files: ModelFileView[] }>;
+  engine: Verb<Record<string, never>, EngineView>;
+  /** Takes a model file in: a copy of `path`, or with `move` the file itself; without a path the tiny model is made. */
+  'model.add': Verb<
+    { path?: string; name?: string; source?: string; licence?: string; move?: boolean },
+    { model: ModelFileView }
+  >;
+  'model.remove': Verb<{ name: string }, { removed: string }>;
   inbox: Verb<{ all?: boolean }, { approvals: ApprovalView[] }>;
   approve: Verb<{ approval: string }, { approval: ApprovalView }>;
   deny: Verb<{ approval: string; reason?: string }, { approval: ApprovalView }>;
@@ -417,6 +456,9 @@ export const VERBS: { readonly [V in VerbName]: true } = {
   'key.revoke': true,
   backends: true,
   models: true,
+  engine: true,
+  'model.add': true,
+  'model.remove': true,
   inbox: true,
   approve: true,
   deny: true,

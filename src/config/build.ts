@@ -5,10 +5,11 @@ import type { AccountId, BackendId, OwnerId } from '../base/ids.ts';
 import type { BackendSpec } from '../base/ports.ts';
 import { LIMITS as budgetLimits } from '../budget/limits.ts';
 import { capMistake } from '../budget/periods.ts';
+import { ENGINE_DEFAULTS, type EngineOptions } from '../drivers/engine/options.ts';
 import { LAB_DEFAULTS, type LabOptions } from '../drivers/lab/options.ts';
 import type { BackendConfig, Config, KeySource, LimitConfig, ModelConfig, Price } from './config.ts';
 import { DEFAULTS } from './defaults.ts';
-import type { RawBackend, RawConfig, RawLab, RawLimit, RawModel } from './raw.ts';
+import type { RawBackend, RawConfig, RawEngine, RawLab, RawLimit, RawModel } from './raw.ts';
 import { parseDuration, parseMoney, parseShare, parseSize } from './units.ts';
 
 /** A mistake by its setting's path; read.ts finds the line. `atName`: it is the name that is wrong. */
@@ -106,17 +107,21 @@ function buildBackends(raw: RawConfig, path: (text: string) => string, issues: I
       issues.push({ at, message: 'dialects is missing', remedy: 'Add dialects: [openai-chat]' });
     const spec: BackendSpec = {
       id: id as BackendId,
-      url: backend.lab ? 'lab:' : (backend.url ?? '').replace(/\/+$/, ''),
+      url: backend.lab ? 'lab:' : backend.engine ? 'engine:' : (backend.url ?? '').replace(/\/+$/, ''),
       dialects: backend.dialects ?? [],
       credential,
       provider: backend.provider ?? id,
       account: (backend.account ?? id) as AccountId,
-      slots: backend.slots ?? DEFAULTS.slots,
+      slots:
+        backend.slots ??
+        backend.engine?.sequences ??
+        (backend.engine ? ENGINE_DEFAULTS.sequences : DEFAULTS.slots),
       ...cacheOf(backend),
       idleTimeoutMs: duration(backend.idleTimeout ?? DEFAULTS.idleTimeout),
       ...(backend.lab ? { label: 'lab' } : {}),
     };
     if (backend.lab) return { spec, lab: labOf(backend.lab) };
+    if (backend.engine) return { spec, engine: engineOf(backend.engine) };
     const key = credential === 'client' || credential === 'local' ? undefined : backend.key;
     return key ? { spec, key: placed(key, path) } : { spec };
   });
@@ -131,11 +136,20 @@ function labOf({ fail = {}, ...given }: RawLab): LabOptions {
   return { ...LAB_DEFAULTS, ...given, failures: fail };
 }
 
+const engineOf = ({ window, ...given }: RawEngine): EngineOptions => ({
+  ...ENGINE_DEFAULTS,
+  ...given,
+  ...(window === undefined ? {} : { windowTokens: window }),
+});
+
 const placed = (key: KeySource, path: (text: string) => string): KeySource =>
   'file' in key ? { file: path(key.file) } : key;
 
-function checkUrl(at: string[], { url, credential, lab }: RawBackend): Issue[] {
-  if (lab) return checkLab(at, url, credential);
+function checkUrl(at: string[], { url, credential, lab, engine }: RawBackend): Issue[] {
+  if (lab && engine)
+    return [{ at, message: 'it cannot be a lab and an engine', remedy: 'Remove lab or engine' }];
+  if (lab) return checkInside('lab', at, url, credential);
+  if (engine) return checkInside('engine', at, url, credential);
   if (url === undefined)
     return [{ at, message: 'url is missing', remedy: 'Add url: http://127.0.0.1:8000/v1' }];
   const parsed = URL.parse(url);
@@ -160,12 +174,18 @@ function checkUrl(at: string[], { url, credential, lab }: RawBackend): Issue[] {
   return [];
 }
 
-/** The lab is opened by mezz itself, and nobody logs in to it. */
-function checkLab(at: string[], url: string | undefined, credential: RawBackend['credential']): Issue[] {
+/** The lab and the engine are opened by mezz itself, and nobody logs in to them. */
+function checkInside(
+  what: 'lab' | 'engine',
+  at: string[],
+  url: string | undefined,
+  credential: RawBackend['credential'],
+): Issue[] {
+  const one = what === 'lab' ? 'a lab' : 'an engine';
   if (url !== undefined)
-    return [{ at: [...at, 'url'], message: 'a lab has no url', remedy: 'Remove url, or remove lab' }];
+    return [{ at: [...at, 'url'], message: `${one} has no url`, remedy: `Remove url, or remove ${what}` }];
   if (credential === 'local') return [];
-  return [{ at, message: 'nobody logs in to a lab', remedy: 'Add credential: local' }];
+  return [{ at, message: `nobody logs in to ${one}`, remedy: 'Add credential: local' }];
 }
 
 function checkKey(at: string[], { credential, key }: RawBackend, given: KeySource | undefined): Issue[] {

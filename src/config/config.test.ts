@@ -58,7 +58,7 @@ describe('units', () => {
 });
 
 describe('defaults', () => {
-  test('no file at all works: three hosted backends and the lab, models by prefix, nothing to pay for unknown', async () => {
+  test('no file at all works: three hosted backends, the lab and the engine, models by prefix, nothing to pay for unknown', async () => {
     const { file, config } = await loadConfig(undefined, {});
     assert.equal(file, null);
     assert.deepEqual(
@@ -68,6 +68,7 @@ describe('defaults', () => {
         ['openai', 'https://api.openai.com/v1', 'auto', 'openai'],
         ['chatgpt', 'https://chatgpt.com/backend-api/codex', 'client', 'chatgpt'],
         ['lab', 'lab:', 'local', 'lab'],
+        ['engine', 'engine:', 'local', 'engine'],
       ],
     );
     const backendsOf = (name: string) => config && resolveModel(config, name)?.backends;
@@ -110,6 +111,7 @@ describe('settings', () => {
         ['anthropic', 2],
         ['chatgpt', 64],
         ['lab', 2],
+        ['engine', 2],
       ],
     );
     assert.equal(resolveModel(config, 'text-embedding-3-small'), undefined);
@@ -127,6 +129,21 @@ describe('settings', () => {
       problemsOf(`backends:\n  box: { dialects: [anthropic], lab: {}${more} }\n`);
     assert.match(told(', credential: local, url: "http://127.0.0.1:1"').join(), /a lab has no url/);
     assert.match(told('').join(), /nobody logs in to a lab/);
+  });
+  test('an engine has the threads, sequences and window it is given, and as many slots as sequences', () => {
+    const told = (more: string) => {
+      const [box] = accept(`backends:\n  engine: ${more}\n`).backends.filter(
+        ({ spec }) => spec.id === 'engine',
+      );
+      return [box?.engine, box?.spec.slots];
+    };
+    assert.deepEqual(told('{}'), [{ sequences: 2, windowTokens: 8192 }, 2]);
+    assert.deepEqual(told('{ engine: { threads: 3, sequences: 5, window: 1024 } }'), [
+      { threads: 3, sequences: 5, windowTokens: 1024 },
+      5,
+    ]);
+    const both = problemsOf('backends:\n  engine: { lab: {} }\n').join();
+    assert.match(both, /cannot be a lab and an engine/);
   });
   test('a whole file', () => {
     const config = accept(`
@@ -229,7 +246,7 @@ describe('mistakes are told with line, column and what to type', () => {
   test('names that nothing has', () => {
     refuse(
       'models:\n  m:\n    backends: [openai, box]',
-      'mezz.yaml:3:24: models.m.backends.1: there is no backend box. Add it under backends, or use one of anthropic, openai, chatgpt, lab',
+      'mezz.yaml:3:24: models.m.backends.1: there is no backend box. Add it under backends, or use one of anthropic, openai, chatgpt, lab, engine',
     );
     refuse(
       'accounts: { a: { parent: b } }',

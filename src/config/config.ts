@@ -7,6 +7,7 @@ import type { AccountId, OwnerId } from '../base/ids.ts';
 import type { BackendSpec } from '../base/ports.ts';
 import type { NanoUsd } from '../base/usage.ts';
 import type { Cap } from '../budget/ledger.ts';
+import type { EngineOptions } from '../drivers/engine/options.ts';
 import type { LabOptions } from '../drivers/lab/options.ts';
 import type { ModelRoute } from '../gate/catalog.ts';
 
@@ -18,6 +19,8 @@ export interface BackendConfig {
   readonly key?: KeySource;
   /** Set where mezz itself is the model server: no model, and labelled so. */
   readonly lab?: LabOptions;
+  /** Set where the model runs in a child process of mezz itself. */
+  readonly engine?: EngineOptions;
 }
 
 /** Nano-dollars per million tokens. `free` costs nothing and is still counted. */

@@ -1,4 +1,4 @@
-/** What holds without a line of configuration: the three hosted backends, the lab, and the models they serve, by prefix. */
+/** What holds without a line of configuration: the three hosted backends, the lab, the engine, and the models they serve, by prefix. */
 import type { RawBackend, RawConfig, RawModel } from './raw.ts';
 
 /** A client's own login passes through where it brings one; else the kernel's key, if the environment holds it. */
@@ -29,6 +29,12 @@ const BACKENDS: Readonly<Record<string, RawBackend>> = {
     slots: 2,
     lab: {},
   },
+  // Models on this machine, each in a process of its own (mezz model).
+  engine: {
+    dialects: ['anthropic', 'openai-responses', 'openai-chat', 'openai-embeddings'],
+    credential: 'local',
+    engine: {},
+  },
 };
 
 const OPENAI: RawModel = { backends: ['chatgpt', 'openai'] };
@@ -40,6 +46,7 @@ const MODELS: Readonly<Record<string, RawModel>> = {
   'text-embedding-*': { backends: ['openai'] },
   lab: { backends: ['lab'], price: 'free' },
   'lab-*': { backends: ['lab'], price: 'free' },
+  'engine/*': { backends: ['engine'], price: 'free' },
 };
 
 export const DEFAULTS = {

@@ -7,6 +7,11 @@ import type { Config, KeySource, LimitConfig } from './config.ts';
 export interface RawLab extends Partial<Omit<LabOptions, 'failures'>> {
   readonly fail?: LabOptions['failures'];
 }
+export interface RawEngine {
+  readonly threads?: number;
+  readonly sequences?: number;
+  readonly window?: number;
+}
 export interface RawBackend {
   readonly url?: string;
   readonly dialects?: readonly DialectName[];
@@ -18,6 +23,7 @@ export interface RawBackend {
   readonly cacheTokens?: number;
   readonly idleTimeout?: string;
   readonly lab?: RawLab;
+  readonly engine?: RawEngine;
 }
 export interface RawPrice {
   readonly input: number;

@@ -118,6 +118,21 @@ const lab = object(
   },
 );
 
+const engine = object(
+  'The embedded engine: models that mezz itself runs in child processes (mezz model). In place of url.',
+  {
+    threads: {
+      ...whole(1, 512, 4),
+      description: 'Threads of one model; by default one less than the machine gives this process.',
+    },
+    sequences: { ...whole(1, 64, 2), description: 'Answers of one model written at once.' },
+    window: {
+      ...whole(256, 1_048_576, 8192),
+      description: 'Tokens of the longest conversation; each sequence takes memory for all of them.',
+    },
+  },
+);
+
 const backend = object(
   'Somewhere a model runs. A shipped backend (anthropic, openai, chatgpt) keeps every setting that is not given here.',
   {
@@ -157,6 +172,7 @@ const backend = object(
     },
     idleTimeout: duration('10m', 'Silence after which the upstream counts as dead.'),
     lab,
+    engine,
   },
 );
 

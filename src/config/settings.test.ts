@@ -8,6 +8,7 @@ import { VirtualClock } from '../base/clock.ts';
 import type { BackendId } from '../base/ids.ts';
 import { seededRandom } from '../base/random.ts';
 import { MemoryStore } from '../db/memory/store.ts';
+import { Shelf } from '../drivers/engine/shelf.ts';
 import { Gate } from '../gate/gate.ts';
 import { openParts } from '../gate/open.ts';
 import { Settings } from './settings.ts';
@@ -23,6 +24,7 @@ async function openSettings(directory: string, configPath: string | undefined) {
   const clock = new VirtualClock(1);
   const told: number[] = [];
   const settings = await Settings.open({
+    engine: { shelf: new Shelf(join(directory, 'models')), component: directory },
     configPath,
     env: { MEZZ_HOME: directory },
     clock,

@@ -9,6 +9,7 @@ import type { BackendId } from '../base/ids.ts';
 import type { BackendSpec } from '../base/ports.ts';
 import { Prices } from '../budget/prices.ts';
 import { StoreError } from '../db/store.ts';
+import { EngineBackend, type EnginePlaces } from '../drivers/engine/backend.ts';
 import { LabBackend } from '../drivers/lab/backend.ts';
 import { HttpModelBackend } from '../drivers/models/http.ts';
 import { resumedRows } from '../gate/exhausted.ts';
@@ -28,6 +29,8 @@ export interface SettingsOptions {
   readonly configPath: string | undefined;
   readonly env: Environment;
   readonly clock: Clock;
+  /** Where the engine's models and its library are. */
+  readonly engine: EnginePlaces;
   /** The access policies that come with mezz, and the schema of all. */
   readonly shipped: { readonly schema: string; readonly policies: string };
   /** After mezz.yaml was read again: what is wrong with it; nothing when all of it is in force. */
@@ -37,7 +40,7 @@ export interface SettingsOptions {
 interface Driver {
   readonly from: BackendConfig;
   readonly key: string | undefined;
-  readonly backend: HttpModelBackend | LabBackend;
+  readonly backend: HttpModelBackend | LabBackend | EngineBackend;
 }
 
 /** A config that can be put in force: checked, and with what it needs from the machine. */
@@ -79,6 +82,10 @@ export class Settings {
     if (!checked || mistakes.length > 0)
       throw new StoreError('failed', mistakes.join('\n'), 'mend mezz.yaml, then mezz up');
     return new Settings(options, loaded.file, checked.ready, checked.keyProblems);
+  }
+
+  get engine(): EnginePlaces {
+    return this.#options.engine;
   }
 
   get config(): Config {
@@ -174,18 +181,21 @@ export class Settings {
   #newDrivers({ config, keys }: Ready, old: ReadonlyMap<BackendId, Driver>): ReadonlyMap<BackendId, Driver> {
     return new Map(
       config.backends.map((from) => {
-        const { spec, lab } = from;
+        const { spec } = from;
         const key = keys.get(spec.id);
         const kept = old.get(spec.id);
         if (kept && kept.key === key && JSON.stringify(kept.from) === JSON.stringify(from))
           return [spec.id, kept];
-        const { clock } = this.#options;
-        const backend = lab
-          ? new LabBackend(spec, lab, clock)
-          : new HttpModelBackend(spec, clock, keyHeaders(spec, key));
-        return [spec.id, { from, key, backend }];
+        return [spec.id, { from, key, backend: this.#newBackend(from, key) }];
       }),
     );
+  }
+
+  #newBackend({ spec, lab, engine }: BackendConfig, key: string | undefined): Driver['backend'] {
+    const { clock, engine: places } = this.#options;
+    if (lab) return new LabBackend(spec, lab, clock);
+    if (engine) return new EngineBackend(spec, engine, places, clock);
+    return new HttpModelBackend(spec, clock, keyHeaders(spec, key));
   }
 
   #watchFiles(config: Config): void {

@@ -1,6 +1,7 @@
 /** Every promise. One is added with the test that proves it and leaves when the test does. */
 import type { Promised } from './promise.ts';
 import { CALL_PROMISES } from './promises/calls.ts';
+import { ENGINE_PROMISES } from './promises/engine.ts';
 import { PROGRAM_PROMISES } from './promises/programs.ts';
 import { RECORD_PROMISES } from './promises/records.ts';
 import { RIGHT_PROMISES } from './promises/rights.ts';
@@ -12,4 +13,5 @@ export const PROMISES: readonly Promised[] = [
   ...RECORD_PROMISES,
   ...PROGRAM_PROMISES,
   ...WATCHING_PROMISES,
+  ...ENGINE_PROMISES,
 ];

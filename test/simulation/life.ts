@@ -1,10 +1,12 @@
 /** One life of the kernel: the real parts of layers 0 to 5 and the operators' verbs, opened on the simulated disk. */
+
 import { readFileSync } from 'node:fs';
 import { Access } from '../../src/access/decide.ts';
 import type { BackendId } from '../../src/base/ids.ts';
 import type { ModelBackend } from '../../src/base/ports.ts';
 import type { Random } from '../../src/base/random.ts';
 import type { Account } from '../../src/budget/accounts.ts';
+import { Shelf } from '../../src/drivers/engine/shelf.ts';
 import { Arrivals } from '../../src/gate/arrivals.ts';
 import { expireQuestions } from '../../src/gate/ask.ts';
 import { Gate } from '../../src/gate/gate.ts';
@@ -125,6 +127,7 @@ const contextOf = (gate: Gate): ControlContext => ({
   version: '',
   startedAt: 0,
   warnings: () => [],
+  engine: { shelf: new Shelf('/nowhere'), component: '/nowhere' },
   sheet: async () => ({ levels: [], guarantees: [] }),
   doctor: async () => [],
   config: () => ({ config: {}, file: null, problems: [] }),

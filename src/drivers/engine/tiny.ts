@@ -18,6 +18,13 @@ const VOCABULARY = BYTES + CONTROL.length;
 const SPOKEN = new Set(
   [...'abcdefghijklmnopqrstuvwxyz ,.'].map((letter) => letter.charCodeAt(0)).concat(END),
 );
+/**
+ * Larger than unit variance asks for: attention that looks at single tokens, and carries what it sees, so that an answer
+ * depends on its whole prompt. An end that is less likely than a letter: answers of some length.
+ */
+const FOCUS = 0.375;
+const REACH = 0.5;
+const END_SCALE = 0.75;
 const TEMPLATE =
   "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 const ALIGNMENT = 32;
@@ -67,19 +74,24 @@ function tensorsOf(random: Random): Tensor[] {
   });
   const output = weights('output', width, VOCABULARY);
   for (let row = 0; row < VOCABULARY; row++)
-    if (!SPOKEN.has(row)) output.values.fill(0, row * width, (row + 1) * width);
+    scaleRow(output.values, row, row === END ? END_SCALE : SPOKEN.has(row) ? 1 : 0);
   const blocks = Array.from({ length: layers }, (_, at) => [
     norm(`blk.${at}.attn_norm`),
-    weights(`blk.${at}.attn_q`, width, width),
-    weights(`blk.${at}.attn_k`, width, kvHeads * HEAD),
-    weights(`blk.${at}.attn_v`, width, kvHeads * HEAD),
-    weights(`blk.${at}.attn_output`, width, width),
+    weights(`blk.${at}.attn_q`, width, width, FOCUS),
+    weights(`blk.${at}.attn_k`, width, kvHeads * HEAD, FOCUS),
+    weights(`blk.${at}.attn_v`, width, kvHeads * HEAD, REACH),
+    weights(`blk.${at}.attn_output`, width, width, REACH),
     norm(`blk.${at}.ffn_norm`),
     weights(`blk.${at}.ffn_gate`, width, feed),
     weights(`blk.${at}.ffn_up`, width, feed),
     weights(`blk.${at}.ffn_down`, feed, width),
   ]);
   return [weights('token_embd', width, VOCABULARY, 1), norm('output_norm'), output, ...blocks.flat()];
+}
+
+function scaleRow(values: Float32Array, row: number, scale: number): void {
+  for (let at = row * SHAPE.width; at < (row + 1) * SHAPE.width; at++)
+    values[at] = (values[at] as number) * scale;
 }
 
 function metadataOf(): Buffer[] {

@@ -5,9 +5,9 @@ import type { Clock } from '../../base/clock.ts';
 import { sha256 } from '../../base/hash.ts';
 import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
 import type { NeutralDialect } from '../../base/model.ts';
-import { NO_USAGE } from '../../base/usage.ts';
 import type { AnswerContext } from '../../wire/codec.ts';
-import type { NeutralAnswer, NeutralEvent, NeutralPart, NeutralRequest } from '../../wire/neutral.ts';
+import { collectAnswer } from '../../wire/collect.ts';
+import type { NeutralEvent, NeutralRequest } from '../../wire/neutral.ts';
 import { DIALECTS } from '../../wire/registry.ts';
 import { CODECS } from '../../wire/translate.ts';
 import { LIMITS } from '../limits.ts';
@@ -124,7 +124,7 @@ class Answering {
     switch (end.kind) {
       case 'done':
         if (this.#request.stream) return void response.end();
-        return this.#body(200, CODECS[this.#dialect].encodeAnswer(collect(events), this.#at));
+        return this.#body(200, CODECS[this.#dialect].encodeAnswer(collectAnswer(events), this.#at));
       case 'refused':
         response.setHeader('retry-after', String(Math.ceil(end.retryAfterMs / 1000)));
         return this.#body(end.status, failure(this.#dialect, end.status, end.message));
@@ -163,28 +163,6 @@ class Answering {
     }
     this.#response.writeHead(status, { 'content-type': type, 'x-mezz-lab': 'this is no model' });
   }
-}
-
-/** Events of a stream as one answer. */
-function collect(events: readonly NeutralEvent[]): NeutralAnswer {
-  const texts = new Map<number, string>();
-  for (const event of events)
-    if (event.kind === 'delta') texts.set(event.index, (texts.get(event.index) ?? '') + event.text);
-  const parts = events.flatMap((event): NeutralPart[] => {
-    if (event.kind !== 'open') return [];
-    const text = texts.get(event.index) ?? '';
-    if (event.part.kind === 'call') return [{ ...event.part, input: text, extras: {} }];
-    return event.part.kind === 'reasoning' ? [] : [{ kind: event.part.kind, text, extras: {} }];
-  });
-  const start = events.find((event) => event.kind === 'start');
-  const end = events.find((event) => event.kind === 'end');
-  return {
-    id: start?.id ?? 'lab',
-    model: start?.model ?? 'lab',
-    parts,
-    stop: end?.stop ?? 'end',
-    usage: end?.usage ?? NO_USAGE,
-  };
 }
 
 /** A direction for each text that its bytes decide: the same text is near itself and nothing else. */

@@ -12,6 +12,7 @@ import type {
 } from '../../base/control.ts';
 import { type Refusal, refusal } from '../../base/errors.ts';
 import type { Processes } from '../../base/ports.ts';
+import type { EnginePlaces } from '../../drivers/engine/backend.ts';
 import type { Gate } from '../../gate/gate.ts';
 import type { RetentionRule } from '../../journal/retention.ts';
 
@@ -23,6 +24,7 @@ export interface ControlContext {
   readonly version: string;
   readonly startedAt: number;
   warnings(): string[];
+  readonly engine: EnginePlaces;
   /** The levels of mediation and the promises, as they are for one agent. */
   sheet(agent: Agent): Promise<{ levels: LevelView[]; guarantees: string[] }>;
   doctor(trials: readonly HookTrial[] | undefined): Promise<Finding[]>;

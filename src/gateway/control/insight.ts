@@ -5,6 +5,7 @@ import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
 import { CALL, type CallRow } from '../../db/schema/journal.ts';
 import type { Gate } from '../../gate/gate.ts';
 import { type Handlers, selectAgent } from './context.ts';
+import { modelFiles } from './engine.ts';
 import { agentViews, callView, waitView } from './views.ts';
 
 type InsightVerb = 'calls' | 'trace' | 'why' | 'backends' | 'models';
@@ -121,7 +122,8 @@ export const insightVerbs: Handlers<InsightVerb> = {
     return { backends: views };
   },
 
-  async models({ gate }) {
+  async models(context) {
+    const { gate } = context;
     const { catalog, prices } = gate.parts;
     const views = catalog.routes.map((route): ModelView => {
       const price = prices.priceOf(route.alias ?? route.pattern);
@@ -139,6 +141,6 @@ export const insightVerbs: Handlers<InsightVerb> = {
         window: (route.pattern.includes('*') ? route.window : catalog.windowOf(route.pattern)) ?? null,
       };
     });
-    return { models: views };
+    return { models: views, files: modelFiles(context) };
   },
 };

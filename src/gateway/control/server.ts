@@ -8,6 +8,7 @@ import { StoreError } from '../../db/store.ts';
 import { collectBody } from '../body.ts';
 import { agentVerbs } from './agents.ts';
 import type { ControlContext, Handler, Handlers } from './context.ts';
+import { engineVerbs } from './engine.ts';
 import { insightVerbs } from './insight.ts';
 import { moneyVerbs } from './money.ts';
 import { pmapVerbs } from './pmap.ts';
@@ -28,6 +29,7 @@ const HANDLERS: Handlers<VerbName> = {
   ...pmapVerbs,
   ...storeVerbs,
   ...upkeepVerbs,
+  ...engineVerbs,
 };
 const MAX_REQUEST_BYTES = 8_388_608;
 

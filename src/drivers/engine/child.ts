@@ -1,0 +1,70 @@
+/** The child process: one model, asked by messages. It ends when the kernel is gone. */
+import { writeFileSync } from 'node:fs';
+import type { FromChild, Job, ToChild } from './protocol.ts';
+import { Weights } from './weights.ts';
+
+const say = (message: FromChild): void => {
+  process.send?.(message);
+};
+const stops = new Map<number, AbortController>();
+let weights: Weights | undefined;
+
+async function open(message: Extract<ToChild, { kind: 'open' }>): Promise<void> {
+  yieldMemory();
+  try {
+    weights = await Weights.open(message);
+    say({ kind: 'ready' });
+  } catch (error) {
+    say({ kind: 'unusable', message: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+/** Where memory runs out, the system takes it from here first and not from the kernel. */
+function yieldMemory(): void {
+  if (process.platform !== 'linux') return;
+  try {
+    writeFileSync('/proc/self/oom_score_adj', '1000');
+  } catch {
+    // A sandbox may hide it; then the system chooses by size, and this process is the larger one.
+  }
+}
+
+async function perform(id: number, job: Job, weights: Weights): Promise<void> {
+  const stop = new AbortController();
+  stops.set(id, stop);
+  try {
+    const answer = await answerOf(id, job, weights, stop.signal);
+    if (answer !== undefined && 'status' in answer) say({ kind: 'refused', id, refusal: answer });
+    else say({ kind: 'done', id, ...(answer === undefined ? {} : { result: { ...answer } }) });
+  } catch (error) {
+    const message = `The engine failed: ${error instanceof Error ? error.message : String(error)}`;
+    say({ kind: 'refused', id, refusal: { status: 500, message } });
+  } finally {
+    stops.delete(id);
+  }
+}
+
+async function answerOf(id: number, job: Job, weights: Weights, signal: AbortSignal) {
+  switch (job.kind) {
+    case 'generate':
+      return weights.generate(
+        job.request,
+        job.sampling,
+        (event) => say({ kind: 'events', id, events: [event] }),
+        signal,
+      );
+    case 'embed':
+      return weights.embed(job.texts);
+    case 'count': {
+      const tokens = weights.count(job.request);
+      return typeof tokens === 'number' ? { tokens } : tokens;
+    }
+  }
+}
+
+process.on('message', (message: ToChild) => {
+  if (message.kind === 'open') void open(message);
+  else if (message.kind === 'stop') stops.get(message.id)?.abort();
+  else if (weights) void perform(message.id, message.job, weights);
+});
+process.on('disconnect', () => process.exit(0));

@@ -1,0 +1,189 @@
+/** One model in memory: reads prompts, writes answers in several sequences at once, embeds. Lives in the child alone. */
+import type {
+  LlamaContext,
+  LlamaContextSequence,
+  LlamaEmbeddingContext,
+  LlamaModel,
+  SequenceEvaluateOptions,
+  Token,
+} from 'node-llama-cpp';
+import type { NeutralEvent, NeutralRequest } from '../../wire/neutral.ts';
+import { LIMITS } from '../limits.ts';
+import { callGrammar, schemaGrammar } from './grammar.ts';
+import type { Embedded, JobRefusal, Opening, Sampling } from './protocol.ts';
+import { type Prompt, promptOf } from './template.ts';
+import { Writing } from './writing.ts';
+
+type Library = typeof import('node-llama-cpp');
+type Llama = Awaited<ReturnType<Library['getLlama']>>;
+type Chat = NonNullable<ReturnType<Library['resolveChatWrapper']>>;
+
+/** Where a request says nothing: less than the hosted APIs' 1, at which small models wander. */
+const TEMPERATURE = 0.7;
+const TOP_P = 0.95;
+
+interface Read {
+  readonly prompt: Prompt;
+  readonly tokens: readonly Token[];
+}
+
+export class Weights {
+  readonly #library: Library;
+  readonly #llama: Llama;
+  readonly #model: LlamaModel;
+  readonly #context: LlamaContext;
+  readonly #chat: Chat;
+  readonly #threads: number;
+  readonly #free: LlamaContextSequence[];
+  readonly #queue: ((sequence: LlamaContextSequence) => void)[] = [];
+  #embedder: Promise<LlamaEmbeddingContext> | undefined;
+
+  private constructor(
+    library: Library,
+    llama: Llama,
+    model: LlamaModel,
+    context: LlamaContext,
+    opening: Opening,
+  ) {
+    this.#library = library;
+    this.#llama = llama;
+    this.#model = model;
+    this.#context = context;
+    this.#threads = opening.threads;
+    this.#chat = library.resolveChatWrapper(model, { warningLogs: false });
+    this.#free = Array.from({ length: opening.sequences }, () => context.getSequence());
+  }
+
+  /** Throws what the engine says of a file that it cannot load, or that does not fit. */
+  static async open(opening: Opening): Promise<Weights> {
+    const library = (await import(opening.component)) as Library;
+    const llama = await library.getLlama({
+      // Without a graphics processor's package there is nothing to look for.
+      gpu: process.platform === 'darwin' ? 'auto' : false,
+      build: 'never',
+      skipDownload: true,
+      progressLogs: false,
+      maxThreads: opening.threads,
+      logLevel: library.LlamaLogLevel.error,
+    });
+    const model = await llama.loadModel({ modelPath: opening.modelPath, checkTensors: true });
+    const { sequences, threads, windowTokens } = opening;
+    const most = Math.min(windowTokens, model.trainContextSize ?? windowTokens);
+    const context = await model.createContext({ sequences, threads, contextSize: { max: most } });
+    return new Weights(library, llama, model, context, opening);
+  }
+
+  /** Tokens of the prompt that a request becomes. */
+  count(request: NeutralRequest): number | JobRefusal {
+    const read = this.#read(request);
+    return 'status' in read ? read : read.tokens.length;
+  }
+
+  /** Writes one answer; nothing is emitted of a request that is refused. */
+  async generate(
+    request: NeutralRequest,
+    sampling: Sampling,
+    emit: (event: NeutralEvent) => void,
+    signal: AbortSignal,
+  ): Promise<JobRefusal | undefined> {
+    const read = this.#read(request);
+    if ('status' in read) return read;
+    const { tokens, prompt } = read;
+    const window = this.#context.contextSize;
+    if (tokens.length + 1 >= window) return tooLong(`The prompt has ${tokens.length} tokens`, window);
+    const format = this.#formatOf(request);
+    if (format !== undefined && typeof format === 'object') return format;
+    if (prompt.tools.length > 0 && callGrammar(prompt.tools, prompt.call.named) === undefined)
+      return { status: 400, message: 'The schemas of these tools are too large for the engine.' };
+    const sequence = await this.#take(tokens);
+    try {
+      if (signal.aborted) return undefined;
+      // One token is read anew even of a prompt that is known whole: what follows it is computed from it.
+      await sequence.adaptStateToTokens(tokens.slice(0, -1), false);
+      const cached = sequence.nextTokenIndex;
+      emit({ kind: 'start', id: crypto.randomUUID(), model: request.model });
+      const writing = new Writing(
+        {
+          request,
+          prompt,
+          tokens,
+          evaluation: evaluationOf(request, sampling),
+          format: format === undefined ? undefined : this.#grammar(format),
+          mostTokens: Math.min(request.maxOutput ?? window, window - tokens.length - 1),
+          newGrammar: (text) => this.#grammar(text),
+          emit,
+          signal,
+        },
+        sequence,
+      );
+      const written = await writing.run();
+      if (!written) return undefined;
+      const { stop, output, reasoning } = written;
+      const usage = { input: tokens.length - cached, cacheRead: cached, cacheWrite: 0, output, reasoning };
+      emit({ kind: 'end', stop, usage });
+      return undefined;
+    } finally {
+      this.#giveBack(sequence);
+    }
+  }
+
+  async embed(texts: readonly string[]): Promise<Embedded | JobRefusal> {
+    const window = this.#context.contextSize;
+    const inputs = texts.map((text) => this.#model.tokenize(text));
+    const longest = Math.max(0, ...inputs.map(({ length }) => length));
+    if (longest + 2 > window) return tooLong(`An input has ${longest} tokens`, window);
+    this.#embedder ??= this.#model.createEmbeddingContext({ contextSize: window, threads: this.#threads });
+    const embedder = await this.#embedder;
+    const vectors: (readonly number[])[] = [];
+    for (const input of inputs) vectors.push((await embedder.getEmbeddingFor(input)).vector);
+    return { vectors, tokens: inputs.reduce((sum, { length }) => sum + length, 0) };
+  }
+
+  #read(request: NeutralRequest): Read | JobRefusal {
+    const prompt = promptOf(this.#chat, request);
+    if ('status' in prompt) return prompt;
+    return { prompt, tokens: prompt.text.tokenize(this.#model.tokenizer) };
+  }
+
+  /** The grammar of the format that was asked for. */
+  #formatOf({ format }: NeutralRequest): string | JobRefusal | undefined {
+    if (format === undefined) return undefined;
+    const schema = format.kind === 'object' ? { type: 'object' } : format.schema;
+    return schemaGrammar(schema) ?? { status: 400, message: 'This schema is too large for the engine.' };
+  }
+
+  #grammar(text: string) {
+    const grammar = new this.#library.LlamaGrammar(this.#llama, { grammar: text });
+    return new this.#library.LlamaGrammarEvaluationState({ model: this.#model, grammar });
+  }
+
+  /** The free sequence that knows most of this prompt; else the next one that becomes free. */
+  #take(tokens: readonly Token[]): Promise<LlamaContextSequence> {
+    const known = (sequence: LlamaContextSequence) =>
+      sequence.compareContextTokens([...tokens]).firstDifferentIndex;
+    const best = this.#free.toSorted((a, b) => known(b) - known(a))[0];
+    if (!best) return new Promise((resolve) => this.#queue.push(resolve));
+    this.#free.splice(this.#free.indexOf(best), 1);
+    return Promise.resolve(best);
+  }
+
+  #giveBack(sequence: LlamaContextSequence): void {
+    const next = this.#queue.shift();
+    if (next) next(sequence);
+    else this.#free.push(sequence);
+  }
+}
+
+const tooLong = (what: string, window: number): JobRefusal => ({
+  status: 400,
+  message: `${what}, and the window of this model holds ${window}. Send less, or raise backends.engine.engine.window in mezz.yaml.`,
+});
+
+function evaluationOf(request: NeutralRequest, { topK, seed }: Sampling): SequenceEvaluateOptions {
+  return {
+    temperature: request.temperature ?? TEMPERATURE,
+    topP: request.topP ?? TOP_P,
+    topK: topK ?? LIMITS.engineTopK.value,
+    ...(seed === undefined ? {} : { seed }),
+  };
+}
