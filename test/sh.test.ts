@@ -168,7 +168,7 @@ describe('mezz sh', () => {
   test('in a terminal: Ctrl-C stops the answer and not the shell, a pasted block is one question, Ctrl-D leaves', {
     skip: noTerminal,
   }, async () => {
-    const shell = openShell(kernel.stateDir);
+    const shell = openShell({ MEZZ_HOME: kernel.stateDir });
     try {
       shell.size(40, 100);
       await shell.begin(MEZZ);

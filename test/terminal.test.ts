@@ -17,7 +17,7 @@ describe('the terminal', { skip: noTerminal }, () => {
   });
   after(() => kernel.close());
   beforeEach(async () => {
-    shell = openShell(kernel.stateDir);
+    shell = openShell({ MEZZ_HOME: kernel.stateDir });
     shell.size(24, 80);
     await shell.begin(MEZZ);
     await shell.say('stty size', `\\n24 80\r\n${PROMPT}`);

@@ -18,16 +18,15 @@ export interface Shell {
   size(rows: number, columns: number): void;
   /** Types a line and gives what is seen until a pattern. */
   say(line: string, until: string): Promise<string>;
-  /** Sets the prompt, and makes `mezz` this command. */
-  begin(mezz: readonly string[]): Promise<void>;
+  /** Sets the prompt, and makes `mezz` this command where one is given. */
+  begin(mezz?: readonly string[]): Promise<void>;
   close(): void;
 }
 
-export function openShell(stateDir: string, cwd = process.cwd()): Shell {
+export function openShell(env: Readonly<Record<string, string | undefined>>): Shell {
   const program = new URL('terminal.py', import.meta.url).pathname;
   const child = spawn('python3', [program, 'bash', '--norc', '--noprofile', '-i'], {
-    cwd,
-    env: { ...process.env, MEZZ_HOME: stateDir, TERM: 'dumb', BASH_SILENCE_DEPRECATION_WARNING: '1' },
+    env: { ...process.env, ...env, TERM: 'dumb', BASH_SILENCE_DEPRECATION_WARNING: '1' },
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -52,7 +51,7 @@ export function openShell(stateDir: string, cwd = process.cwd()): Shell {
       await see('[#$] ');
       // Quoted, so that its echo is not taken for it.
       await say(`PS1='%''~ '`, `\n${PROMPT}`);
-      await say(`mezz() { ${mezz.map((word) => `'${word}'`).join(' ')} "$@"; }`, `\n${PROMPT}`);
+      if (mezz) await say(`mezz() { ${mezz.map((word) => `'${word}'`).join(' ')} "$@"; }`, `\n${PROMPT}`);
     },
     close() {
       child.stdin.end();

@@ -1,6 +1,7 @@
 /** What `mezz <command> --help` shows at its end: lines that can be typed as they are, with a name where one is needed. */
 export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
-  start: ['mezz start'],
+  start: ['mezz start', 'mezz start --foreground'],
+  tour: ['mezz tour'],
   run: ['mezz run -- claude', 'mezz run --name fix --budget 5usd -- codex'],
   sh: ['mezz sh', "mezz sh --model lab -c 'what is an agent kernel?'"],
   env: ['eval "$(mezz env)"', 'mezz env --name notebook --json'],

@@ -33,6 +33,7 @@ export const LIMITS = {
     unit: 'ms',
     what: 'how long an experiment of the checklist waits for one thing',
   },
+  tourMs: { value: 55_000, unit: 'ms', what: 'how long the tour goes on; what is left of it is not shown' },
   trialMs: { value: 60_000, unit: 'ms', what: 'how long a client may take for the trial of its hooks' },
   trialVersionMs: { value: 15_000, unit: 'ms', what: 'how long a client may take to say its version' },
   trialOutputCharacters: {

@@ -11,6 +11,7 @@ const entry = (name: string, summary: string, load: () => Promise<CommandFile>):
   load,
 });
 const kernel = () => import('./commands/kernel.ts');
+const start = () => import('./commands/start.ts');
 const up = () => import('./commands/up.ts');
 const run = () => import('./commands/run.ts');
 const sh = () => import('./commands/sh.ts');
@@ -37,7 +38,8 @@ export const GROUPS: readonly CommandGroup[] = [
   {
     title: 'Start here',
     commands: [
-      entry('start', 'start the kernel and say what to type next', up),
+      entry('start', 'start the kernel and say what to type next', start),
+      entry('tour', 'a minute of experiments that show what mezz is for', start),
       entry('run', 'run a program as an agent: mezz run -- claude', run),
       entry('sh', 'a small agent in this terminal, with any model', sh),
       entry('env', 'print the variables for a program that mezz does not start', env),

@@ -17,7 +17,10 @@ async function normalSystem(room: Room): Promise<Evidence> {
   const line = said(room, 'status')
     .split('\n')
     .find((text) => /Linux|macOS/.test(text));
-  return shows(line !== undefined, `mezz status says: ${line?.trim() ?? 'nothing of it'}`);
+  return shows(
+    line !== undefined,
+    `mezz status says: ${line?.trim().replaceAll(/ +/g, ' ') ?? 'nothing of it'}`,
+  );
 }
 
 async function orchestration(room: Room): Promise<Evidence> {

@@ -1,7 +1,7 @@
 /** A kernel of the checklist's own: a state directory of its own, a lab and a recorder as its only backends. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Launch } from '../../base/control.ts';
@@ -21,11 +21,15 @@ export interface Reply {
   readonly json: JsonRecord;
 }
 
+const ENDINGS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 export class Room {
   readonly #session: Session;
   readonly #directory: string;
   readonly recorder: Recorder;
   readonly control: ControlClient;
+  #starting: Promise<unknown> | undefined;
+  #closing: Promise<void> | undefined;
 
   private constructor(session: Session, directory: string, recorder: Recorder) {
     const stateDir = join(directory, 'state');
@@ -36,12 +40,21 @@ export class Room {
     this.#session = { ...session, env, stateDir, control: this.control };
   }
 
-  static async open(session: Session): Promise<Room> {
+  /** A room for one piece of work. It is gone afterwards, also when this process is told to end meanwhile. */
+  static async use<T>(session: Session, work: (room: Room) => Promise<T>): Promise<T> {
     const directory = mkdtempSync(join(tmpdir(), 'mezz-checklist-'));
     const room = new Room(session, directory, await openRecorder());
-    room.configure('fifo');
-    await room.start();
-    return room;
+    const end = (signal: NodeJS.Signals) =>
+      void room.close().finally(() => process.exit(128 + constants.signals[signal]));
+    for (const signal of ENDINGS) process.once(signal, end);
+    try {
+      room.configure('fifo');
+      await room.start();
+      return await work(room);
+    } finally {
+      for (const signal of ENDINGS) process.off(signal, end);
+      await room.close();
+    }
   }
 
   /** What the user's own command line has: where mezz is, and its terminal. */
@@ -74,7 +87,9 @@ export class Room {
   }
 
   async start(): Promise<void> {
-    await ensureKernel(this.#session, ['--config', this.#configPath]);
+    if (this.#closing) throw new UsageFailure('The kernel of the experiments is being ended');
+    this.#starting = ensureKernel(this.#session, ['--config', this.#configPath]);
+    await this.#starting;
   }
 
   /** Ends the kernel as a crash does. */
@@ -84,7 +99,14 @@ export class Room {
     await this.until('the kernel is gone', async () => !(await this.control.isUp()));
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    // An experiment that was left in the middle may just be starting the kernel again.
+    await this.#starting?.catch(() => {});
     if (await this.control.isUp()) {
       const { pid } = await this.control.call('status', {});
       await this.control.call('down', { graceMs: 0 });

@@ -1,16 +1,11 @@
 import type { Command } from 'commander';
-import { ACCESS } from '../checklist/access.ts';
-import { ADMITTING } from '../checklist/admitting.ts';
-import type { Condition, Evidence, Question, Verdict } from '../checklist/condition.ts';
-import { PAUSING } from '../checklist/pausing.ts';
+import type { Evidence, Question, Verdict } from '../checklist/condition.ts';
+import { QUESTIONS, tryCondition } from '../checklist/questions.ts';
 import { Room } from '../checklist/room.ts';
-import { SCHEDULING } from '../checklist/scheduling.ts';
-import { TOOLS } from '../checklist/tools.ts';
 import { UsageFailure } from '../exit.ts';
 import type { Session } from '../session.ts';
 import type { Style, Terminal } from '../terminal.ts';
 
-const QUESTIONS: readonly Question[] = [SCHEDULING, PAUSING, TOOLS, ACCESS, ADMITTING];
 const STYLES: Readonly<Record<Verdict, Style>> = {
   yes: 'green',
   no: 'red',
@@ -22,19 +17,6 @@ const VERDICT_WIDTH = 'cannot tell'.length;
 interface Answered extends Evidence {
   readonly id: string;
   readonly condition: string;
-}
-
-/** An experiment that broke off has shown nothing. */
-async function answer(room: Room, condition: Condition): Promise<Answered> {
-  const { id, text, experiment, missing } = condition;
-  const evidence: Evidence = experiment
-    ? await experiment(room).catch((error: unknown) => ({
-        verdict: 'cannot tell' as const,
-        saw: error instanceof Error ? error.message : String(error),
-        calls: [],
-      }))
-    : { verdict: 'not built', saw: missing ?? '', calls: [] };
-  return { id, condition: text, ...evidence };
 }
 
 function printAnswer(terminal: Terminal, { id, condition, verdict, saw, calls }: Answered): void {
@@ -61,20 +43,18 @@ async function checklist(session: Session, numbers: readonly string[], json: boo
   const { terminal } = session;
   const questions = chosen(numbers);
   terminal.note('mezz: a kernel of its own is started for the experiments; yours is not touched');
-  const room = await Room.open(session);
   const answers: Answered[] = [];
-  try {
+  await Room.use(session, async (room) => {
     for (const { number, text, conditions } of questions) {
       if (!json) terminal.print(terminal.style('bold', `${number}  ${text}`));
       for (const condition of conditions) {
-        const answered = await answer(room, condition);
+        const evidence = await tryCondition(room, condition);
+        const answered = { id: condition.id, condition: condition.text, ...evidence };
         answers.push(answered);
         if (!json) printAnswer(terminal, answered);
       }
     }
-  } finally {
-    await room.close();
-  }
+  });
   if (json) return terminal.printJson({ schema: 'mezz.checklist/1', answers });
   const counts = (Object.keys(STYLES) as Verdict[])
     .map((verdict) => [verdict, answers.filter((answered) => answered.verdict === verdict).length] as const)

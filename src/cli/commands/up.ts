@@ -1,9 +1,7 @@
 import { type Command, Option } from 'commander';
 import { UsageFailure } from '../exit.ts';
 import { reportFailure } from '../failure.ts';
-import { formatCount, parseInteger } from '../format.ts';
-import { ENGINE_PORTS } from '../found/engines.ts';
-import { describeSurvey, nextSteps, surveyMachine } from '../found/survey.ts';
+import { parseInteger } from '../format.ts';
 import { kernelLogPath } from '../kernel-log.ts';
 import type { Session } from '../session.ts';
 import { ensureKernel } from '../start.ts';
@@ -21,8 +19,15 @@ interface UpOptions {
   readonly logLevel?: LogLevel;
 }
 
-/** The kernel in this process, until SIGTERM or SIGINT; a second one of either stops it at once. */
-async function runForeground(session: Session, options: UpOptions): Promise<void> {
+/**
+ * The kernel in this process, until SIGTERM or SIGINT; a second one of either stops it at once. `greet` speaks once it
+ * serves.
+ */
+export async function runForeground(
+  session: Session,
+  options: UpOptions,
+  greet: () => Promise<void> = async () => {},
+): Promise<void> {
   const { boot } = await import('../../boot.ts');
   const kernel = await boot({
     stateDir: session.stateDir,
@@ -38,7 +43,7 @@ async function runForeground(session: Session, options: UpOptions): Promise<void
   process.on('uncaughtExceptionMonitor', (error) => kernel.log.error('kernel.crashed', { error }));
   if (options.logFile === undefined)
     session.terminal.print(`mezz is up: ${kernel.origin} (state: ${session.stateDir})`);
-  await new Promise<void>((resolve, reject) => {
+  const ended = new Promise<void>((resolve, reject) => {
     let closing = false;
     const stop = () => {
       if (closing) process.exit(130);
@@ -50,6 +55,7 @@ async function runForeground(session: Session, options: UpOptions): Promise<void
     // A closed terminal ends the kernel that runs in it, but not one in the background.
     process.on('SIGHUP', stop);
   });
+  await Promise.all([greet(), ended]);
 }
 
 async function up(session: Session, options: UpOptions): Promise<void> {
@@ -73,34 +79,6 @@ async function up(session: Session, options: UpOptions): Promise<void> {
   );
 }
 
-async function start(session: Session, options: { readonly json?: boolean }): Promise<void> {
-  const { terminal, control } = session;
-  const { status, started } = await ensureKernel(session);
-  const [{ backends }, survey] = await Promise.all([
-    control.call('backends', {}),
-    surveyMachine(session.env, ENGINE_PORTS),
-  ]);
-  if (options.json) return terminal.printJson({ ...status, schema: 'mezz.start/1', found: survey });
-  const ready = backends.filter((backend) => backend.ready).map((backend) => backend.id);
-  terminal.print(
-    `${terminal.style('green', '●')} mezz ${status.version} is ${started ? 'up' : 'running'} at ${status.origin}`,
-    `  state   ${status.stateDir}`,
-    `  log     ${kernelLogPath(session.stateDir)} (mezz logs --kernel)`,
-    `  agents  ${formatCount(status.agents)} (${status.running} calls running, ${status.waiting} waiting)`,
-    `  access  profile ${status.profile}`,
-    `  models  ${ready.join(', ')}`,
-  );
-  for (const warning of status.warnings) terminal.print(terminal.style('yellow', `  note    ${warning}`));
-  terminal.print(
-    '',
-    'Found here:',
-    ...describeSurvey(survey),
-    '',
-    'Type next (with npm: npx mezz ...):',
-    ...nextSteps(survey),
-  );
-}
-
 function parseLevel(text: string): LogLevel {
   const level = LOG_LEVELS.find((known) => known === text);
   if (level) return level;
@@ -115,7 +93,4 @@ export function define(program: Command, session: Session): void {
     .option('--log-level <level>', LOG_LEVELS.join(', '), parseLevel)
     .addOption(new Option('--log-file <file>', 'where the kernel logs to').hideHelp())
     .action((options: UpOptions) => up(session, options));
-  asJson(program.command('start').description('start the kernel and say what to type next')).action(
-    (options: { json?: boolean }) => start(session, options),
-  );
 }

@@ -56,5 +56,5 @@ test('where nothing is, it says what was looked for and what works all the same'
   const nothing = { agents: [], keys: [], engines: [] };
   const said = [...describeSurvey(nothing), ...nextSteps(nothing)].join('\n');
   assert.match(said, /none of claude, codex/);
-  assert.match(said, /"lab" answers without either/);
+  assert.match(said, /mezz sh .*"lab", which is no model\)/);
 });

@@ -32,23 +32,33 @@ export function describeSurvey({ agents, keys, engines }: Survey): string[] {
     `  agents  ${agents.join(', ') || 'none of claude, codex, gemini, opencode is on the PATH'}`,
     `  keys    ${keys.length > 0 ? `${keys.join(', ')} (by name; not read)` : 'none in this shell; agents with a login of their own need none'}`,
     `  engines ${engines.map(listed).join('; ') || 'none answers on the usual ports of this machine'}`,
+    `  limits  ${platformLimits()}`,
   ];
 }
 
+/** What mezz cannot do on this system, in a line; mezz doctor has the whole of it. */
+function platformLimits(platform: string = process.platform): string {
+  const sandbox = 'no sandbox yet: agents run as you, and one that means to can go round the gate';
+  if (platform === 'linux') return sandbox;
+  return platform === 'darwin'
+    ? `${sandbox}; what an agent leaves running is not found on macOS`
+    : `${sandbox}; ${platform} is not supported`;
+}
+
 /** The lines to type next, those first for which everything is here. */
-export function nextSteps({ agents, engines }: Survey): string[] {
+export function nextSteps({ agents, keys, engines }: Survey): string[] {
   const runs = agents
-    .filter((name) => name === 'claude' || name === 'codex')
+    .filter((name) => name !== 'gemini')
     .map((name) => step(`mezz run -- ${name}`, `${name} as an agent, with your own login`));
+  const model = keys.length + engines.length > 0 ? '' : ' (its model is "lab", which is no model)';
   return [
     ...runs,
+    step('mezz sh', `a small agent in this terminal${model}`),
     step('eval "$(mezz env)"', 'point any OpenAI or Anthropic program in this shell at mezz'),
-    step('mezz checklist', 'five questions to mezz, answered by experiments here (about a minute)'),
-    step('mezz top', 'see who runs, and what for; mezz why <agent> says why one waits'),
+    step('mezz ps', 'who runs, and how much of what each does the gate sees; mezz top: live'),
+    step('mezz bill', 'what was used and what it cost'),
+    step('mezz checklist', 'five questions to mezz, answered by experiments here (half a minute)'),
     step('mezz down', 'stop the kernel'),
-    ...(runs.length === 0
-      ? ['', '  No agent and no key: the model "lab" answers without either, and says so.']
-      : []),
     ...engines.flatMap(engineSettings),
   ];
 }

@@ -293,7 +293,7 @@ export const RECORD_PROMISES: readonly Promised[] = [
   {
     id: 'checklist-tried',
     group: 'code',
-    text: 'An answer of `mezz checklist` is what an experiment on this machine just showed, with the calls that show it; what is not built says so.',
+    text: 'An answer of `mezz checklist`, and what `mezz tour` tells, is what an experiment on this machine just showed, with the calls that show it; what is not built says so, and nothing of it is left afterwards.',
     restsOn: 'A kernel of its own, tried from outside: by HTTP, the control socket and signals.',
     bypassedBy: 'It tries this version on this machine: what another configuration does it does not say.',
     tests: [
@@ -301,6 +301,22 @@ export const RECORD_PROMISES: readonly Promised[] = [
         'test/checklist.test.ts',
         'the checklist tries every condition that is built on a kernel of its own, and says what is not built',
       ],
+      [
+        'test/start.test.ts',
+        'the tour tells what it just tried, with the calls that show it, and what is not built',
+      ],
+      ['test/start.test.ts', 'what the experiments started is gone when they are told to end'],
+    ],
+  },
+  {
+    id: 'lines-work',
+    group: 'code',
+    text: 'Each line that `mezz start` prints to be typed works as it is printed, in this order, in a shell that does not know mezz yet; mezz serves before the tour, and a key ends that.',
+    restsOn: 'What is printed depends on what was found; a test types it.',
+    bypassedBy: 'A shell that is none of bash, zsh and fish; a client that does not start by itself either.',
+    tests: [
+      ['test/start.test.ts', 'each line that it prints can be typed, in this order, and works'],
+      ['test/start.test.ts', 'mezz serves before the tour; a key ends it, and a second start gives none'],
     ],
   },
   {

@@ -1,0 +1,24 @@
+import { ENGINE_PORTS } from './found/engines.ts';
+import { findProgram } from './found/programs.ts';
+import { describeSurvey, nextSteps, type Survey, surveyMachine } from './found/survey.ts';
+import type { Session } from './session.ts';
+import { shellWord } from './shell.ts';
+
+export const survey = (session: Session): Promise<Survey> => surveyMachine(session.env, ENGINE_PORTS);
+
+/** What is here, and the lines to type next; each of them works as it is printed. */
+export function printWelcome(session: Session, found: Survey): void {
+  const reachable = findProgram('mezz', session.env.PATH) !== undefined;
+  session.terminal.print('', 'Found here:', ...describeSurvey(found), '', 'Type next:');
+  if (!reachable) session.terminal.print(...pathSteps(session));
+  session.terminal.print(...nextSteps(found));
+}
+
+/** How `mezz` becomes a command of this shell, and of every other. */
+function pathSteps({ mezz }: Session): string[] {
+  const command = shellWord(mezz.at(-1) ?? 'mezz');
+  return [
+    `  alias mezz=${command}`,
+    '                          so that this shell knows mezz; every shell does with this line in ~/.bashrc, ~/.zshrc',
+  ];
+}
