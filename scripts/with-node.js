@@ -24,10 +24,14 @@ function isStale() {
 }
 
 function install(why) {
-  console.error(`mezz: ${why}: installing from the lockfile (npm ci --ignore-scripts)`);
+  console.error(
+    `mezz: ${why}: installing from the lockfile (npm ci --ignore-scripts), up to a minute or two`,
+  );
   const npm = process.env.npm_execpath;
   const [command, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
-  const done = spawnSync(command, [...first, 'ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+  // Without its warnings: packages that need a newer Node than this one get the one that is among them.
+  const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const done = spawnSync(command, [...first, 'ci', ...flags], {
     cwd: root,
     // The installer's own report goes to standard error: standard output belongs to the script.
     stdio: ['ignore', 2, 2],

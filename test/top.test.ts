@@ -25,7 +25,7 @@ describe('mezz top', { skip: noTerminal }, () => {
   afterEach(() => shell?.close());
 
   const open = async () => {
-    shell = openShell(kernel.stateDir);
+    shell = openShell({ MEZZ_HOME: kernel.stateDir });
     shell.size(24, 80);
     await shell.begin(MEZZ);
   };
