@@ -285,6 +285,33 @@ test('hooks: an ordinary tool call goes on, a dangerous one waits for a person, 
   }
 });
 
+test('a hooked tool call belongs to the turn of the model call that asked for it', async () => {
+  const tools = [{ name: 'Bash', args: { command: 'ls' }, id: 'toolu_1' }];
+  const kernel = await startKernel(() => ({ tools }));
+  try {
+    const agent = await kernel.agent('coder');
+    const body = JSON.stringify({ ...JSON.parse(messages(false)), tools: [{ name: 'Bash' }] });
+    assert.match(
+      (await send(`${agent.origin}/v1/messages`, body, auth(agent.token))).body.toString(),
+      /toolu_1/,
+    );
+    const hook = {
+      hook_event_name: 'PreToolUse',
+      session_id: 's1',
+      tool_name: 'Bash',
+      tool_use_id: 'toolu_1',
+    };
+    const event = JSON.stringify({ ...hook, tool_input: { command: 'ls' } });
+    await send(`${agent.origin}/a/${agent.token}/hooks/claude`, event);
+    const { calls } = await kernel.control.call('calls', {});
+    assert.deepEqual(calls.map(({ kind }) => kind).sort(), ['model.generate', 'tool.call']);
+    assert.match(calls[0]?.turn ?? '', /./);
+    assert.equal(calls[0]?.turn, calls[1]?.turn);
+  } finally {
+    await kernel.close();
+  }
+});
+
 test('a tool call that its client never told the end of is in doubt when the client has ended', async () => {
   const kernel = await startKernel();
   try {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { TurnId } from '../base/ids.ts';
+import type { CallId, TurnId } from '../base/ids.ts';
 import { Coverage } from './coverage.ts';
 import { readIdentity } from './identity.ts';
 import { LIMITS } from './limits.ts';
@@ -8,6 +8,7 @@ import { type KeyHolder, resolveAgent } from './resolve.ts';
 import { AgentTable } from './table.ts';
 import { Turns } from './turns.ts';
 
+const SOURCE = { id: 'c1' as CallId, turn: 't1' as TurnId };
 const key = (pid: number | null): KeyHolder => ({ keyId: 'k1', owner: 'me', pid, name: 'fix' });
 const codex = (thread: string, metadata: object) => [
   'Session-Id',
@@ -154,14 +155,15 @@ test('coverage counts each tool call once, whichever of answer and hook comes fi
   const agent = table.add({ owner: 'me', client: 'claude-code' }, 0);
   const coverage = new Coverage();
   const intent = { id: 'toolu_1', name: 'Bash', argumentsText: '{}' };
-  assert.equal(coverage.seen(agent, [intent], 'c1', 1).length, 1);
+  assert.equal(coverage.seen(agent, [intent], SOURCE, 1).length, 1);
   coverage.decided(agent, 'toolu_1', 'Bash', 'c2', false, 2);
   assert.deepEqual([agent.seen, agent.decided], [1, 1]);
+  assert.equal(coverage.turnOf(agent.pid, 'toolu_1'), 't1');
   coverage.closed(agent, [{ id: 'toolu_1', isError: false }]);
   coverage.decided(agent, 'toolu_2', 'Bash', 'c3', false, 3);
   coverage.closed(agent, [{ id: 'toolu_2', isError: false }]);
   assert.equal(
-    coverage.seen(agent, [{ ...intent, id: 'toolu_2' }], 'c1', 4).length,
+    coverage.seen(agent, [{ ...intent, id: 'toolu_2' }], SOURCE, 4).length,
     0,
     'ran while its answer streamed',
   );
@@ -173,7 +175,7 @@ test('a program counts by the calls it makes: each that a hook asked about, and 
   const agent = new AgentTable().add({ owner: 'me', client: 'codex' }, 0);
   const coverage = new Coverage();
   const run = (id: string, source: string, hooked: boolean) => {
-    coverage.seen(agent, [{ id, name: 'exec', argumentsText: source }], 'c', 1);
+    coverage.seen(agent, [{ id, name: 'exec', argumentsText: source }], SOURCE, 1);
     if (hooked) coverage.decided(agent, `exec-${id}`, 'Bash', 'd', false, 2);
     coverage.closed(agent, [{ id, isError: false }]);
     return [agent.seen, agent.decided];

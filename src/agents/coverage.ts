@@ -4,13 +4,17 @@
  */
 
 import type { CoverageLevel } from '../base/control.ts';
+import type { TurnId } from '../base/ids.ts';
 import type { ToolIntent, ToolResultFact } from '../base/model.ts';
+import type { Syscall } from '../base/syscall.ts';
 import { INTENT, type IntentRow } from '../db/schema/agents.ts';
 import type { Store } from '../db/store.ts';
 import { LIMITS } from './limits.ts';
 import { readProgram } from './program.ts';
 import type { Agent } from './table.ts';
 
+/** The model call whose answer asks for a tool. */
+type Source = Pick<Syscall, 'id' | 'turn'>;
 type Put = { table: typeof INTENT; row: IntentRow };
 
 /** Are the agent's tool calls held? The nearest switch of the chain decides, itself first; else the setting for all. */
@@ -54,7 +58,7 @@ export class Coverage {
    * A model's answer asked for these calls. Counts each once, however often it is retried. A program that calls other
    * tools is no action of its own: it counts only when nobody was asked about what it did.
    */
-  seen(agent: Agent, intents: readonly ToolIntent[], source: string, now: number): Put[] {
+  seen(agent: Agent, intents: readonly ToolIntent[], source: Source, now: number): Put[] {
     const known = this.#of(agent.pid);
     const puts: Put[] = [];
     for (const intent of intents) {
@@ -64,7 +68,8 @@ export class Coverage {
         agent: agent.pid,
         toolUseId: intent.id,
         tool: intent.name,
-        source,
+        source: source.id,
+        turn: source.turn ?? null,
         decidedBy: null,
         state: program === 'asks' ? 'program' : 'open',
         at: now,
@@ -85,7 +90,8 @@ export class Coverage {
     const known = this.#of(agent.pid);
     let row = known.get(toolUseId);
     if (!row) {
-      row = { agent: agent.pid, toolUseId, tool, source: null, decidedBy: null, state: 'open', at: now };
+      const unseen = { source: null, turn: null, decidedBy: null, state: 'open' };
+      row = { agent: agent.pid, toolUseId, tool, ...unseen, at: now };
       agent.seen++;
       this.#remember(known, row);
     }
@@ -133,6 +139,11 @@ export class Coverage {
   /** The tool.call that decided a tool use, by a hook or as a held one. */
   decidedBy(agent: number, toolUseId: string): string | undefined {
     return this.#known.get(agent)?.get(toolUseId)?.decidedBy ?? undefined;
+  }
+
+  /** The turn of the model call that asked for it; undefined where only a hook showed it. */
+  turnOf(agent: number, toolUseId: string): TurnId | undefined {
+    return (this.#known.get(agent)?.get(toolUseId)?.turn as TurnId | null | undefined) ?? undefined;
   }
 
   openTools(agent: number): readonly IntentRow[] {

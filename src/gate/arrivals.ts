@@ -172,7 +172,9 @@ export class Arrivals {
     const { agent } = resolved;
     agent.level = 'hooked';
     if (this.#held.isPermitted(agent.pid, call)) return undefined;
-    const flight = this.#flight(newCallId(now, parts.random), 'tool.call', agent, call, caller, { signal });
+    const turn = parts.coverage.turnOf(agent.pid, call.toolUseId);
+    const more = { signal, turn };
+    const flight = this.#flight(newCallId(now, parts.random), 'tool.call', agent, call, caller, more);
     this.#announce(resolved, []);
     const walked = await this.#gate.walk(flight);
     return walked.kind === 'refused' ? walked.refusal : undefined;

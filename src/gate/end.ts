@@ -13,7 +13,7 @@ import { allOf } from '../budget/ledger.ts';
 import { readWindows } from '../budget/windows.ts';
 import { OBJECT } from '../db/schema/agents.ts';
 import type { Batch } from '../db/store.ts';
-import { applyEntry, callPut, endEntry } from '../journal/calls.ts';
+import { applyEntry, callPut, endEntry, NO_ANSWER } from '../journal/calls.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
 import { releaseSlot } from './schedule.ts';
@@ -44,8 +44,13 @@ export async function end<K extends SyscallKind>(
   outcome: Outcomes[K] | Refusal,
 ): Promise<Refusal | undefined> {
   if ('kind' in outcome && outcome.kind === 'released') return undefined;
-  const result = 'code' in outcome ? notSent(outcome) : resultOf(parts, flight, outcome as ModelOutcome);
-  return book(parts, flight, result);
+  return book(
+    parts,
+    flight,
+    'code' in outcome
+      ? { ...NO_ANSWER, code: outcome.code, puts: [], deletes: [] }
+      : resultOf(parts, flight, outcome as ModelOutcome),
+  );
 }
 
 /** Writes END for a result; also used for tool calls whose outcome came later. */
@@ -129,22 +134,6 @@ function report(parts: Parts, flight: Flight, result: Result, now: number): void
   });
 }
 
-function notSent(why: Refusal): Result {
-  return {
-    code: why.code,
-    status: 0,
-    usage: NO_USAGE,
-    cost: 0,
-    stop: '',
-    answer: null,
-    bytesOut: 0,
-    intents: 0,
-    firstByteMs: null,
-    puts: [],
-    deletes: [],
-  };
-}
-
 function resultOf(parts: Parts, flight: Flight, outcome: ModelOutcome): Result {
   const { usage, cost } = usedBy(parts, flight, outcome);
   const common = {
@@ -198,7 +187,7 @@ function costOf(parts: Parts, flight: Flight, usage: Usage): number {
 function seen(parts: Parts, flight: Flight, outcome: ModelOutcome): Puts {
   const { agent, call, granted } = flight;
   const now = parts.clock.now();
-  const puts: Puts[number][] = [...parts.coverage.seen(agent, outcome.facts.intents, call.id, now)];
+  const puts: Puts[number][] = [...parts.coverage.seen(agent, outcome.facts.intents, call, now)];
   for (const id of outcome.facts.objects) {
     puts.push({ table: OBJECT, row: { id, agent: agent.pid, backend: granted?.backend.id ?? '', at: now } });
   }

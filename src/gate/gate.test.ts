@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { AGENT } from '../db/schema/agents.ts';
 import { CALL } from '../db/schema/journal.ts';
+import type { Batch } from '../db/store.ts';
 import { resumedRows } from './exhausted.ts';
 import { openGate, settle } from './fixture.test.ts';
 import { toolEnded } from './outcomes.ts';
@@ -77,6 +78,48 @@ test('midnight that passes while the balances are proven is no finding', async (
   const proof = proveBalances(parts);
   clock.advanceTo(clock.now() + 2);
   assert.deepEqual((await proof).problems, []);
+});
+
+test('a model call is two commits of a bounded number of rows, decided from memory the second time', async () => {
+  const batches: Batch[] = [];
+  const { model, performed, parts } = await openGate(undefined, {
+    beforeCommit: (batch) => Promise.resolve(void batches.push(batch)),
+  });
+  const memos: boolean[] = [];
+  const decide = parts.access.decide.bind(parts.access);
+  parts.access.decide = (request) => {
+    const decision = decide(request);
+    memos.push(decision.memo);
+    return decision;
+  };
+  const call = async (text: string) => {
+    batches.length = 0;
+    const walked = model('one', text);
+    await settle();
+    performed.at(-1)?.answer(usage);
+    await walked;
+    return batches.map(({ entries = [], puts = [] }) => [
+      ...entries.map(({ kind }) => kind),
+      ...puts.map(({ table }) => table.name).sort(),
+    ]);
+  };
+  await call('first');
+  const [start = [], end = [], ...more] = await call('second');
+  assert.deepEqual(more, []);
+  assert.deepEqual(start, ['call.start', 'agent', 'call', 'journal_order']);
+  // Three scopes (agent, owner, account) in three periods.
+  const balances = Array<string>(9).fill('balance');
+  assert.deepEqual(end, [
+    'call.end',
+    'agent',
+    ...balances,
+    'call',
+    'estimate',
+    'journal_order',
+    'service',
+    'usage',
+  ]);
+  assert.deepEqual(memos, [false, true]);
 });
 
 describe('waits', () => {

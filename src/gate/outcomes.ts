@@ -5,7 +5,7 @@
 import { type Agent, agentPut } from '../agents/table.ts';
 import { NO_USAGE } from '../base/usage.ts';
 import { CALL, type CallRow } from '../db/schema/journal.ts';
-import { applyEntry, callPut, endEntry } from '../journal/calls.ts';
+import { applyEntry, callPut, endEntry, NO_ANSWER } from '../journal/calls.ts';
 import type { Parts } from './parts.ts';
 
 /** Joins the outcome by the client's tool-use id; an outcome nobody asked about before is ignored. */
@@ -69,14 +69,7 @@ async function writeEnd(parts: Parts, row: CallRow, code: EndCode, close: Close)
     call: row.id,
     agent: row.agent,
     code,
-    status: 0,
-    usage: NO_USAGE,
-    cost: 0,
-    stop: '',
-    answer: null,
-    bytesOut: 0,
-    intents: 0,
-    firstByteMs: null,
+    ...NO_ANSWER,
     waitedMs: 0,
   });
   const ended = applyEntry(row, entry);

@@ -7,7 +7,7 @@ import { assert } from '../base/assert.ts';
 import { isRecord, type JsonRecord, parseJson } from '../base/json.ts';
 import { allOf } from '../budget/ledger.ts';
 import { CALL } from '../db/schema/journal.ts';
-import { applyEntry, callPut, endEntry } from '../journal/calls.ts';
+import { applyEntry, callPut, endEntry, NO_ANSWER } from '../journal/calls.ts';
 import { LIMITS } from './limits.ts';
 import type { Parts } from './parts.ts';
 import { payersOf } from './proof.ts';
@@ -43,14 +43,9 @@ export async function recover(parts: Parts): Promise<number> {
       call: row.id,
       agent: row.agent,
       code: 'in_doubt',
-      status: 0,
+      ...NO_ANSWER,
       usage,
       cost: row.reservedUsd,
-      stop: '',
-      answer: null,
-      bytesOut: 0,
-      intents: 0,
-      firstByteMs: null,
       waitedMs: 0,
       ...parts.ledger.bookedOn(now),
     });

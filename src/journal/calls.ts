@@ -67,6 +67,18 @@ export interface CallEnd {
   readonly bookedOn?: number;
 }
 
+/** The end of a call that brought no answer. */
+export const NO_ANSWER = {
+  status: 0,
+  usage: NO_USAGE,
+  cost: 0,
+  stop: '',
+  answer: null,
+  bytesOut: 0,
+  intents: 0,
+  firstByteMs: null,
+} as const;
+
 export interface CallRefusal {
   readonly call: string;
   readonly agent: number;

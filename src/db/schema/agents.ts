@@ -88,6 +88,8 @@ export type IntentRow = {
   tool: string;
   /** The model call whose answer held it, or null if only a hook showed it. */
   source: string | null;
+  /** The turn of that call. */
+  turn: string | null;
   /** The tool.call that decided it, or null while merely seen. */
   decidedBy: string | null;
   /** `open`, `done`, `error` or `denied`; `program` is a call of other tools that still runs. */
@@ -102,6 +104,7 @@ export const INTENT = table<IntentRow>(
     toolUseId: 'text',
     tool: 'text',
     source: 'text?',
+    turn: 'text?',
     decidedBy: 'text?',
     state: 'text',
     at: 'int',
