@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import test, { describe } from 'node:test';
+import { groundClaims } from '../src/cli/checklist/ground.ts';
+import { runHere } from '../src/cli/fixture.test.ts';
 import { nextSteps } from '../src/cli/found/survey.ts';
 import { COMMANDS } from '../src/cli/registry.ts';
 import { formatProblem } from '../src/config/config.ts';
@@ -28,7 +30,11 @@ function missingLinks(page: string, text: string): string[] {
 /** Commands a page tells to type that mezz does not have. */
 function unknownCommands(text: string): string[] {
   const known = new Set(COMMANDS.map(({ name }) => name));
-  const typed = [...text.matchAll(/(?:`|npx )mezz ([a-z]+)\b/g)].map(([, name]) => name as string);
+  const scripts = [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(([, lines]) => lines).join('\n');
+  const typed = [
+    ...text.matchAll(/(?:`|npx )mezz ([a-z]+)\b/g),
+    ...scripts.matchAll(/^mezz ([a-z]+)\b/gm),
+  ].map(([, name]) => name as string);
   return typed.filter((name) => !known.has(name));
 }
 
@@ -46,13 +52,27 @@ describe('the documents', () => {
     assert.deepEqual(missingLinks('README.md', '[a](nowhere.md) [b](README.md) [c](https://x.example)'), [
       'nowhere.md',
     ]);
-    assert.deepEqual(unknownCommands('`mezz ps` and npx mezz fly'), ['fly']);
+    assert.deepEqual(unknownCommands('`mezz ps` and npx mezz fly\n```sh\nmezz down\nmezz land\n```\n'), [
+      'fly',
+      'land',
+    ]);
   });
   test('the README says what mezz is not, and every folder of src is in ARCHITECTURE.md', () => {
     assert.match(read('README.md'), /an orchestration layer on Linux or macOS, not an operating system/);
     const architecture = read('ARCHITECTURE.md');
     for (const { name } of readdirSync(new URL('src/', root), { withFileTypes: true }))
       assert.ok(architecture.includes(`\`${name}\``) || architecture.includes(`\`src/${name}/\``), name);
+  });
+  test('no page, no help and no description implies that mezz is the ground it stands on', async () => {
+    const { description } = JSON.parse(read('package.json')) as { description: string };
+    const helps = await Promise.all(
+      ['', ...COMMANDS.map(({ name }) => name)].map((name) =>
+        runHere('/nowhere', ...[name, '--help'].filter(Boolean)),
+      ),
+    );
+    for (const text of [description, ...helps.map(({ out }) => out), ...pages.map(read)])
+      assert.deepEqual(groundClaims(text), []);
+    assert.ok(helps.every(({ out }) => out.length > 100));
   });
   test('the settings that mezz start tells to write for an engine are accepted', () => {
     const said = nextSteps({

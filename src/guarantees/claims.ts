@@ -3,8 +3,8 @@ import type { Promised } from './promise.ts';
 
 /** A claim in a document is marked with the promise it rests on: `<!-- g:tokens-never-stored -->`. */
 const MARK = /<!--\s*g:([\w-]+)\s*-->/g;
-/** Below this heading every point is a claim. */
-const CLAIMS = /^## What holds today\n([\s\S]*?)(?=^## |$(?![\s\S]))/m;
+/** Below these headings every point is a claim. */
+const CLAIMS = /^## What (?:holds today|mezz does about it)\n([\s\S]*?)(?=^## |$(?![\s\S]))/gm;
 
 /** Promises that are malformed, and tests they name that are not there. `read` gives a file's text or undefined. */
 export function checkPromises(
@@ -46,7 +46,8 @@ function hasTest(source: string, name: string): boolean {
 export function checkClaims(path: string, text: string, promises: readonly Promised[]): string[] {
   const known = new Set(promises.map(({ id }) => id));
   const marks = [...text.matchAll(MARK)].map(([, id]) => id as string);
-  const points = (CLAIMS.exec(text)?.[1] ?? '').split(/^(?=- )/m).filter((point) => point.startsWith('- '));
+  const claims = [...text.matchAll(CLAIMS)].map(([, below]) => below as string);
+  const points = claims.flatMap((below) => below.split(/^(?=- )/m)).filter((point) => point.startsWith('- '));
   return [
     ...marks.filter((id) => !known.has(id)).map((id) => `${path}: g:${id}: there is no such promise`),
     ...points
