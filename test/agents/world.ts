@@ -40,7 +40,10 @@ export interface World {
   close(): Promise<void>;
 }
 
-const configText = (origin: string, port: number): string => `
+/** The kernel's settings, with the upstream at this origin. */
+export type Config = (origin: string, port: number) => string;
+
+const nativeConfig: Config = (origin, port) => `
 port: ${port}
 backends:
   anthropic: { url: '${origin}/v1' }
@@ -55,6 +58,7 @@ models:
 export async function openWorld(
   script: (project: string) => Script,
   homeFiles: Readonly<Record<string, string>> = {},
+  config: Config = nativeConfig,
 ): Promise<World> {
   const clients = findClients();
   if (!clients) throw new Error('the clients are not installed');
@@ -67,7 +71,7 @@ export async function openWorld(
   }
   const upstream = await startUpstream(script(at('project')));
   const port = nextPort++;
-  writeFileSync(at('state/mezz.yaml'), configText(upstream.origin, port), { mode: 0o600 });
+  writeFileSync(at('state/mezz.yaml'), config(upstream.origin, port), { mode: 0o600 });
   const control = new ControlClient(at('state'));
   const env = {
     HOME: at('home'),
