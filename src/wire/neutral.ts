@@ -145,7 +145,8 @@ export interface NeutralAnswer {
 
 /** A stream in order: `start`, then parts that open, grow and close, then `end` or `error`. Indexes only grow. */
 export type NeutralEvent =
-  | { readonly kind: 'start'; readonly id: string; readonly model: string }
+  /** `usage`: what is known before the first word, where a dialect says it then. */
+  | { readonly kind: 'start'; readonly id: string; readonly model: string; readonly usage?: Usage }
   | { readonly kind: 'open'; readonly index: number; readonly part: OpenPart }
   | { readonly kind: 'delta'; readonly index: number; readonly text: string }
   | { readonly kind: 'close'; readonly index: number; readonly sealed?: Sealed | undefined }

@@ -1,12 +1,12 @@
 /** The lab's time: slots, the speed of reading and writing, rate limits and failures, on a clock that is an argument. */
 import type { Clock } from '../../base/clock.ts';
 import { type Random, seededRandom } from '../../base/random.ts';
-import type { Usage } from '../../base/usage.ts';
-import type { NeutralEvent, NeutralPart, NeutralRequest } from '../../wire/neutral.ts';
+import type { NeutralEvent, NeutralRequest } from '../../wire/neutral.ts';
 import { Bucket } from './bucket.ts';
 import { PrefixCache } from './cache.ts';
 import { sayTo, tokensOf } from './model.ts';
 import type { LabOptions } from './options.ts';
+import { piecesOf } from './pieces.ts';
 
 /** How the lab ends a request. `malformed`: what follows on the wire is to be no event. */
 export type LabEnd =
@@ -132,7 +132,13 @@ export class LabEngine {
     const written = pieces.reduce((sum, piece) => sum + piece.tokens, 0);
     await this.#pass(((tokens - cached) * 1000) / this.#options.prefillRate, signal);
     if (signal.aborted) return { kind: 'left' };
-    emit({ kind: 'start', id: `lab_${++this.#served}`, model: request.model });
+    const read = { input: tokens - cached, cacheRead: cached, cacheWrite: 0, reasoning: 0 };
+    emit({
+      kind: 'start',
+      id: `lab_${++this.#served}`,
+      model: request.model,
+      usage: { ...read, output: 0 },
+    });
     const breakAt = fate === 'well' ? pieces.length : Math.floor(pieces.length / 2);
     let owedMs = 0;
     for (const [at, piece] of pieces.entries()) {
@@ -145,15 +151,8 @@ export class LabEngine {
       if (signal.aborted) return { kind: 'left' };
       emit(piece.event);
     }
-    const usage: Usage = {
-      input: tokens - cached,
-      cacheRead: cached,
-      cacheWrite: 0,
-      output: written,
-      reasoning: 0,
-    };
     this.limits.tokens?.take(written, this.#clock.now());
-    emit({ kind: 'end', stop: said.stop, usage });
+    emit({ kind: 'end', stop: said.stop, usage: { ...read, output: written } });
     return { kind: 'done' };
   }
 
@@ -168,34 +167,4 @@ export class LabEngine {
       signal.addEventListener('abort', done, { once: true });
     });
   }
-}
-
-interface Piece {
-  readonly tokens: number;
-  readonly event: NeutralEvent;
-}
-
-/** A part as it is written: it opens, grows word by word, and closes. */
-function piecesOf(part: NeutralPart, index: number): Piece[] {
-  if (part.kind !== 'text' && part.kind !== 'call') return [];
-  const opened: NeutralEvent = {
-    kind: 'open',
-    index,
-    part:
-      part.kind === 'text'
-        ? { kind: 'text' }
-        : { kind: 'call', id: part.id, name: part.name, custom: part.custom },
-  };
-  const words = (part.kind === 'text' ? part.text : part.input).match(/\s*\S+|\s+$/g) ?? [];
-  let before = '';
-  return [
-    { tokens: 0, event: opened },
-    // Counted on the whole so far: the sum of the words is the count of the text.
-    ...words.map((text): Piece => {
-      const tokens = tokensOf(before + text) - tokensOf(before);
-      before += text;
-      return { tokens, event: { kind: 'delta', index, text } };
-    }),
-    { tokens: 0, event: { kind: 'close', index } },
-  ];
 }

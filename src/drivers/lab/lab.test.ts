@@ -9,6 +9,7 @@ import { CODECS } from '../../wire/translate.ts';
 import { systemClock } from '../clock.ts';
 import { type LabEnd, LabEngine } from './engine.ts';
 import { LAB_DEFAULTS, type LabOptions } from './options.ts';
+import type { LabReply, LabScript } from './script.ts';
 import { openLab } from './server.ts';
 
 const TOOL = { name: 'read', input_schema: { type: 'object' } };
@@ -158,8 +159,8 @@ describe('the lab on the wire', () => {
     'openai-responses': { input: 'hi' },
   };
 
-  async function withLab(options: LabOptions, run: (post: Post) => Promise<void>) {
-    const lab = await openLab(options, systemClock);
+  async function withLab(options: LabOptions, run: (post: Post) => Promise<void>, script?: LabScript) {
+    const lab = await openLab(options, systemClock, script);
     try {
       await run((path, body) =>
         fetch(lab.origin + path, { method: 'POST', body: JSON.stringify({ model: 'lab', ...body }) }),
@@ -207,6 +208,48 @@ describe('the lab on the wire', () => {
       const whole = async () => (await post(PATHS.anthropic, { ...BODIES.anthropic, stream: true })).text();
       await assert.rejects(whole());
     });
+  });
+
+  test('a script answers, fails and breaks; what it leaves is left to the model, and all is labelled', async () => {
+    const paces: number[] = [];
+    const ends: boolean[] = [];
+    const usage = { input: 3, cacheRead: 0, cacheWrite: 0, output: 2, reasoning: 0 };
+    const parts = [{ kind: 'text', text: 'As told.', extras: {} }] as const;
+    const answer = { id: 'one', parts, stop: 'end', usage } as const;
+    const script: LabScript = (request) => {
+      const replies: Readonly<Record<string, LabReply>> = {
+        says: { answer },
+        paced: { answer, chunkBytes: 100, pace: async (write) => paces.push(write) },
+        fails: { status: 503, message: 'Out.', headers: { 'retry-after': '4' } },
+        raw: { raw: { body: [Buffer.from('{"raw"'), Buffer.from(':1}')], type: 'application/json' } },
+        cut: { answer, cut: 40, closed: (whole) => ends.push(whole) },
+        malformed: { answer, malformed: true },
+      };
+      return replies[String(request.json()?.model)];
+    };
+    const ask = (post: Post, name: NeutralDialect, model: string, stream = false) =>
+      post(PATHS[name], { ...BODIES[name], model, stream });
+    const talk = async (post: Post) => {
+      for (const name of Object.keys(PATHS) as NeutralDialect[]) {
+        const said = await ask(post, name, 'says');
+        assert.equal(said.headers.get('x-mezz-lab'), 'this is no model');
+        assert.match(await said.text(), /As told\./);
+        const paced = await (await ask(post, name, 'paced', true)).arrayBuffer();
+        const machine = DIALECTS[name].newStream();
+        machine.push(Buffer.from(paced));
+        assert.equal(machine.finish().kind, 'complete');
+        const failed = await ask(post, name, 'fails');
+        assert.deepEqual([failed.status, failed.headers.get('retry-after')], [503, '4']);
+        assert.equal((await jsonOf(failed)).error.message, 'Out.');
+        assert.deepEqual(await jsonOf(await ask(post, name, 'raw')), { raw: 1 });
+        await assert.rejects(async () => (await ask(post, name, 'cut', true)).text());
+        assert.match(await (await ask(post, name, 'malformed', true)).text(), /nonsense/);
+        assert.match(await (await ask(post, name, 'other')).text(), /\[lab\]/);
+      }
+    };
+    await withLab(FAST, talk, script);
+    assert.ok(paces.length > 6 && paces[0] === 0 && paces[1] === 1);
+    assert.deepEqual(ends, [false, false, false]);
   });
 
   test('counts, embeds, lists, and refuses in the dialect that was spoken', () =>

@@ -119,7 +119,9 @@ class MessagesDecoder implements EventDecoder {
       case 'message_start': {
         const message = record(data.message);
         this.#usage = anthropicUsage(record(message.usage));
-        return [{ kind: 'start', id: text(message, 'id'), model: text(message, 'model') }];
+        return [
+          { kind: 'start', id: text(message, 'id'), model: text(message, 'model'), usage: this.#usage },
+        ];
       }
       case 'content_block_start':
         return this.#open(index, record(data.content_block));
@@ -211,7 +213,7 @@ class MessagesEncoder implements EventEncoder {
   event(event: NeutralEvent): readonly Buffer[] {
     switch (event.kind) {
       case 'start':
-        return [this.#start(event.id)];
+        return [this.#start(event.id, event.usage ?? NO_USAGE)];
       case 'open':
         this.#open.set(event.index, event.part.kind);
         this.#refused ||= event.part.kind === 'refusal';
@@ -242,9 +244,9 @@ class MessagesEncoder implements EventEncoder {
     }
   }
 
-  #start(id: string): Buffer {
+  #start(id: string, usage: Usage): Buffer {
     const message = {
-      ...encodeAnswer({ id, model: '', parts: [], stop: 'end', usage: NO_USAGE }, this.#at),
+      ...encodeAnswer({ id, model: '', parts: [], stop: 'end', usage }, this.#at),
       stop_reason: null,
     };
     return framed({ type: 'message_start', message });
