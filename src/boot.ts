@@ -21,6 +21,7 @@ import { LIMITS as driverLimits } from './drivers/limits.ts';
 import { LogFile } from './drivers/logfile.ts';
 import { newProcesses } from './drivers/processes.ts';
 import { systemRandom } from './drivers/random.ts';
+import { systemWorkspace } from './drivers/workspace.ts';
 import { Arrivals } from './gate/arrivals.ts';
 import { expireQuestions } from './gate/ask.ts';
 import { superviseAgents } from './gate/exits.ts';
@@ -45,6 +46,7 @@ import { type Level, type Log, newLog } from './telemetry/log.ts';
 import { type Metrics, newMetrics } from './telemetry/metrics.ts';
 import { kernelSources } from './telemetry/sources.ts';
 import { watchTrouble } from './telemetry/trouble.ts';
+import { LIMITS as toolLimits } from './tools/limits.ts';
 import { LIMITS as wireLimits } from './wire/limits.ts';
 
 export interface BootOptions {
@@ -257,6 +259,7 @@ async function open(
     store,
     clock: systemClock,
     random: systemRandom,
+    workspace: systemWorkspace,
     ...watching,
     ...settings.opening,
     access: new Access({ ...settings.access, schema: SCHEMA }),
@@ -372,6 +375,7 @@ const FOLDER_LIMITS = {
   journal: journalLimits,
   scheduler: schedulerLimits,
   telemetry: telemetryLimits,
+  tools: toolLimits,
   wire: wireLimits,
 };
 

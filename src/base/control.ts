@@ -77,7 +77,7 @@ export interface WaitView {
   readonly call: string;
   readonly agent: number;
   readonly kind: string;
-  /** `slot`, `approval`, `budget`, `pause`, `commit`. */
+  /** `slot`, `lock`, `approval`, `pause`. */
   readonly waitsFor: string;
   readonly resource: string;
   readonly sinceMs: number;

@@ -60,5 +60,13 @@ export const LIMITS = {
     unit: 'bytes',
     what: 'free on the disk below which new calls are refused',
   },
+  hashedBytes: {
+    value: 67_108_864,
+    unit: 'bytes',
+    what: 'of a file that is hashed to tell its versions apart; of a larger one, size and times do',
+  },
+  gitMs: { value: 2000, unit: 'ms', what: 'for git to say what is not committed' },
+  gitBytes: { value: 16_777_216, unit: 'bytes', what: 'of what git says is not committed' },
+  portLookMs: { value: 500, unit: 'ms', what: 'for a port on loopback to answer' },
   diskLookMs: { value: 1000, unit: 'ms', what: 'between two looks at the free space' },
 } as const;

@@ -124,6 +124,8 @@ export class Scheduler {
     const place = this.#queue.remove(call);
     if (!place) return;
     this.#tell({ kind: 'ended', at: this.#now(), call: place.waiting });
+    // Who left may have been in the way of others, though it held nothing.
+    for (const name of place.waiting.resources) if (this.#resources.get(name)?.pass) this.#serve(name);
   }
 
   /** What a running call used, before it is released; what changes in the store if its turn is over. */
@@ -145,7 +147,7 @@ export class Scheduler {
     const now = this.#now();
     const { waiting, used } = running;
     if (!used) this.#attained.event({ kind: 'ended', at: now, call: waiting });
-    this.#meanServiceMs += 0.1 * (now - running.startedAt - this.#meanServiceMs);
+    if (!running.resource.pass) this.#meanServiceMs += 0.1 * (now - running.startedAt - this.#meanServiceMs);
     this.#tell({ kind: 'ended', at: now, call: waiting, ...(used ? { used } : {}) });
     const length = used && used.input + used.cached + used.output;
     const gone = this.#caches.get(resource)?.ended(waiting, now, length, used?.endsTurn === true);
@@ -197,9 +199,14 @@ export class Scheduler {
     if (!waiting) return undefined;
     const before = [...this.#queue.values()]
       .map((place) => place.waiting)
-      .filter((other) => other.call !== call && isRival(other, waiting) && this.#compare(other, waiting) < 0)
+      .filter(
+        (other) => other.call !== call && this.#isRival(other, waiting) && this.#compare(other, waiting) < 0,
+      )
       .sort((a, b) => this.#compare(a, b));
-    const slots = waiting.resources.flatMap((name) => this.#resources.get(name) ?? []);
+    const slots = waiting.resources.flatMap((name) => {
+      const resource = this.#resources.get(name);
+      return resource && !resource.pass ? [resource] : [];
+    });
     const reasons = slots.map(({ name, busy, size }) => `${busy} of ${size} slots of ${name} are taken`);
     if (this.#isOverdue(waiting))
       reasons.push('the maximum wait has passed: it goes before every other order');
@@ -207,7 +214,9 @@ export class Scheduler {
     this.#settleFault();
     const size = slots.reduce((sum, resource) => sum + resource.size, 0);
     const estimateMs =
-      this.#meanServiceMs === 0 ? null : ((before.length + 1) * this.#meanServiceMs) / Math.max(1, size);
+      this.#meanServiceMs === 0 || slots.length === 0
+        ? null
+        : ((before.length + 1) * this.#meanServiceMs) / Math.max(1, size);
     if (estimateMs !== null) this.#estimates.told(call, this.#now(), estimateMs);
     return {
       position: before.length + 1,
@@ -233,6 +242,7 @@ export class Scheduler {
   #serve(name: string): void {
     const resource = this.#resources.get(name);
     const passed = new Set<string>();
+    resource?.pass?.();
     while (resource && resource.busy < resource.size) {
       const now = this.#now();
       // The last slots of a backend whose cache is known are for calls that do not push out what others need.
@@ -262,6 +272,13 @@ export class Scheduler {
     const cache = this.#caches.get(name) ?? new CacheModel(this.#resources.get(name)?.terms.cacheTokens);
     this.#caches.set(name, cache);
     return cache;
+  }
+
+  #isRival(a: Waiting, b: Waiting): boolean {
+    return a.resources.some((name) => {
+      if (!b.resources.includes(name)) return false;
+      return this.#resources.get(name)?.contend?.(a.call, b.call) ?? true;
+    });
   }
 
   #compare(a: Waiting, b: Waiting): number {
@@ -395,5 +412,3 @@ export class Scheduler {
     return this.#options.clock.now();
   }
 }
-
-const isRival = (a: Waiting, b: Waiting): boolean => a.resources.some((name) => b.resources.includes(name));
