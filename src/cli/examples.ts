@@ -34,7 +34,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   can: [`mezz can fix tool.call Bash --args '{"command":"git push"}'`],
   key: ['mezz key create ci', 'mezz key revoke ci'],
   backend: ['mezz backend ls --watch'],
-  model: ['mezz model ls'],
+  model: ['mezz model ls', 'mezz model add tiny', 'mezz model pull smollm2', 'mezz model engine install'],
   audit: ['mezz audit verify'],
   fsck: ['mezz fsck'],
   du: ['mezz du'],

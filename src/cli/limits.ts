@@ -41,5 +41,8 @@ export const LIMITS = {
     unit: 'characters',
     what: "the end of a client's output kept from its trial",
   },
+  unaskedBytes: { value: 1_000_000, unit: 'bytes', what: 'what is downloaded without asking' },
+  downloadMs: { value: 86_400_000, unit: 'ms', what: 'the longest a download may take' },
+  modelCardCharacters: { value: 1_000_000, unit: 'characters', what: "a model's card as a hub sends it" },
   cellColumns: { value: 60, unit: 'columns', what: 'the widest cell of a table on a terminal' },
 } as const;

@@ -25,6 +25,7 @@ const calls = () => import('./commands/calls.ts');
 const account = () => import('./commands/account.ts');
 const money = () => import('./commands/money.ts');
 const backends = () => import('./commands/backends.ts');
+const model = () => import('./commands/model.ts');
 const approvals = () => import('./commands/approvals.ts');
 const policy = () => import('./commands/policy.ts');
 const config = () => import('./commands/config.ts');
@@ -107,7 +108,7 @@ export const GROUPS: readonly CommandGroup[] = [
       entry('can', 'would an agent be allowed to do this', policy),
       entry('key', "callers' keys: list, create, revoke", backends),
       entry('backend', 'where models run', backends),
-      entry('model', 'which models there are, and their prices', backends),
+      entry('model', 'models, their prices, and model files of this machine: ls, pull, add, rm, show', model),
     ],
   },
   {

@@ -23,6 +23,11 @@ export const LIMITS = {
     unit: 'characters or items',
     what: "what the engine's grammar writes where a schema allows more",
   },
+  engineSharedTokens: {
+    value: 64,
+    unit: 'tokens',
+    what: 'the shortest beginning of a prompt that the engine takes from what it holds',
+  },
   engineTopK: { value: 40, unit: 'tokens', what: 'likeliest tokens the engine chooses from by default' },
   engineModels: { value: 2, unit: 'models', what: 'models the engine holds in memory at once' },
   engineIdleMs: {

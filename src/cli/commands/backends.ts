@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { BackendView, KeyView, ModelView } from '../../base/control.ts';
-import { formatAge, formatMoney, formatTime } from '../format.ts';
+import type { BackendView, KeyView } from '../../base/control.ts';
+import { formatAge, formatTime } from '../format.ts';
 import type { Session } from '../session.ts';
 import type { Column } from '../table.ts';
 import { asJson, asList, change, show, type ViewOptions } from '../view.ts';
@@ -30,19 +30,6 @@ const BACKEND_COLUMNS: Column<BackendView>[] = [
   { head: 'WAITING', cell: (backend) => String(backend.waiting), right: true },
   { head: 'LEVEL', cell: (backend) => backend.level },
   { head: 'LABEL', cell: (backend) => backend.label ?? '' },
-];
-
-const priceText = (price: ModelView['price'], side: 'input' | 'output'): string => {
-  if (price === null) return 'unknown';
-  return price === 'free' ? 'free' : formatMoney(price[side]);
-};
-
-const MODEL_COLUMNS: Column<ModelView>[] = [
-  { head: 'MODEL', cell: (model) => model.name },
-  { head: 'IS', cell: (model) => model.alias ?? '' },
-  { head: 'BACKENDS', cell: (model) => model.backends.join(' ') },
-  { head: 'IN/M', cell: (model) => priceText(model.price, 'input'), right: true },
-  { head: 'OUT/M', cell: (model) => priceText(model.price, 'output'), right: true },
 ];
 
 async function createKey(session: Session, name: string, options: CreateOptions): Promise<void> {
@@ -91,14 +78,5 @@ export function define(program: Command, session: Session): void {
         ids: ({ backends }) => backends.map((one) => one.id),
         render: ({ backends }) => session.terminal.printTable(BACKEND_COLUMNS, backends),
       }),
-  );
-  const model = program.command('model').description('which models there are, and their prices');
-  asList(model.command('ls', { isDefault: true }).description('list models')).action((options: ViewOptions) =>
-    show(session, options, {
-      verb: 'models',
-      request: {},
-      ids: ({ models }) => models.map((one) => one.name),
-      render: ({ models }) => session.terminal.printTable(MODEL_COLUMNS, models),
-    }),
   );
 }
