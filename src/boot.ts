@@ -164,7 +164,7 @@ async function serve(opened: Opened): Promise<Running> {
     stateDir: options.stateDir,
     version: readVersion(),
     startedAt: parts.clock.now(),
-    warnings: () => warnings(parts, free(), settings.problems),
+    warnings: () => warnings(parts, free(), [...settings.problems, ...orderFaults(parts, settings)]),
     engine: settings.engine,
     sheet: (agent) => agentSheet(parts, agent),
     doctor: (trials) => doctor(parts, options.stateDir, free(), trials),
@@ -175,6 +175,7 @@ async function serve(opened: Opened): Promise<Running> {
     }),
     retention: () => retentionOf(settings.config, parts.clock.now()),
     configLimits: () => ({ limits: listLimits() }),
+    ordering: settings.ordering,
     reload: async () => [...(await settings.reload())],
     shutDown: (askedMs) => {
       graceMs = askedMs;
@@ -328,6 +329,10 @@ const SAME_USER =
 function warnings(parts: Parts, freeBytes: number, problems: readonly string[]): string[] {
   const observing = parts.access.profile === 'observe' ? ['profile observe: nothing is refused'] : [];
   return [SAME_USER, ...observing, ...[lowDisk(freeBytes) ?? []].flat(), ...problems];
+}
+
+function orderFaults({ scheduler }: Parts, { ordering }: Settings): string[] {
+  return [ordering.problem ?? scheduler.fault ?? []].flat();
 }
 
 async function doctor(

@@ -24,6 +24,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   logs: ['mezz logs fix --follow', 'mezz logs --state refused --since 2h', 'mezz logs --kernel'],
   trace: ['mezz trace c1m89 --entries'],
   why: ['mezz why fix --watch'],
+  sched: ['mezz sched', 'mezz sched set fair --weight me=2', 'mezz sched gantt --svg gantt.svg'],
   bill: ['mezz bill --by model --since today'],
   budget: ['mezz budget fix 5usd', 'mezz budget fix none'],
   limit: ['mezz limit ls', 'mezz limit set owner:me 2M --of tokens --per day'],

@@ -1,4 +1,5 @@
 export const LIMITS = {
+  ganttColumns: { value: 100, unit: 'columns', what: 'of mezz sched gantt where the terminal does not say' },
   kernelStartMs: { value: 20_000, unit: 'ms', what: 'how long `mezz up` waits for the kernel to answer' },
   kernelPollMs: { value: 20, unit: 'ms', what: 'pause between two questions whether the kernel is up' },
   drainMs: { value: 10_000, unit: 'ms', what: 'how long running calls may finish when the kernel goes down' },

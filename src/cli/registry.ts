@@ -31,6 +31,7 @@ const policy = () => import('./commands/policy.ts');
 const config = () => import('./commands/config.ts');
 const store = () => import('./commands/store.ts');
 const restore = () => import('./commands/restore.ts');
+const sched = () => import('./commands/sched.ts');
 const checklist = () => import('./commands/checklist.ts');
 const completion = () => import('./commands/completion.ts');
 
@@ -87,6 +88,7 @@ export const GROUPS: readonly CommandGroup[] = [
       entry('logs', 'list calls', calls),
       entry('trace', "show one call's path through the kernel, with times", calls),
       entry('why', 'explain what a call or an agent waits for', calls),
+      entry('sched', 'the order of calls: which policy, who is next, who had what', sched),
     ],
   },
   {

@@ -31,6 +31,7 @@ import { Slots } from '../scheduler/resource.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import { Broker, NO_WORKSPACE } from '../tools/broker.ts';
 import { Epochs } from './epochs.ts';
+import { LIMITS } from './limits.ts';
 import type { Parts } from './parts.ts';
 import { Waits } from './waits.ts';
 
@@ -73,11 +74,17 @@ export async function openParts(from: Opening): Promise<Parts> {
   const agents = await AgentTable.open(store);
   const isThere = (agent: number) => (agents.get(agent)?.hold ?? 'exited') !== 'exited';
   const broker = new Broker(clock, from.workspace ?? NO_WORKSPACE, isThere);
+  const journal = await openJournal({ store, clock });
+  const onFault = (fault: string): void => {
+    const body = { fault: fault.slice(0, LIMITS.faultText.value) };
+    // A store that fails here has stopped the kernel.
+    journal.append({ entries: [{ kind: 'config', agent: 0, body }] }).catch(() => {});
+  };
   return {
     clock,
     random,
     store,
-    journal: await openJournal({ store, clock }),
+    journal,
     context: new ContextStore(),
     salts: await Salts.open(store, random),
     access: from.access,
@@ -89,7 +96,13 @@ export async function openParts(from: Opening): Promise<Parts> {
     accounts: await Accounts.open(store),
     estimator: await Estimator.open(store),
     windows,
-    scheduler: new Scheduler({ clock, resources: [...slotsOf(from), broker.locks], history, ...scheduling }),
+    scheduler: new Scheduler({
+      clock,
+      resources: [...slotsOf(from), broker.locks],
+      history,
+      onFault,
+      ...scheduling,
+    }),
     broker,
     agents,
     turns: new Turns(),

@@ -66,6 +66,8 @@ export class Scheduler {
   readonly #running = new Map<string, Running>();
   readonly #estimates = new Estimates();
   #policy: Order;
+  /** What happened lately, for a policy that is put in charge. */
+  #log: PolicyEvent[] = [];
   #toldFault: string | undefined;
   #order = 0;
   #meanServiceMs = 0;
@@ -82,6 +84,10 @@ export class Scheduler {
   /** The name of the policy in charge: another one's after it failed. */
   get policy(): string {
     return this.#policy.policy.name;
+  }
+
+  get policyText(): string {
+    return this.#policy.policy.text;
   }
 
   /** Why the policy that was set is not in charge, if it is not. */
@@ -169,10 +175,13 @@ export class Scheduler {
     this.#retune();
   }
 
-  /** Puts another policy in charge; it learns of every call that runs or waits. The one before stands in if it fails. */
+  /**
+   * Puts another policy in charge; it learns of what happened lately and of every call that runs or waits. The
+   * one before stands in if it fails.
+   */
   setPolicy(policy: Policy<unknown>): void {
-    const before = this.#policy.policy;
-    this.#policy = this.#newOrder(policy, before.name === policy.name ? fifo : before);
+    const { policy: before, previous } = this.#policy;
+    this.#policy = this.#newOrder(policy, before.name === policy.name ? previous : before);
   }
 
   /** The resources from now on. One that stays keeps what is taken of it; calls that none is left for are refused. */
@@ -227,6 +236,17 @@ export class Scheduler {
       estimateMs,
       estimateError: this.#estimates.error,
     };
+  }
+
+  /** The first of those that wait, in the order in force over all resources, with the reasons of each. */
+  line(count: number): { readonly waiting: Waiting; readonly reasons: string[] }[] {
+    const first = [...this.#queue.values()]
+      .map(({ waiting }) => waiting)
+      .sort((a, b) => this.#compare(a, b))
+      .slice(0, count);
+    const line = first.map((waiting) => ({ waiting, reasons: this.#whyNow(waiting) }));
+    this.#settleFault();
+    return line;
   }
 
   /** How many calls wait (for this resource). */
@@ -300,8 +320,8 @@ export class Scheduler {
     const started: PolicyEvent = { kind: 'started', at: now, call: waiting, resource: name };
     this.#attained.event(started);
     this.#tell(started);
-    for (const call of this.#cacheOf(name).started(waiting, now))
-      this.#tell({ kind: 'evicted', at: now, call, resource: name });
+    const gone = resource.pass ? [] : this.#cacheOf(name).started(waiting, now);
+    for (const call of gone) this.#tell({ kind: 'evicted', at: now, call, resource: name });
     waiting.onGrant(name, { policy, reasons });
   }
 
@@ -355,6 +375,8 @@ export class Scheduler {
 
   #tell(event: PolicyEvent): void {
     this.#policy.tell(event);
+    if (event.kind !== 'tuned') this.#log.push(event);
+    if (this.#log.length > LIMITS.log.value) this.#log = this.#log.slice(-LIMITS.log.value / 2);
     this.#settleFault();
     if (event.kind === 'tuned') this.#queue.doubtAll(this.#policy.policy);
     else if (!this.#policy.isFixed) this.#queue.doubt(event.call);
@@ -390,14 +412,16 @@ export class Scheduler {
   }
 
   #beginning(): Beginning {
+    const known = new Set(this.#log.flatMap((event) => (event.kind === 'arrived' ? event.call.call : [])));
     const events: PolicyEvent[] = [];
     for (const { waiting, resource, startedAt } of this.#running.values()) {
+      if (known.has(waiting.call)) continue;
       events.push({ kind: 'arrived', at: waiting.arrivedAt, call: waiting });
       events.push({ kind: 'started', at: startedAt, call: waiting, resource: resource.name });
     }
     for (const { waiting } of this.#queue.values())
-      events.push({ kind: 'arrived', at: waiting.arrivedAt, call: waiting });
-    return { config: this.#config(), events };
+      if (!known.has(waiting.call)) events.push({ kind: 'arrived', at: waiting.arrivedAt, call: waiting });
+    return { config: this.#config(), events: [...events, ...this.#log] };
   }
 
   #config(): PolicyConfig {

@@ -1,7 +1,8 @@
 /** Rows as the control protocol shows them. */
 import { levelOf } from '../../agents/coverage.ts';
 import type { Agent } from '../../agents/table.ts';
-import type { AgentState, AgentView, CallView, WaitView } from '../../base/control.ts';
+import type { AgentState, AgentView, CallView } from '../../base/control.ts';
+import type { WaitView } from '../../base/order.ts';
 import type { CallRow } from '../../db/schema/journal.ts';
 import type { Gate } from '../../gate/gate.ts';
 import { blockedBy, tellObstacle } from '../../gate/locking.ts';
