@@ -21,7 +21,6 @@ import { LIMITS as driverLimits } from './drivers/limits.ts';
 import { LogFile } from './drivers/logfile.ts';
 import { newProcesses } from './drivers/processes.ts';
 import { systemRandom } from './drivers/random.ts';
-import { systemWorkspace } from './drivers/workspace.ts';
 import { Arrivals } from './gate/arrivals.ts';
 import { expireQuestions } from './gate/ask.ts';
 import { superviseAgents } from './gate/exits.ts';
@@ -46,7 +45,6 @@ import { type Level, type Log, newLog } from './telemetry/log.ts';
 import { type Metrics, newMetrics } from './telemetry/metrics.ts';
 import { kernelSources } from './telemetry/sources.ts';
 import { watchTrouble } from './telemetry/trouble.ts';
-import { LIMITS as toolLimits } from './tools/limits.ts';
 import { LIMITS as wireLimits } from './wire/limits.ts';
 
 export interface BootOptions {
@@ -164,7 +162,7 @@ async function serve(opened: Opened): Promise<Running> {
     stateDir: options.stateDir,
     version: readVersion(),
     startedAt: parts.clock.now(),
-    warnings: () => warnings(parts, free(), [...settings.problems, ...orderFaults(parts, settings)]),
+    warnings: () => warnings(parts, free(), settings.problems),
     engine: settings.engine,
     sheet: (agent) => agentSheet(parts, agent),
     doctor: (trials) => doctor(parts, options.stateDir, free(), trials),
@@ -175,8 +173,8 @@ async function serve(opened: Opened): Promise<Running> {
     }),
     retention: () => retentionOf(settings.config, parts.clock.now()),
     configLimits: () => ({ limits: listLimits() }),
-    ordering: settings.ordering,
     reload: async () => [...(await settings.reload())],
+    addBackend: (backend) => settings.addBackend(backend),
     shutDown: (askedMs) => {
       graceMs = askedMs;
       setImmediate(() => process.kill(process.pid, 'SIGTERM'));
@@ -260,7 +258,6 @@ async function open(
     store,
     clock: systemClock,
     random: systemRandom,
-    workspace: systemWorkspace,
     ...watching,
     ...settings.opening,
     access: new Access({ ...settings.access, schema: SCHEMA }),
@@ -331,10 +328,6 @@ function warnings(parts: Parts, freeBytes: number, problems: readonly string[]):
   return [SAME_USER, ...observing, ...[lowDisk(freeBytes) ?? []].flat(), ...problems];
 }
 
-function orderFaults({ scheduler }: Parts, { ordering }: Settings): string[] {
-  return [ordering.problem ?? scheduler.fault ?? []].flat();
-}
-
 async function doctor(
   parts: Parts,
   stateDir: string,
@@ -380,7 +373,6 @@ const FOLDER_LIMITS = {
   journal: journalLimits,
   scheduler: schedulerLimits,
   telemetry: telemetryLimits,
-  tools: toolLimits,
   wire: wireLimits,
 };
 

@@ -4,7 +4,6 @@ import { homedir } from 'node:os';
 import test, { describe } from 'node:test';
 import { groundClaims } from '../src/cli/checklist/ground.ts';
 import { runHere } from '../src/cli/fixture.test.ts';
-import { nextSteps } from '../src/cli/found/survey.ts';
 import { COMMANDS } from '../src/cli/registry.ts';
 import { formatProblem } from '../src/config/config.ts';
 import { readConfig } from '../src/config/read.ts';
@@ -73,17 +72,6 @@ describe('the documents', () => {
     for (const text of [description, ...helps.map(({ out }) => out), ...pages.map(read)])
       assert.deepEqual(groundClaims(text), []);
     assert.ok(helps.every(({ out }) => out.length > 100));
-  });
-  test('the settings that mezz start tells to write for an engine are accepted', () => {
-    const said = nextSteps({
-      agents: [],
-      keys: [],
-      engines: [{ name: 'ollama', port: 11434, models: ['qwen3:4b'] }],
-    });
-    const yaml = said.map((line) => line.trim()).filter((line) => /^(backends|models):/.test(line));
-    const { config, problems } = readConfig('mezz.yaml', yaml.join('\n'), '/', homedir());
-    assert.deepEqual(problems.map(formatProblem), []);
-    assert.ok(config?.models.some(({ pattern }) => pattern === 'qwen3:4b'));
   });
   test('the example of mezz.yaml is accepted', () => {
     const example = /```yaml\n([\s\S]*?)```/.exec(read('docs/configuration.md'))?.[1] ?? '';

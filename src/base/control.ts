@@ -5,8 +5,7 @@
  */
 import type { Refusal } from './errors.ts';
 import type { JsonRecord } from './json.ts';
-import type { LineView, OrderView, SchedChange, SpanView, WaitView } from './order.ts';
-import type { ContextFill, Piece, PieceSum, Pulse, RoomView } from './sheets.ts';
+import type { BackendDraft, ContextMap, Pulse, RoomView, SettingsChange, WindowFit } from './sheets.ts';
 import type { NanoUsd, Usage } from './usage.ts';
 
 export type AgentState =
@@ -73,6 +72,17 @@ export interface TraceStep {
   readonly atMs: number;
   readonly stage: string;
   readonly detail: string;
+}
+export interface WaitView {
+  readonly call: string;
+  readonly agent: number;
+  readonly kind: string;
+  /** `slot`, `approval`, `budget`, `pause`, `commit`. */
+  readonly waitsFor: string;
+  readonly resource: string;
+  readonly sinceMs: number;
+  readonly reasons: readonly string[];
+  readonly ahead: number | null;
 }
 export interface ApprovalView {
   readonly id: string;
@@ -274,18 +284,7 @@ export interface ControlVerbs {
     Record<string, never>,
     RoomView & { backends: BackendView[]; limits: LimitView[]; windows: WindowView[] }
   >;
-  /** `why`: why nothing can be said of its context, where that is so. */
-  pmap: Verb<
-    Selector,
-    {
-      agent: Pick<AgentView, 'pid' | 'name' | 'client' | 'state'>;
-      context: ContextFill | null;
-      bytes: number;
-      pieces: PieceSum[];
-      largest: Piece[];
-      why: string | null;
-    }
-  >;
+  pmap: Verb<Selector, ContextMap & { agent: Pick<AgentView, 'pid' | 'name' | 'client' | 'state'> }>;
   'agent.show': Verb<
     Selector,
     { agent: AgentView; limits: LimitView[]; recent: CallView[]; levels: LevelView[]; guarantees: string[] }
@@ -319,18 +318,6 @@ export interface ControlVerbs {
   nice: Verb<Selector & { nice: number }, Record<string, never>>;
   calls: Verb<{ agent?: string; since?: number; limit?: number; state?: string }, { calls: CallView[] }>;
   trace: Verb<{ call: string }, { call: CallView; steps: TraceStep[]; entries: JsonRecord[] }>;
-  /** The order in force, and who is next: the first of those that wait. */
-  sched: Verb<Record<string, never>, { order: OrderView; line: LineView[] }>;
-  'sched.set': Verb<SchedChange, { order: OrderView }>;
-  'sched.policies': Verb<
-    Record<string, never>,
-    { policies: { name: string; text: string; inForce: boolean }[] }
-  >;
-  /** Calls that had a backend between two instants, the latest at most. */
-  'sched.gantt': Verb<
-    { since?: number; until?: number; agent?: string },
-    { since: number; until: number; spans: SpanView[]; more: boolean }
-  >;
   why: Verb<{ subject: string }, { waits: WaitView[]; text: string[] }>;
   limits: Verb<{ scope?: string }, { limits: LimitView[]; windows: WindowView[] }>;
   'limit.set': Verb<
@@ -360,6 +347,10 @@ export interface ControlVerbs {
     { model: ModelFileView }
   >;
   'model.remove': Verb<{ name: string }, { removed: string }>;
+  /** Writes a local backend and its models into mezz.yaml and puts them in force; what is there stays. */
+  'backend.add': Verb<BackendDraft, SettingsChange>;
+  /** What a model takes, and what agents of a client sent at first, where some were seen. */
+  window: Verb<{ model: string; client: string }, WindowFit>;
   inbox: Verb<{ all?: boolean }, { approvals: ApprovalView[] }>;
   approve: Verb<{ approval: string }, { approval: ApprovalView }>;
   deny: Verb<{ approval: string; reason?: string }, { approval: ApprovalView }>;
@@ -448,10 +439,6 @@ export const VERBS: { readonly [V in VerbName]: true } = {
   nice: true,
   calls: true,
   trace: true,
-  sched: true,
-  'sched.set': true,
-  'sched.policies': true,
-  'sched.gantt': true,
   why: true,
   limits: true,
   'limit.set': true,
@@ -461,6 +448,8 @@ export const VERBS: { readonly [V in VerbName]: true } = {
   'key.create': true,
   'key.revoke': true,
   backends: true,
+  'backend.add': true,
+  window: true,
   models: true,
   engine: true,
   'model.add': true,

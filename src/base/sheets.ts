@@ -1,4 +1,4 @@
-/** What `mezz top`, `mezz free` and `mezz pmap` show beyond rows of agents, backends and limits. */
+/** What the protocol says of contexts, of what is left, and of backends that are to be added. */
 import type { NanoUsd } from './usage.ts';
 
 /** How full a model's context was at one call, as its provider counted the tokens. */
@@ -66,4 +66,39 @@ export interface PieceSum {
   readonly bytes: number;
   /** The prompt's tokens shared out by bytes; null where the provider counted none. */
   readonly tokens: number | null;
+}
+
+/** What an agent's context is made of; `why` nothing can be said of it, where that is so. */
+export interface ContextMap {
+  readonly context: ContextFill | null;
+  readonly bytes: number;
+  readonly pieces: readonly PieceSum[];
+  readonly largest: readonly Piece[];
+  readonly why: string | null;
+}
+
+/** What a model takes, and what agents of a client sent with their first requests, where enough were seen. */
+export interface WindowFit {
+  /** The model's name at its backend, and the backend's address; null where none serves it. */
+  readonly model: string | null;
+  readonly url: string | null;
+  readonly window: number | null;
+  readonly seen: { readonly tokens: number; readonly agents: number } | null;
+}
+
+/** A local backend that is to stand in mezz.yaml. */
+export interface BackendDraft {
+  readonly id: string;
+  readonly url: string;
+  readonly dialects: readonly string[];
+  readonly slots: number;
+  readonly models: readonly { readonly name: string; readonly window?: number }[];
+}
+
+/** What was written into mezz.yaml, what stood there before and stays, and why something is not in force. */
+export interface SettingsChange {
+  readonly file: string;
+  readonly added: readonly string[];
+  readonly kept: readonly string[];
+  readonly problems: readonly string[];
 }

@@ -1,5 +1,4 @@
 export const LIMITS = {
-  ganttColumns: { value: 100, unit: 'columns', what: 'of mezz sched gantt where the terminal does not say' },
   kernelStartMs: { value: 20_000, unit: 'ms', what: 'how long `mezz up` waits for the kernel to answer' },
   kernelPollMs: { value: 20, unit: 'ms', what: 'pause between two questions whether the kernel is up' },
   drainMs: { value: 10_000, unit: 'ms', what: 'how long running calls may finish when the kernel goes down' },
@@ -29,6 +28,12 @@ export const LIMITS = {
     unit: 'bytes',
     what: 'the longest list of models read from an engine',
   },
+  engineModels: { value: 64, unit: 'models', what: 'of one engine that is asked about each of them' },
+  windowRoomTokens: {
+    value: 4096,
+    unit: 'tokens',
+    what: "left in a model's window after an agent's first request, to answer and to go on",
+  },
   experimentMs: {
     value: 20_000,
     unit: 'ms',
@@ -42,8 +47,5 @@ export const LIMITS = {
     unit: 'characters',
     what: "the end of a client's output kept from its trial",
   },
-  unaskedBytes: { value: 1_000_000, unit: 'bytes', what: 'what is downloaded without asking' },
-  downloadMs: { value: 86_400_000, unit: 'ms', what: 'the longest a download may take' },
-  modelCardCharacters: { value: 1_000_000, unit: 'characters', what: "a model's card as a hub sends it" },
   cellColumns: { value: 60, unit: 'columns', what: 'the widest cell of a table on a terminal' },
 } as const;

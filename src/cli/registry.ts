@@ -24,14 +24,13 @@ const signals = () => import('./commands/signals.ts');
 const calls = () => import('./commands/calls.ts');
 const account = () => import('./commands/account.ts');
 const money = () => import('./commands/money.ts');
+const backend = () => import('./commands/backend.ts');
 const backends = () => import('./commands/backends.ts');
-const model = () => import('./commands/model.ts');
 const approvals = () => import('./commands/approvals.ts');
 const policy = () => import('./commands/policy.ts');
 const config = () => import('./commands/config.ts');
 const store = () => import('./commands/store.ts');
 const restore = () => import('./commands/restore.ts');
-const sched = () => import('./commands/sched.ts');
 const checklist = () => import('./commands/checklist.ts');
 const completion = () => import('./commands/completion.ts');
 
@@ -88,7 +87,6 @@ export const GROUPS: readonly CommandGroup[] = [
       entry('logs', 'list calls', calls),
       entry('trace', "show one call's path through the kernel, with times", calls),
       entry('why', 'explain what a call or an agent waits for', calls),
-      entry('sched', 'the order of calls: which policy, who is next, who had what', sched),
     ],
   },
   {
@@ -109,8 +107,8 @@ export const GROUPS: readonly CommandGroup[] = [
       entry('policy', 'show, check, test, explain and apply access policies', policy),
       entry('can', 'would an agent be allowed to do this', policy),
       entry('key', "callers' keys: list, create, revoke", backends),
-      entry('backend', 'where models run', backends),
-      entry('model', 'models, their prices, and model files of this machine: ls, pull, add, rm, show', model),
+      entry('backend', 'where models run; engines here, and how to use them', backend),
+      entry('model', 'which models there are, and their prices', backends),
     ],
   },
   {

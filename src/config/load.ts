@@ -22,6 +22,11 @@ export function findConfigFile(path: string | undefined, env: Environment): stri
   return found && statSync(found, { throwIfNoEntry: false }) ? found : null;
 }
 
+/** Where the file would be that is not there yet. */
+export function newConfigFile(path: string | undefined, env: Environment): string {
+  return resolve(path ?? env.MEZZ_CONFIG ?? join(env.MEZZ_HOME ?? '.', 'mezz.yaml'));
+}
+
 /**
  * The configuration to run with. Without a file the defaults hold. A file with a mistake gives no config at all:
  * starting without the limits it meant to set would be worse than not starting.

@@ -3,10 +3,14 @@
  * Invariant: all that can be wrong is found before anything changes, so a mistake keeps all of the old; what changes,
  * changes in one step. This file alone of config/ knows what runs.
  */
+import { statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname } from 'node:path';
 import { parsePolicies } from '../access/policies.ts';
 import type { Clock } from '../base/clock.ts';
 import type { BackendId } from '../base/ids.ts';
 import type { BackendSpec } from '../base/ports.ts';
+import type { BackendDraft, SettingsChange } from '../base/sheets.ts';
 import { Prices } from '../budget/prices.ts';
 import { StoreError } from '../db/store.ts';
 import { EngineBackend, type EnginePlaces } from '../drivers/engine/backend.ts';
@@ -16,12 +20,15 @@ import { resumedRows } from '../gate/exhausted.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Changeable } from '../gate/open.ts';
 import type { Parts } from '../gate/parts.ts';
+import { POLICIES } from '../scheduler/policies/all.ts';
+import type { Policy, Tuning } from '../scheduler/policy.ts';
+import { PLAIN } from '../scheduler/scheduler.ts';
 import { accountsOf } from './accounts.ts';
 import { type BackendConfig, type Config, formatProblem } from './config.ts';
+import { replaceFile } from './file.ts';
 import { readKeys } from './keys.ts';
-import { type Environment, loadConfig, readText, watchFiles } from './load.ts';
+import { type Environment, loadConfig, newConfigFile, readText, watchFiles } from './load.ts';
 import { newCatalog } from './models.ts';
-import { Ordering } from './ordering.ts';
 
 export interface SettingsOptions {
   readonly configPath: string | undefined;
@@ -53,7 +60,6 @@ export class Settings {
   #file: string | null;
   /** The settings that hold until the kernel ends, whatever mezz.yaml says later. */
   readonly #booted: Config;
-  readonly ordering: Ordering;
   #ready: Ready;
   #config: Config;
   #drivers: ReadonlyMap<BackendId, Driver>;
@@ -67,7 +73,6 @@ export class Settings {
     this.#options = options;
     this.#file = file;
     this.#booted = ready.config;
-    this.ordering = new Ordering(ready.config.scheduling);
     this.#config = ready.config;
     this.#ready = ready;
     this.#problems = problems;
@@ -104,7 +109,8 @@ export class Settings {
   /** What the parts of the kernel are opened with, but for the access policies. */
   get opening() {
     const { config } = this.#ready;
-    const scheduling = this.ordering.opening;
+    const { maxWaitMs, queue } = config.scheduling;
+    const scheduling = { policy: policyOf(config), tuning: tuningOf(config), maxWaitMs, queue };
     return { ...changeOf(this.#ready, this.#drivers), loop: config.loop, scheduling };
   }
 
@@ -117,7 +123,6 @@ export class Settings {
     this.#parts = parts;
     const { puts, deletes } = declareMoney(parts, this.#config, undefined);
     await parts.store.commit({ puts, deletes });
-    await this.ordering.enter(parts);
   }
 
   /** From now on a change of mezz.yaml, or of an access policy file it names, is put in force. */
@@ -137,6 +142,33 @@ export class Settings {
     const turn = this.#turn.then(() => this.#reload());
     this.#turn = turn.catch(() => {});
     return turn;
+  }
+
+  /**
+   * Writes a local backend into mezz.yaml (a new one where there is none) and puts it in force. A file that is not
+   * right, before or after, is left as it is: the mistakes are the answer.
+   */
+  addBackend(backend: BackendDraft): Promise<SettingsChange> {
+    const turn = this.#turn.then(() => this.#addBackend(backend));
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  async #addBackend(backend: BackendDraft): Promise<SettingsChange> {
+    const file = this.#file ?? newConfigFile(this.#options.configPath, this.#options.env);
+    const text = statSync(file, { throwIfNoEntry: false }) ? readText(file) : '';
+    const nothing = { file, added: [], kept: [] };
+    if (typeof text !== 'string') return { ...nothing, problems: [formatProblem(text)] };
+    // The YAML and schema libraries load only where there is a file to read.
+    const [{ addBackend }, { readConfig }] = await Promise.all([import('./edit.ts'), import('./read.ts')]);
+    const edited = addBackend(text, backend);
+    const read = readConfig(file, edited?.text ?? text, dirname(file), homedir());
+    const oneLine = edited ? [] : [`${file}: nothing can be added to it. Write its settings one a line`];
+    const problems = read.problems.length > 0 ? read.problems.map(formatProblem) : oneLine;
+    if (!edited || problems.length > 0) return { ...nothing, problems };
+    if (edited.added.length > 0) replaceFile(file, edited.text);
+    const { added, kept } = edited;
+    return { file, added, kept, problems: edited.added.length > 0 ? await this.#reload() : [] };
   }
 
   async #reload(): Promise<readonly string[]> {
@@ -163,12 +195,7 @@ export class Settings {
     this.#config = { ...ready.config, port: this.#booted.port };
     this.#problems = untilRestart(this.#booted, ready.config);
     const { puts, deletes, changed } = declareMoney(parts, this.#config, before.config);
-    const scheduling = this.ordering.follow(ready.config.scheduling);
-    this.#gate?.change({
-      ...changeOf(ready, this.#drivers),
-      ...changedOf(ready, before.ready),
-      ...(scheduling ? { scheduling } : {}),
-    });
+    this.#gate?.change({ ...changeOf(ready, this.#drivers), ...changedOf(ready, before.ready) });
     const kept = new Set([...this.#drivers.values()].map(({ backend }) => backend));
     for (const { backend } of before.drivers.values()) if (!kept.has(backend)) void backend.retire();
     const resumed = this.#gate?.exhausted.resume(changed) ?? [];
@@ -256,13 +283,26 @@ function changeOf({ config, keys }: Ready, drivers: ReadonlyMap<BackendId, Drive
   };
 }
 
+/** The schema admits no other name. */
+const policyOf = ({ scheduling }: Config): Policy<unknown> =>
+  POLICIES.get(scheduling.policy) as Policy<unknown>;
+const tuningOf = ({ scheduling }: Config): Tuning => ({ ...PLAIN, weights: scheduling.weights });
+
 /** What operators may have changed since stays, unless mezz.yaml itself says something else of it now. */
-function changedOf(now: Ready, before: Ready): Pick<Changeable, 'policies' | 'loop'> {
-  const { access, loop } = now.config;
+function changedOf(now: Ready, before: Ready): Pick<Changeable, 'policies' | 'loop' | 'scheduling'> {
+  const { access, loop, scheduling } = now.config;
   const sameRules = now.policies === before.policies && access.profile === before.config.access.profile;
+  const { maxWaitMs, queue } = scheduling;
+  const sameOrder = scheduling.policy === before.config.scheduling.policy;
   return {
     ...(sameRules ? {} : { policies: { text: now.policies, profile: access.profile } }),
     loop,
+    scheduling: {
+      maxWaitMs,
+      queue,
+      tuning: tuningOf(now.config),
+      ...(sameOrder ? {} : { policy: policyOf(now.config) }),
+    },
   };
 }
 

@@ -14,9 +14,6 @@ export const LIMITS = {
   hookBytes: { value: 16_777_216, unit: 'bytes', what: 'one hook message' },
   lossHeader: { value: 1024, unit: 'characters', what: 'the header that names what a translation lost' },
   connections: { value: 10_000, unit: 'connections', what: 'connections from agents at once' },
-  listedWaits: { value: 50, unit: 'calls', what: 'that wait and are listed by mezz sched' },
-  ganttMs: { value: 3_600_000, unit: 'ms', what: 'that mezz sched gantt shows unless told otherwise' },
-  ganttSpans: { value: 2_000, unit: 'calls', what: 'that mezz sched gantt shows, the latest' },
   flushMs: {
     value: 2000,
     unit: 'ms',
@@ -33,6 +30,12 @@ export const LIMITS = {
     what: 'without a call in the last hour whose context mezz top looks up',
   },
   sheetRequests: { value: 5, unit: 'calls', what: 'the last of an agent; the fullest is its context' },
+  seenAgents: { value: 20, unit: 'agents', what: 'the last of a client whose first requests are looked at' },
+  seenLeast: {
+    value: 3,
+    unit: 'agents',
+    what: 'of a client, before what they sent is taken for what it sends',
+  },
   sheetLast: { value: 50, unit: 'calls', what: 'the last of an agent among which mezz pmap finds those' },
   sheetPieces: { value: 10, unit: 'pieces', what: 'the largest that mezz pmap names one by one' },
   flushLookMs: { value: 5, unit: 'ms', what: 'between two looks whether they have left' },

@@ -35,7 +35,6 @@ export const PROTOCOL = [
   'control.ts',
   'errors.ts',
   'json.ts',
-  'order.ts',
   'usage.ts',
   'ids.ts',
   'sheets.ts',

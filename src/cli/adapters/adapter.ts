@@ -36,7 +36,26 @@ export interface ClientAdapter {
   readonly hooks: boolean;
   /** Why mezz does not start it, where it would fail or go round the gate; it is refused with this. */
   readonly unserved?: { readonly message: string; readonly remedy: string };
+  /** Tokens of its first request as measured, and where: what a model must hold before anything was done. */
+  readonly sends?: { readonly tokens: number; readonly source: string };
+  /** The model it will ask for, where its arguments, the environment or its own settings name one. */
+  model?(
+    args: readonly string[],
+    context: Pick<LaunchContext, 'env' | 'home' | 'readText'>,
+  ): string | undefined;
   prepare(launch: Launch, command: readonly string[], context: LaunchContext): Preparation;
+}
+
+/** The last value of an option (`--model x`, `--model=x`) before `--`. */
+export function optionValue(args: readonly string[], names: readonly string[]): string | undefined {
+  const end = args.indexOf('--');
+  const own = end === -1 ? args : args.slice(0, end);
+  const values = own.flatMap((arg, at) => {
+    if (names.includes(arg)) return own[at + 1] ?? [];
+    const joined = names.find((name) => name.startsWith('--') && arg.startsWith(`${name}=`));
+    return joined === undefined ? [] : arg.slice(joined.length + 1);
+  });
+  return values.at(-1);
 }
 
 /** The agent's own address: its token is in the path, so that the client's own login can use Authorization. */

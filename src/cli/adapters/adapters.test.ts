@@ -216,3 +216,22 @@ describe('any other program', () => {
     assert.throws(() => findAdapter('npx', 'nobody'));
   });
 });
+
+test('the model a client will ask for is told from its words, its environment, or its own settings', () => {
+  const codexFiles = {
+    '/users/u/.codex/config.toml': '# mine\nmodel = "own" # kept\n[profiles.x]\nmodel = "other"\n',
+  };
+  for (const [adapter, args, env, files, wanted] of [
+    [claude, ['-p', 'hi', '--model', 'a'], { ANTHROPIC_MODEL: 'b' }, {}, 'a'],
+    [claude, ['--model=a', '--', '--model', 'prompt'], {}, {}, 'a'],
+    [claude, [], { ANTHROPIC_MODEL: 'b' }, {}, 'b'],
+    [claude, [], {}, {}, undefined],
+    [codex, ['exec', '-m', 'a', '-c', 'model="b"'], {}, codexFiles, 'a'],
+    [codex, ['-c', 'model_provider="x"', '-c', 'model="b"'], {}, codexFiles, 'b'],
+    [codex, ['exec', 'hi'], {}, codexFiles, 'own'],
+    [codex, [], {}, { '/users/u/.codex/config.toml': '[profiles.x]\nmodel = "other"\n' }, undefined],
+    [opencode, ['run', '-m', 'openai/a'], {}, {}, 'a'],
+    [generic, ['--model', 'a'], {}, {}, undefined],
+  ] as const)
+    assert.equal(adapter.model?.(args, context(env, files)), wanted, `${adapter.client} ${args.join(' ')}`);
+});

@@ -2,7 +2,14 @@ import { join } from 'node:path';
 import { isRecord, type Json, type JsonRecord, parseJson } from '../../base/json.ts';
 import { UsageFailure } from '../exit.ts';
 import { LIMITS } from '../limits.ts';
-import { agentUrl, bypassProxy, type ClientAdapter, type LaunchContext, replacedNotes } from './adapter.ts';
+import {
+  agentUrl,
+  bypassProxy,
+  type ClientAdapter,
+  type LaunchContext,
+  optionValue,
+  replacedNotes,
+} from './adapter.ts';
 
 /** Before the act: without an answer of the gate it does not happen. */
 const GATED = ['PreToolUse'] as const;
@@ -65,6 +72,9 @@ export const claude: ClientAdapter = {
   client: 'claude',
   program: 'claude',
   hooks: true,
+  // System prompt and tools alone; github.com/callanjfox/kv-cache-tester at 94f6046d (Apache-2.0).
+  sends: { tokens: 15_045, source: 'the middle one of 506 real sessions' },
+  model: (args, { env }) => optionValue(args, ['--model']) ?? (env.ANTHROPIC_MODEL || undefined),
   prepare(launch, [program = 'claude', ...args], context) {
     const common = {
       env: { ANTHROPIC_BASE_URL: agentUrl(launch), ...bypassProxy(context.env) },

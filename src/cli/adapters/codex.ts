@@ -1,12 +1,27 @@
 import { join } from 'node:path';
 import { shellWord } from '../shell.ts';
-import { agentUrl, bypassProxy, type ClientAdapter, type LaunchContext } from './adapter.ts';
+import { agentUrl, bypassProxy, type ClientAdapter, type LaunchContext, optionValue } from './adapter.ts';
 
 /** A TOML basic string: JSON's escapes are TOML's, but for the control character DEL. */
 const toml = (text: string): string => JSON.stringify(text).replaceAll('\u007f', '\\u007f');
 
 function hasLogin({ env, home, readText }: LaunchContext): boolean {
   return readText(join(env.CODEX_HOME || join(home, '.codex'), 'auth.json')) !== undefined;
+}
+
+/** `model = "x"` before the first table of config.toml, or in `-c model="x"`. */
+const modelIn = (text: string): string | undefined =>
+  /^\s*model\s*=\s*["']?([^"'\s#]+)/m.exec(text.split(/^\s*\[/m)[0] ?? '')?.[1];
+
+function modelOf(
+  args: readonly string[],
+  { env, home, readText }: Pick<LaunchContext, 'env' | 'home' | 'readText'>,
+) {
+  const settings = args.flatMap((arg, at) =>
+    arg === '-c' || arg === '--config' ? (args[at + 1] ?? []) : [],
+  );
+  const file = readText(join(env.CODEX_HOME || join(home, '.codex'), 'config.toml'));
+  return optionValue(args, ['-m', '--model']) ?? modelIn(settings.join('\n')) ?? modelIn(file ?? '');
 }
 
 /** The first asks before the act; the others tell, so that mezz knows outcomes and when a person is awaited. */
@@ -17,6 +32,8 @@ export const codex: ClientAdapter = {
   client: 'codex',
   program: 'codex',
   hooks: true,
+  sends: { tokens: 14_450, source: '57.8 kB measured with codex 0.169, at 4 bytes a token' },
+  model: modelOf,
   prepare(launch, [program = 'codex', ...args], context) {
     const login =
       context.env.OPENAI_API_KEY && !hasLogin(context)

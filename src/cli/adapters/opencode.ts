@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
 import { UsageFailure } from '../exit.ts';
-import { agentUrl, bypassProxy, type ClientAdapter, type LaunchContext } from './adapter.ts';
+import { agentUrl, bypassProxy, type ClientAdapter, type LaunchContext, optionValue } from './adapter.ts';
 import { standInKeys } from './generic.ts';
 
 /** The providers whose dialects mezz serves, by opencode's names for them. */
@@ -37,6 +37,8 @@ export const opencode: ClientAdapter = {
   client: 'opencode',
   program: 'opencode',
   hooks: false,
+  // It names a model behind its provider; what it sends is known once it was seen here.
+  model: (args) => optionValue(args, ['-m', '--model'])?.replace(/^(?:anthropic|openai)\//, ''),
   prepare(launch, command, context) {
     const text = context.env.OPENCODE_CONFIG_CONTENT;
     const own = text ? parseJson(text) : {};

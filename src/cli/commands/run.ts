@@ -9,6 +9,7 @@ import { reportDetached, startDetached, withoutMark } from '../run/detached.ts';
 import { selfAsRunner } from '../run/family.ts';
 import { parentOf } from '../run/parent.ts';
 import { runProgram } from '../run/program.ts';
+import { checkWindow } from '../run/window.ts';
 import { finishWorktree, giveWorktrees, inWorktree, type Place, prepareWorktrees } from '../run/worktree.ts';
 import type { Session } from '../session.ts';
 import { ensureKernel } from '../start.ts';
@@ -23,12 +24,13 @@ export interface RunOptions {
   readonly worktree?: boolean;
   readonly hold?: boolean;
   readonly detach?: boolean;
+  readonly anyway?: boolean;
   readonly json?: boolean;
 }
 
 /** The options as words again, without --detach, for the copy that stays. */
 function optionWords(options: RunOptions): string[] {
-  const { name, nice, budget, count, client, hooks, hold, worktree } = options;
+  const { name, nice, budget, count, client, hooks, hold, worktree, anyway } = options;
   return [
     ...(name === undefined ? [] : [`--name=${name}`]),
     ...(nice === undefined ? [] : [`--nice=${nice}`]),
@@ -37,6 +39,7 @@ function optionWords(options: RunOptions): string[] {
     ...(hooks ? [] : ['--no-hooks']),
     ...(worktree ? ['--worktree'] : []),
     ...(hold ? ['--hold'] : []),
+    ...(anyway ? ['--anyway'] : []),
     `--count=${count}`,
   ];
 }
@@ -76,6 +79,7 @@ export async function run(session: Session, command: readonly string[], options:
     : undefined;
   const { started } = await ensureKernel(session);
   if (started) session.terminal.note(`mezz: the kernel is up (mezz down ends it)`);
+  if (!options.anyway) await checkWindow(session, adapter, command);
   if (options.detach) return detach(session, command, options);
   const launches = await openAgents(session, adapter, options);
   const own = withoutMark(session);
@@ -124,6 +128,7 @@ export function define(program: Command, session: Session): void {
     .option('--worktree', 'each in a git worktree and on a branch of its own, from the last commit')
     .option('--hold', "hold the model's answers until each tool call in them is decided")
     .option('-d, --detach', 'go on without this terminal')
+    .option('--anyway', "start it although its model's window is known to be too small")
     .option('--json', 'with --detach: print the answer as JSON')
     .addHelpText('after', EXAMPLES)
     .passThroughOptions()

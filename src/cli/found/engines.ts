@@ -1,63 +1,168 @@
-import { isRecord, type Json, parseJson } from '../../base/json.ts';
+/** Model engines on loopback: which they are, by what they answer and not by their port, and what each model holds. */
+import { isRecord, type Json, type JsonRecord } from '../../base/json.ts';
 import { LIMITS } from '../limits.ts';
+import { askEngine } from './ask.ts';
 
-// Not imported: an ES import of node:http reads all it exports, and one of them loads a second HTTP client (45 ms).
-const { get } = process.getBuiltinModule('node:http');
+export type EngineKind = 'ollama' | 'lm-studio' | 'llama-server' | 'vllm' | 'sglang' | 'other';
 
-/** A model engine that answers on loopback. All of them speak OpenAI's Chat under /v1. */
-export interface Engine {
+export interface FoundModel {
   readonly name: string;
-  readonly port: number;
-  readonly models: readonly string[];
+  /** Tokens of context it is served with now, prompt and answer together; null where the engine does not say. */
+  readonly window: number | null;
+  /** The window is what the engine takes where nobody set one: it may be another once the model is loaded. */
+  readonly assumed: boolean;
+  /** Tokens it was made for, or null. */
+  readonly most: number | null;
+  /** The file the engine read it from, where it says. */
+  readonly file?: string;
 }
 
-export interface EnginePort {
+export interface Engine {
+  /** What its backend is called in mezz.yaml. */
   readonly name: string;
+  readonly kind: EngineKind;
   readonly port: number;
+  readonly models: readonly FoundModel[];
+  /** Answers it writes at once, as far as that is known. */
+  readonly slots: number;
 }
 
 /** Where the common engines listen unless they are told otherwise. */
-export const ENGINE_PORTS: readonly EnginePort[] = [
-  { name: 'ollama', port: 11_434 },
-  { name: 'lm-studio', port: 1234 },
-  { name: 'llama-server', port: 8080 },
-  { name: 'vllm', port: 8000 },
-  { name: 'sglang', port: 30_000 },
-];
+export const ENGINE_PORTS: readonly number[] = [11_434, 1234, 8080, 8000, 30_000];
+
+/** What Ollama serves a model with where neither it nor the user says (docs/context-length, below 24 GiB of VRAM). */
+const OLLAMA_WINDOW = 4096;
+
+/**
+ * The level of preemption that such an engine allows for a running call: to go on from the tokens so far where it
+ * takes them (G3), else to stop it and start anew (G2).
+ */
+export const ALLOWS: Readonly<Record<EngineKind, 'G2' | 'G3'>> = {
+  ollama: 'G2',
+  'lm-studio': 'G2',
+  'llama-server': 'G3',
+  vllm: 'G3',
+  sglang: 'G3',
+  other: 'G2',
+};
 
 /** The engines among these ports that list models; anything else that listens there is not one. */
-export async function findEngines(ports: readonly EnginePort[]): Promise<Engine[]> {
-  const found = await Promise.all(
-    ports.map(async ({ name, port }) => {
-      const models = modelIds(await fetchList(port));
-      return models && { name, port, models };
+export async function findEngines(ports: readonly number[]): Promise<Engine[]> {
+  const found = await Promise.all(ports.map(inspectEngine));
+  const engines = found.filter((engine) => engine !== undefined);
+  // Two of a kind need two names.
+  return engines.map((engine, at) => {
+    const isSecond = engines.findIndex(({ name }) => name === engine.name) < at;
+    return isSecond ? { ...engine, name: `${engine.name}-${engine.port}` } : engine;
+  });
+}
+
+/** One port: all engines list their models as OpenAI does; what else they answer says which they are. */
+export async function inspectEngine(port: number): Promise<Engine | undefined> {
+  const answer = await askEngine(port, '/v1/models');
+  const list = recordsOf(answer?.json, 'data');
+  if (!list) return undefined;
+  const models = list.filter(({ id }) => typeof id === 'string' && id !== '');
+  for (const probe of [probeServed, probeLlama, probeStudio, probeOllama]) {
+    const engine = await probe(port, models);
+    if (engine) return engine;
+  }
+  return { name: `local-${port}`, kind: 'other', port, slots: 4, models: models.map((one) => model(one)) };
+}
+
+function recordsOf(json: Json | undefined, member: string): JsonRecord[] | undefined {
+  const list = isRecord(json) ? json[member] : undefined;
+  return Array.isArray(list) ? list.filter(isRecord) : undefined;
+}
+
+const count = (value: Json | undefined): number | null =>
+  typeof value === 'number' && Number.isInteger(value) && value > 0 ? value : null;
+
+const model = ({ id }: JsonRecord, window: number | null = null, most: number | null = null): FoundModel => ({
+  name: String(id),
+  window,
+  assumed: false,
+  most,
+});
+
+type Probe = (port: number, models: readonly JsonRecord[]) => Promise<Engine | undefined>;
+
+/** vLLM and SGLang say in the list itself who they are and how much they take. */
+const probeServed: Probe = async (port, models) => {
+  const kind = models[0]?.owned_by;
+  if (kind !== 'vllm' && kind !== 'sglang') return undefined;
+  return {
+    name: kind,
+    kind,
+    port,
+    slots: 64,
+    models: models.map((one) => model(one, count(one.max_model_len), null)),
+  };
+};
+
+/** llama-server: one model; `/props` has the context of one slot, and how many slots there are. */
+const probeLlama: Probe = async (port, models) => {
+  if (models[0]?.owned_by !== 'llamacpp') return undefined;
+  const props = (await askEngine(port, '/props'))?.json;
+  const {
+    default_generation_settings: settings,
+    total_slots: slots,
+    model_path: file,
+  } = isRecord(props) ? props : {};
+  const window = isRecord(settings) ? count(settings.n_ctx) : null;
+  return {
+    name: 'llama-server',
+    kind: 'llama-server',
+    port,
+    slots: count(slots) ?? 1,
+    models: models.map((one) => ({
+      ...model(one, window, isRecord(one.meta) ? count(one.meta.n_ctx_train) : null),
+      ...(typeof file === 'string' ? { file } : {}),
+    })),
+  };
+};
+
+/** LM Studio: its own list tells loaded models, with the window they were loaded with, from those on the disk. */
+const probeStudio: Probe = async (port) => {
+  const own = recordsOf((await askEngine(port, '/api/v0/models'))?.json, 'data');
+  if (!own?.some(({ state }) => state === 'loaded' || state === 'not-loaded')) return undefined;
+  return {
+    name: 'lm-studio',
+    kind: 'lm-studio',
+    port,
+    slots: 4,
+    models: own
+      .filter(({ id }) => typeof id === 'string')
+      .map((one) => model(one, count(one.loaded_context_length), count(one.max_context_length))),
+  };
+};
+
+/** Ollama: what a loaded model really has, else what its own file sets, else what Ollama takes by itself. */
+const probeOllama: Probe = async (port, models) => {
+  const version = (await askEngine(port, '/api/version'))?.json;
+  if (!isRecord(version) || typeof version.version !== 'string') return undefined;
+  const loaded = recordsOf((await askEngine(port, '/api/ps'))?.json, 'models') ?? [];
+  const shown = await Promise.all(
+    models.slice(0, LIMITS.engineModels.value).map(async (one) => {
+      const name = String(one.id);
+      const at = loaded.find((running) => running.name === name || running.model === name);
+      const details = (await askEngine(port, '/api/show', { model: name }))?.json;
+      const known = count(at?.context_length) ?? parameterOf(details);
+      return { name, window: known ?? OLLAMA_WINDOW, assumed: known === null, most: madeFor(details) };
     }),
   );
-  return found.filter((engine) => engine !== undefined);
+  return { name: 'ollama', kind: 'ollama', port, slots: 1, models: shown };
+};
+
+/** `num_ctx 8192` among the lines of a model's parameters. */
+function parameterOf(details: Json | undefined): number | null {
+  const text = isRecord(details) && typeof details.parameters === 'string' ? details.parameters : '';
+  return count(Number(/^\s*num_ctx\s+(\d+)/m.exec(text)?.[1] ?? 0));
 }
 
-function modelIds(list: Json | undefined): string[] | undefined {
-  if (!isRecord(list) || !Array.isArray(list.data)) return undefined;
-  const ids = list.data.map((model) => (isRecord(model) ? model.id : undefined));
-  return ids.filter((id): id is string => typeof id === 'string' && id !== '');
-}
-
-/** Asks for `/v1/models`; undefined when nobody answers in time, or not JSON. */
-function fetchList(port: number): Promise<Json | undefined> {
-  return new Promise((resolve) => {
-    const options = { host: '127.0.0.1', port, path: '/v1/models', agent: false } as const;
-    const request = get(options, (response) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      response.on('data', (chunk: Buffer) => {
-        size += chunk.length;
-        chunks.push(chunk);
-        if (size > LIMITS.engineListBytes.value) request.destroy();
-      });
-      response.on('end', () => resolve(parseJson(Buffer.concat(chunks).toString('utf8'))));
-      response.on('error', () => resolve(undefined));
-    });
-    request.setTimeout(LIMITS.engineMs.value, () => request.destroy());
-    request.on('error', () => resolve(undefined));
-  });
+/** `<architecture>.context_length` of the model's own metadata. */
+function madeFor(details: Json | undefined): number | null {
+  const info = isRecord(details) && isRecord(details.model_info) ? details.model_info : {};
+  const name = Object.keys(info).find((key) => key.endsWith('.context_length'));
+  return name === undefined ? null : count(info[name]);
 }

@@ -34,18 +34,32 @@ test('what is here is found: programs on the PATH, keys by name, engines that li
       writeFileSync(join(directory, name), '');
       chmodSync(join(directory, name), mode);
     }
-    const ports = [engine, other, silent].map(({ port }, i) => ({ name: `engine-${i}`, port }));
+    const ports = [engine, other, silent].map(({ port }) => port);
     const env = { PATH: directory, OPENAI_API_KEY: 'secret-value' };
-    const found = await surveyMachine(env, [...ports, { name: 'nobody', port: 1 }]);
+    const found = await surveyMachine(env, [...ports, 1]);
     assert.deepEqual(found, {
       agents: ['claude'],
       keys: ['OPENAI_API_KEY'],
-      engines: [{ name: 'engine-0', port: engine.port, models: ['qwen3:4b', 'b', 'c', 'd'] }],
+      engines: [
+        {
+          name: `local-${engine.port}`,
+          kind: 'other',
+          port: engine.port,
+          slots: 4,
+          models: ['qwen3:4b', 'b', 'c', 'd'].map((name) => ({
+            name,
+            window: null,
+            assumed: false,
+            most: null,
+          })),
+        },
+      ],
     });
     const said = [...describeSurvey(found), ...nextSteps(found)].join('\n');
     assert.match(said, /mezz run -- claude/);
     assert.doesNotMatch(said, /run -- codex|secret-value/);
     assert.match(said, /qwen3:4b, b, c and 1 more/);
+    assert.ok(said.includes(`mezz backend add local-${engine.port}`));
   } finally {
     for (const server of [engine, other, silent]) server.close();
     rmSync(directory, { recursive: true, force: true });
@@ -56,5 +70,5 @@ test('where nothing is, it says what was looked for and what works all the same'
   const nothing = { agents: [], keys: [], engines: [] };
   const said = [...describeSurvey(nothing), ...nextSteps(nothing)].join('\n');
   assert.match(said, /none of claude, codex/);
-  assert.match(said, /mezz sh .*"lab", which is no model\)/);
+  assert.match(said, /mezz sh .*"lab", which is no model, until/);
 });

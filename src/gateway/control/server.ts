@@ -13,10 +13,10 @@ import { insightVerbs } from './insight.ts';
 import { moneyVerbs } from './money.ts';
 import { pmapVerbs } from './pmap.ts';
 import { rightsVerbs } from './rights.ts';
-import { schedulingVerbs } from './scheduling.ts';
 import { sheetVerbs } from './sheets.ts';
 import { storeVerbs } from './store.ts';
 import { upkeepVerbs } from './upkeep.ts';
+import { windowVerbs } from './window.ts';
 
 // Not imported: an ES import of node:http reads all it exports, and one of them loads a second HTTP client (45 ms).
 const { createServer } = process.getBuiltinModule('node:http');
@@ -28,7 +28,7 @@ const HANDLERS: Handlers<VerbName> = {
   ...insightVerbs,
   ...sheetVerbs,
   ...pmapVerbs,
-  ...schedulingVerbs,
+  ...windowVerbs,
   ...storeVerbs,
   ...upkeepVerbs,
   ...engineVerbs,

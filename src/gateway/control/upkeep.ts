@@ -1,7 +1,7 @@
 /** Verbs about the kernel itself. */
 import type { Handlers } from './context.ts';
 
-type UpkeepVerb = 'status' | 'down' | 'doctor' | 'config' | 'config.limits' | 'config.reload';
+type UpkeepVerb = 'status' | 'down' | 'doctor' | 'config' | 'config.limits' | 'config.reload' | 'backend.add';
 
 export const upkeepVerbs: Handlers<UpkeepVerb> = {
   async status(context) {
@@ -41,5 +41,9 @@ export const upkeepVerbs: Handlers<UpkeepVerb> = {
 
   async 'config.reload'(context) {
     return { problems: await context.reload() };
+  },
+
+  async 'backend.add'(context, request) {
+    return context.addBackend(request);
   },
 };

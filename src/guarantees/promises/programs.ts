@@ -116,4 +116,40 @@ export const PROGRAM_PROMISES: readonly Promised[] = [
       ],
     ],
   },
+  {
+    id: 'engines-found',
+    group: 'code',
+    text: 'Engines on this machine are told by what they answer, looking changes nothing, and mezz backend add leaves every byte of mezz.yaml that is there.',
+    restsOn: 'Requests for lists and settings, and for a dialect one so empty that no model can run for it.',
+    bypassedBy:
+      'An engine that answers as another one; a window that is changed after it was written: mezz.yaml says what was so when it was added.',
+    tests: [
+      [
+        'test/engines.test.ts',
+        'are told by what they answer, on any port, with what each model is served with',
+      ],
+      [
+        'test/engines.test.ts',
+        'change nothing before they are added; then mezz.yaml keeps every comment, and they serve',
+      ],
+      [
+        'src/config/edit.test.ts',
+        'what is there keeps its meaning, and a text that is no settings is left alone',
+      ],
+    ],
+  },
+  {
+    id: 'window-checked',
+    group: 'code',
+    text: 'mezz run does not start an agent whose model is known to take less than such an agent sends at first; it says the numbers and three ways out.',
+    restsOn:
+      "The engine's own answer at that moment, else mezz.yaml, else the public list of models; what agents of that client sent here, else what was measured.",
+    bypassedBy:
+      'A model that is named nowhere mezz looks (a dialogue of the client, another settings file); --anyway; a conversation that grows.',
+    tests: [
+      ['test/window.test.ts', 'refuses with the numbers, and with the line that is right for the engine'],
+      ['test/window.test.ts', 'starts what fits, what it knows nothing about, and what is started anyway'],
+      ['test/window.test.ts', 'knows better once it has seen that client here'],
+    ],
+  },
 ];

@@ -1,0 +1,154 @@
+import { type Command, Option } from 'commander';
+import type { BackendView } from '../../base/control.ts';
+import type { SettingsChange } from '../../base/sheets.ts';
+import { UsageFailure } from '../exit.ts';
+import { formatCount } from '../format.ts';
+import { ALLOWS, ENGINE_PORTS, type Engine, type FoundModel, findEngines } from '../found/engines.ts';
+import type { Session } from '../session.ts';
+import type { Column } from '../table.ts';
+import { asJson, asList, show, type ViewOptions } from '../view.ts';
+
+interface FindOptions extends ViewOptions {
+  readonly port: readonly number[];
+}
+interface AddOptions extends FindOptions {
+  readonly found?: boolean;
+}
+
+const BACKEND_COLUMNS: Column<BackendView>[] = [
+  { head: 'BACKEND', cell: (backend) => backend.id },
+  { head: 'URL', cell: (backend) => backend.url },
+  { head: 'SPEAKS', cell: (backend) => backend.dialects.join(' ') },
+  { head: 'CREDENTIAL', cell: (backend) => `${backend.credential}${backend.ready ? '' : ' (missing)'}` },
+  { head: 'ACCOUNT', cell: (backend) => backend.account },
+  { head: 'BUSY', cell: (backend) => `${backend.busy}/${backend.slots}`, right: true },
+  { head: 'WAITING', cell: (backend) => String(backend.waiting), right: true },
+  { head: 'LEVEL', cell: (backend) => backend.level },
+  { head: 'LABEL', cell: (backend) => backend.label ?? '' },
+];
+
+interface FoundRow {
+  readonly engine: Engine;
+  readonly model: FoundModel | undefined;
+}
+
+const windowText = (model: FoundModel | undefined): string => {
+  if (!model) return '-';
+  if (model.window === null) return 'unknown';
+  return `${model.assumed ? 'about ' : ''}${formatCount(model.window)}`;
+};
+
+const FOUND_COLUMNS: Column<FoundRow>[] = [
+  { head: 'ENGINE', cell: ({ engine }) => engine.name },
+  { head: 'PORT', cell: ({ engine }) => String(engine.port), right: true },
+  { head: 'MODEL', cell: ({ model }) => model?.name ?? '(none loaded)' },
+  { head: 'WINDOW', cell: ({ model }) => windowText(model), right: true },
+  { head: 'MADE FOR', cell: ({ model }) => (model?.most ? formatCount(model.most) : '-'), right: true },
+  { head: 'SLOTS', cell: ({ engine }) => String(engine.slots), right: true },
+  { head: 'LEVEL', cell: ({ engine }) => `G1 (allows ${ALLOWS[engine.kind]})` },
+];
+
+async function find(session: Session, options: FindOptions): Promise<void> {
+  const { terminal } = session;
+  const engines = await findEngines(options.port);
+  if (options.json) return terminal.printJson({ schema: 'mezz.backend.find/1', engines });
+  const rows = engines.flatMap((engine): FoundRow[] =>
+    engine.models.length > 0
+      ? engine.models.map((model) => ({ engine, model }))
+      : [{ engine, model: undefined }],
+  );
+  terminal.printTable(FOUND_COLUMNS, rows);
+  const next = engines.map(({ name }) => `mezz backend add ${name}`).join(', or ');
+  terminal.note(next ? `Next: ${next}` : `No engine answers on ${options.port.join(', ')}.`);
+}
+
+/** Nothing but what was named, or `--found`, is put in force. */
+async function add(session: Session, names: readonly string[], options: AddOptions): Promise<void> {
+  const { terminal, control } = session;
+  await control.call('status', {});
+  const engines = await findEngines(options.port);
+  const known = engines.map(({ name }) => name).join(', ') || 'none';
+  if (names.length === 0 && !options.found)
+    throw new UsageFailure(
+      `mezz backend add needs an engine, or --found for all (here: ${known})`,
+      'mezz backend find',
+    );
+  const missing = names.find((name) => !engines.some((engine) => engine.name === name));
+  if (missing !== undefined || engines.length === 0)
+    throw new UsageFailure(
+      `no engine ${missing ?? ''} answers on ${options.port.join(', ')} (here: ${known})`.replace('  ', ' '),
+      'start it, or name its port: mezz backend find --port 8001',
+      3,
+    );
+  const { backendFor } = await import('../found/adopt.ts');
+  const wanted = names.length > 0 ? engines.filter(({ name }) => names.includes(name)) : engines;
+  for (const engine of wanted) {
+    const answer = await control.call('backend.add', await backendFor(engine));
+    if (answer.problems.length > 0) session.exit = 1;
+    if (options.json) terminal.printJson(answer);
+    else printAdded(session, engine, answer);
+  }
+}
+
+function printAdded(
+  { terminal }: Session,
+  { name }: Engine,
+  { file, added, kept, problems }: SettingsChange,
+): void {
+  for (const problem of problems) terminal.print(`${terminal.style('red', 'fail')}  ${problem}`);
+  if (problems.length > 0)
+    return terminal.note(
+      added.length > 0
+        ? `${file}: added ${added.join(', ')}, not in force. Next: mend it`
+        : `${file} is as it was. Next: mend it, then mezz backend add ${name}`,
+    );
+  terminal.print(
+    added.length > 0 ? `${file}: added ${added.join(', ')}; in force` : `${file}: nothing to add`,
+    ...(kept.length > 0 ? [`kept as the file has it: ${kept.join(', ')}`] : []),
+  );
+}
+
+const parsePort = (text: string, before: readonly number[]): number[] => {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new UsageFailure(`"${text}" is not a port`, 'a whole number from 1 to 65535');
+  return before === ENGINE_PORTS ? [port] : [...before, port];
+};
+
+const withPort = (command: Command): Command =>
+  command.addOption(
+    new Option('--port <port>', 'look at this port of 127.0.0.1 instead; again for more')
+      .default(ENGINE_PORTS, ENGINE_PORTS.join(', '))
+      .argParser(parsePort),
+  );
+
+const ABOUT = `
+It writes the engine and its models into mezz.yaml (comments and all that is there stay) and puts them in force.
+Nothing is downloaded, and no request of an agent changes its way before.
+
+Examples:
+  mezz backend add ollama
+  mezz backend add --found`;
+
+export function define(program: Command, session: Session): void {
+  const backend = program
+    .command('backend')
+    .description('where models run; engines here, and how to use them');
+  asList(backend.command('ls', { isDefault: true }).description('list backends')).action(
+    (options: ViewOptions) =>
+      show(session, options, {
+        verb: 'backends',
+        request: {},
+        ids: ({ backends }) => backends.map((one) => one.id),
+        render: ({ backends }) => session.terminal.printTable(BACKEND_COLUMNS, backends),
+      }),
+  );
+  withPort(
+    asJson(backend.command('find').description('engines on this machine, their models and windows')),
+  ).action((options: FindOptions) => find(session, options));
+  withPort(asJson(backend.command('add').description('let agents use an engine of this machine')))
+    .argument('[engine...]', 'as mezz backend find names it')
+    .option('--found', 'all that are found')
+    .addHelpText('after', ABOUT)
+    .action((engines: string[], options: AddOptions) => add(session, engines, options));
+}
