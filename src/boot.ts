@@ -21,6 +21,7 @@ import { LIMITS as driverLimits } from './drivers/limits.ts';
 import { LogFile } from './drivers/logfile.ts';
 import { newProcesses } from './drivers/processes.ts';
 import { systemRandom } from './drivers/random.ts';
+import { systemWorkspace } from './drivers/workspace.ts';
 import { Arrivals } from './gate/arrivals.ts';
 import { expireQuestions } from './gate/ask.ts';
 import { superviseAgents } from './gate/exits.ts';
@@ -45,6 +46,7 @@ import { type Level, type Log, newLog } from './telemetry/log.ts';
 import { type Metrics, newMetrics } from './telemetry/metrics.ts';
 import { kernelSources } from './telemetry/sources.ts';
 import { watchTrouble } from './telemetry/trouble.ts';
+import { LIMITS as toolLimits } from './tools/limits.ts';
 import { LIMITS as wireLimits } from './wire/limits.ts';
 
 export interface BootOptions {
@@ -162,7 +164,7 @@ async function serve(opened: Opened): Promise<Running> {
     stateDir: options.stateDir,
     version: readVersion(),
     startedAt: parts.clock.now(),
-    warnings: () => warnings(parts, free(), settings.problems),
+    warnings: () => warnings(parts, free(), [...settings.problems, ...orderFaults(parts, settings)]),
     engine: settings.engine,
     sheet: (agent) => agentSheet(parts, agent),
     doctor: (trials) => doctor(parts, options.stateDir, free(), trials),
@@ -173,6 +175,7 @@ async function serve(opened: Opened): Promise<Running> {
     }),
     retention: () => retentionOf(settings.config, parts.clock.now()),
     configLimits: () => ({ limits: listLimits() }),
+    ordering: settings.ordering,
     reload: async () => [...(await settings.reload())],
     addBackend: (backend) => settings.addBackend(backend),
     shutDown: (askedMs) => {
@@ -258,6 +261,7 @@ async function open(
     store,
     clock: systemClock,
     random: systemRandom,
+    workspace: systemWorkspace,
     ...watching,
     ...settings.opening,
     access: new Access({ ...settings.access, schema: SCHEMA }),
@@ -328,6 +332,10 @@ function warnings(parts: Parts, freeBytes: number, problems: readonly string[]):
   return [SAME_USER, ...observing, ...[lowDisk(freeBytes) ?? []].flat(), ...problems];
 }
 
+function orderFaults({ scheduler }: Parts, { ordering }: Settings): string[] {
+  return [ordering.problem ?? scheduler.fault ?? []].flat();
+}
+
 async function doctor(
   parts: Parts,
   stateDir: string,
@@ -373,6 +381,7 @@ const FOLDER_LIMITS = {
   journal: journalLimits,
   scheduler: schedulerLimits,
   telemetry: telemetryLimits,
+  tools: toolLimits,
   wire: wireLimits,
 };
 

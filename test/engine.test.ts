@@ -6,15 +6,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before, describe } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { isRecord, type Json, type JsonRecord, parseJson } from '../src/base/json.ts';
+import { type JsonRecord, parseJson } from '../src/base/json.ts';
 import type { NeutralDialect } from '../src/base/model.ts';
 import { tinyGguf } from '../src/drivers/engine/tiny.ts';
-import { collectAnswer } from '../src/wire/collect.ts';
 import type { NeutralAnswer } from '../src/wire/neutral.ts';
 import { DIALECTS } from '../src/wire/registry.ts';
-import { SseSplitter } from '../src/wire/sse.ts';
-import { CODECS } from '../src/wire/translate.ts';
-import { type Reply, send, startKernel, type TestKernel } from './kernel.ts';
+import {
+  answerOf,
+  asking as ask,
+  callable,
+  errorOf,
+  PATHS,
+  SPOKEN,
+  textOf,
+  usageAsked,
+  withoutMezz,
+} from './engine/asking.ts';
+import { send, startKernel, type TestKernel } from './kernel.ts';
 
 const WINDOW = 4096;
 const SEQUENCES = 4;
@@ -22,81 +30,8 @@ const SETTINGS = `
 backends: { engine: { slots: 8, engine: { threads: 1, sequences: ${SEQUENCES}, window: ${WINDOW} } } }
 models: { house: { backends: [engine], alias: engine/tiny, price: free } }
 `;
-const PATHS: Readonly<Record<NeutralDialect, string>> = {
-  anthropic: '/v1/messages',
-  'openai-chat': '/v1/chat/completions',
-  'openai-responses': '/v1/responses',
-};
-const SPOKEN = Object.keys(PATHS) as NeutralDialect[];
-
-/** One question in each dialect, answered greedily in at most `most` tokens. */
-function asking(dialect: NeutralDialect, text: string, most: number, more: JsonRecord = {}): JsonRecord {
-  const user = [{ role: 'user', content: text }];
-  const shared = { model: 'engine/tiny', temperature: 0, ...more };
-  if (dialect === 'anthropic') return { ...shared, max_tokens: most, messages: user };
-  if (dialect === 'openai-chat') return { ...shared, max_completion_tokens: most, messages: user };
-  return { ...shared, max_output_tokens: most, input: user };
-}
-
-/** A tool that must be called, as each dialect says it. */
-function callable(dialect: NeutralDialect, name: string, schema: Json): JsonRecord {
-  if (dialect === 'anthropic')
-    return { tools: [{ name, input_schema: schema }], tool_choice: { type: 'any' } };
-  if (dialect === 'openai-chat')
-    return { tools: [{ type: 'function', function: { name, parameters: schema } }], tool_choice: 'required' };
-  return { tools: [{ type: 'function', name, parameters: schema }], tool_choice: 'required' };
-}
-
-/** The answer as it reached the client, whole or from a stream that kept its dialect's rules. */
-function answerOf(dialect: NeutralDialect, { status, body }: Reply, stream: boolean): NeutralAnswer {
-  assert.equal(status, 200, body.toString());
-  if (!stream) {
-    const answer = CODECS[dialect].decodeAnswer(parseJson(body.toString()) as JsonRecord);
-    assert.ok(answer, body.toString());
-    return answer;
-  }
-  const machine = DIALECTS[dialect].newStream();
-  machine.push(body);
-  assert.equal(machine.finish().kind, 'complete', body.toString());
-  const decoder = CODECS[dialect].newDecoder();
-  return collectAnswer(new SseSplitter().push(body).flatMap((event) => decoder.event(event)));
-}
-
-const textOf = ({ parts }: NeutralAnswer): string =>
-  parts.map((part) => (part.kind === 'text' ? part.text : '')).join('');
-const errorOf = ({ body }: Reply): string => {
-  const answer = parseJson(body.toString());
-  assert.ok(isRecord(answer) && isRecord(answer.error), body.toString());
-  return String(answer.error.message);
-};
-
-/** What the engine says by itself, asked in this process without mezz. */
-async function withoutMezz(path: string, questions: readonly string[], most: number): Promise<string[]> {
-  const { getLlama, LlamaChat, LlamaLogLevel } = await import('node-llama-cpp');
-  const llama = await getLlama({
-    gpu: false,
-    build: 'never',
-    skipDownload: true,
-    progressLogs: false,
-    maxThreads: 1,
-    logLevel: LlamaLogLevel.error,
-  });
-  const model = await llama.loadModel({ modelPath: path });
-  const context = await model.createContext({ contextSize: WINDOW, threads: 1 });
-  const chat = new LlamaChat({ contextSequence: context.getSequence() });
-  const answers: string[] = [];
-  for (const question of questions) {
-    const asked = { type: 'user', text: question } as const;
-    const { response } = await chat.generateResponse([asked, { type: 'model', response: [] }], {
-      temperature: 0,
-      maxTokens: most,
-      repeatPenalty: false,
-    });
-    answers.push(response);
-  }
-  await llama.dispose();
-  return answers;
-}
+const asking = (dialect: NeutralDialect, text: string, most: number, more: JsonRecord = {}) =>
+  ask(dialect, text, most, { model: 'engine/tiny', ...more });
 
 describe('the engine', () => {
   const directory = mkdtempSync(join(tmpdir(), 'mezz-engine-'));
@@ -131,7 +66,7 @@ describe('the engine', () => {
 
   test('a greedy answer is the engine’s own, in every dialect, whole and streamed, with its true counts', async () => {
     const questions = ['hi', 'what is a kernel?', 'ä ö ü'];
-    const own = await withoutMezz(tiny, questions, 60);
+    const own = await withoutMezz(tiny, WINDOW, questions, 60);
     assert.ok(own.some((text) => text.length > 20));
     for (const dialect of SPOKEN)
       for (const [at, question] of questions.entries())
@@ -170,7 +105,7 @@ describe('the engine', () => {
   });
 
   test('a stop sequence ends the answer and is not in it', async () => {
-    const [whole] = await withoutMezz(tiny, ['hi there'], 40);
+    const [whole] = await withoutMezz(tiny, WINDOW, ['hi there'], 40);
     const stop = whole?.slice(4, 6) as string;
     const reply = await post('anthropic', asking('anthropic', 'hi there', 40, { stop_sequences: [stop] }));
     const answer = answerOf('anthropic', reply, false);
@@ -408,10 +343,6 @@ describe('the engine', () => {
     assert.equal((await post('anthropic', asking('anthropic', 'hi', 5))).status, 200);
   });
 });
-
-/** Chat reports no usage of a stream unless it is asked. */
-const usageAsked = (dialect: NeutralDialect, stream: boolean): JsonRecord =>
-  dialect === 'openai-chat' && stream ? { stream_options: { include_usage: true } } : {};
 
 /** A format whose answer does not end before the window does, as each dialect says it. */
 function endless(dialect: NeutralDialect): JsonRecord {

@@ -76,7 +76,7 @@ loop: { repeats: 2 }
 scheduling: { policy: fifo, maxWait: 1m, queue: 7 }`;
       assert.deepEqual(await change(more), []);
       const { config } = await kernel.control.call('config', {});
-      assert.deepEqual(config.scheduling, { policy: 'fifo', maxWaitMs: 60_000, queue: 7 });
+      assert.deepEqual(config.scheduling, { policy: 'fifo', maxWaitMs: 60_000, queue: 7, weights: {} });
       // The backend itself changes too: what runs over the old connection ends in its own time.
       const text = configText(kernel.upstream.origin, more)
         .replace('slots: 4', 'slots: 2')

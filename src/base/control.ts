@@ -5,6 +5,7 @@
  */
 import type { Refusal } from './errors.ts';
 import type { JsonRecord } from './json.ts';
+import type { LineView, OrderView, SchedChange, SpanView, WaitView } from './order.ts';
 import type { BackendDraft, ContextMap, Pulse, RoomView, SettingsChange, WindowFit } from './sheets.ts';
 import type { NanoUsd, Usage } from './usage.ts';
 
@@ -72,17 +73,6 @@ export interface TraceStep {
   readonly atMs: number;
   readonly stage: string;
   readonly detail: string;
-}
-export interface WaitView {
-  readonly call: string;
-  readonly agent: number;
-  readonly kind: string;
-  /** `slot`, `approval`, `budget`, `pause`, `commit`. */
-  readonly waitsFor: string;
-  readonly resource: string;
-  readonly sinceMs: number;
-  readonly reasons: readonly string[];
-  readonly ahead: number | null;
 }
 export interface ApprovalView {
   readonly id: string;
@@ -318,6 +308,18 @@ export interface ControlVerbs {
   nice: Verb<Selector & { nice: number }, Record<string, never>>;
   calls: Verb<{ agent?: string; since?: number; limit?: number; state?: string }, { calls: CallView[] }>;
   trace: Verb<{ call: string }, { call: CallView; steps: TraceStep[]; entries: JsonRecord[] }>;
+  /** The order in force, and who is next: the first of those that wait. */
+  sched: Verb<Record<string, never>, { order: OrderView; line: LineView[] }>;
+  'sched.set': Verb<SchedChange, { order: OrderView }>;
+  'sched.policies': Verb<
+    Record<string, never>,
+    { policies: { name: string; text: string; inForce: boolean }[] }
+  >;
+  /** Calls that had a backend between two instants, the latest at most. */
+  'sched.gantt': Verb<
+    { since?: number; until?: number; agent?: string },
+    { since: number; until: number; spans: SpanView[]; more: boolean }
+  >;
   why: Verb<{ subject: string }, { waits: WaitView[]; text: string[] }>;
   limits: Verb<{ scope?: string }, { limits: LimitView[]; windows: WindowView[] }>;
   'limit.set': Verb<
@@ -439,6 +441,10 @@ export const VERBS: { readonly [V in VerbName]: true } = {
   nice: true,
   calls: true,
   trace: true,
+  sched: true,
+  'sched.set': true,
+  'sched.policies': true,
+  'sched.gantt': true,
   why: true,
   limits: true,
   'limit.set': true,

@@ -41,3 +41,34 @@ export interface ModelBackend {
   perform(ticket: Ticket, call: ModelCall): Promise<ModelOutcome>;
   close(): Promise<void>;
 }
+
+/** What a file holds, without its content. `stat` alone tells that nothing can have changed. */
+export interface Digest {
+  readonly stat: string;
+  readonly hash: string;
+  /** Wall time in ms. */
+  readonly changedAt: number;
+}
+
+export interface Checkout {
+  readonly root: string;
+  /** What this worktree has of its own: HEAD and the index. */
+  readonly gitDir: string;
+  /** What all worktrees of the repository share. */
+  readonly commonDir: string;
+  /** `refs/heads/main`; undefined when HEAD is no branch. */
+  readonly branch: string | undefined;
+}
+
+/** The files, checkouts and ports that agents work on. It looks and changes nothing. */
+export interface Workspace {
+  /** Absolute, links resolved as far as the path exists, in the case the disk has. */
+  canonical(path: string, cwd: string): Promise<string>;
+  /** undefined where there is no file. `known` is given back when the file cannot have changed since. */
+  digest(path: string, known: Digest | undefined): Promise<Digest | undefined>;
+  checkout(directory: string): Promise<Checkout | undefined>;
+  /** Files that differ from the last commit, absolute; `tracked`: git knows them. */
+  uncommitted(root: string): Promise<readonly { readonly path: string; readonly tracked: boolean }[]>;
+  /** Does a server listen on the port on loopback? */
+  isListening(port: number): Promise<boolean>;
+}

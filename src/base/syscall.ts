@@ -13,6 +13,8 @@ export interface ToolCall {
   /** The client's own id for this use of the tool: retries carry the same one. */
   readonly toolUseId: string;
   readonly how: 'hooked' | 'held' | 'brokered';
+  /** Where it runs, as its client says; the agent's own directory by default. */
+  readonly cwd?: string;
 }
 
 export type ToolOutcome =

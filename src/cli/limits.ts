@@ -1,4 +1,5 @@
 export const LIMITS = {
+  ganttColumns: { value: 100, unit: 'columns', what: 'of mezz sched gantt where the terminal does not say' },
   kernelStartMs: { value: 20_000, unit: 'ms', what: 'how long `mezz up` waits for the kernel to answer' },
   kernelPollMs: { value: 20, unit: 'ms', what: 'pause between two questions whether the kernel is up' },
   drainMs: { value: 10_000, unit: 'ms', what: 'how long running calls may finish when the kernel goes down' },
@@ -47,5 +48,8 @@ export const LIMITS = {
     unit: 'characters',
     what: "the end of a client's output kept from its trial",
   },
+  unaskedBytes: { value: 1_000_000, unit: 'bytes', what: 'what is downloaded without asking' },
+  downloadMs: { value: 86_400_000, unit: 'ms', what: 'the longest a download may take' },
+  modelCardCharacters: { value: 1_000_000, unit: 'characters', what: "a model's card as a hub sends it" },
   cellColumns: { value: 60, unit: 'columns', what: 'the widest cell of a table on a terminal' },
 } as const;

@@ -26,11 +26,13 @@ const account = () => import('./commands/account.ts');
 const money = () => import('./commands/money.ts');
 const backend = () => import('./commands/backend.ts');
 const backends = () => import('./commands/backends.ts');
+const model = () => import('./commands/model.ts');
 const approvals = () => import('./commands/approvals.ts');
 const policy = () => import('./commands/policy.ts');
 const config = () => import('./commands/config.ts');
 const store = () => import('./commands/store.ts');
 const restore = () => import('./commands/restore.ts');
+const sched = () => import('./commands/sched.ts');
 const checklist = () => import('./commands/checklist.ts');
 const completion = () => import('./commands/completion.ts');
 
@@ -87,6 +89,7 @@ export const GROUPS: readonly CommandGroup[] = [
       entry('logs', 'list calls', calls),
       entry('trace', "show one call's path through the kernel, with times", calls),
       entry('why', 'explain what a call or an agent waits for', calls),
+      entry('sched', 'the order of calls: which policy, who is next, who had what', sched),
     ],
   },
   {
@@ -108,7 +111,7 @@ export const GROUPS: readonly CommandGroup[] = [
       entry('can', 'would an agent be allowed to do this', policy),
       entry('key', "callers' keys: list, create, revoke", backends),
       entry('backend', 'where models run; engines here, and how to use them', backend),
-      entry('model', 'which models there are, and their prices', backends),
+      entry('model', 'models, their prices, and model files of this machine: ls, pull, add, rm, show', model),
     ],
   },
   {

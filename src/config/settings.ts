@@ -20,15 +20,13 @@ import { resumedRows } from '../gate/exhausted.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Changeable } from '../gate/open.ts';
 import type { Parts } from '../gate/parts.ts';
-import { POLICIES } from '../scheduler/policies/all.ts';
-import type { Policy, Tuning } from '../scheduler/policy.ts';
-import { PLAIN } from '../scheduler/scheduler.ts';
 import { accountsOf } from './accounts.ts';
 import { type BackendConfig, type Config, formatProblem } from './config.ts';
 import { replaceFile } from './file.ts';
 import { readKeys } from './keys.ts';
 import { type Environment, loadConfig, newConfigFile, readText, watchFiles } from './load.ts';
 import { newCatalog } from './models.ts';
+import { Ordering } from './ordering.ts';
 
 export interface SettingsOptions {
   readonly configPath: string | undefined;
@@ -60,6 +58,7 @@ export class Settings {
   #file: string | null;
   /** The settings that hold until the kernel ends, whatever mezz.yaml says later. */
   readonly #booted: Config;
+  readonly ordering: Ordering;
   #ready: Ready;
   #config: Config;
   #drivers: ReadonlyMap<BackendId, Driver>;
@@ -73,6 +72,7 @@ export class Settings {
     this.#options = options;
     this.#file = file;
     this.#booted = ready.config;
+    this.ordering = new Ordering(ready.config.scheduling);
     this.#config = ready.config;
     this.#ready = ready;
     this.#problems = problems;
@@ -109,8 +109,7 @@ export class Settings {
   /** What the parts of the kernel are opened with, but for the access policies. */
   get opening() {
     const { config } = this.#ready;
-    const { maxWaitMs, queue } = config.scheduling;
-    const scheduling = { policy: policyOf(config), tuning: tuningOf(config), maxWaitMs, queue };
+    const scheduling = this.ordering.opening;
     return { ...changeOf(this.#ready, this.#drivers), loop: config.loop, scheduling };
   }
 
@@ -123,6 +122,7 @@ export class Settings {
     this.#parts = parts;
     const { puts, deletes } = declareMoney(parts, this.#config, undefined);
     await parts.store.commit({ puts, deletes });
+    await this.ordering.enter(parts);
   }
 
   /** From now on a change of mezz.yaml, or of an access policy file it names, is put in force. */
@@ -195,7 +195,12 @@ export class Settings {
     this.#config = { ...ready.config, port: this.#booted.port };
     this.#problems = untilRestart(this.#booted, ready.config);
     const { puts, deletes, changed } = declareMoney(parts, this.#config, before.config);
-    this.#gate?.change({ ...changeOf(ready, this.#drivers), ...changedOf(ready, before.ready) });
+    const scheduling = this.ordering.follow(ready.config.scheduling);
+    this.#gate?.change({
+      ...changeOf(ready, this.#drivers),
+      ...changedOf(ready, before.ready),
+      ...(scheduling ? { scheduling } : {}),
+    });
     const kept = new Set([...this.#drivers.values()].map(({ backend }) => backend));
     for (const { backend } of before.drivers.values()) if (!kept.has(backend)) void backend.retire();
     const resumed = this.#gate?.exhausted.resume(changed) ?? [];
@@ -283,26 +288,13 @@ function changeOf({ config, keys }: Ready, drivers: ReadonlyMap<BackendId, Drive
   };
 }
 
-/** The schema admits no other name. */
-const policyOf = ({ scheduling }: Config): Policy<unknown> =>
-  POLICIES.get(scheduling.policy) as Policy<unknown>;
-const tuningOf = ({ scheduling }: Config): Tuning => ({ ...PLAIN, weights: scheduling.weights });
-
 /** What operators may have changed since stays, unless mezz.yaml itself says something else of it now. */
-function changedOf(now: Ready, before: Ready): Pick<Changeable, 'policies' | 'loop' | 'scheduling'> {
-  const { access, loop, scheduling } = now.config;
+function changedOf(now: Ready, before: Ready): Pick<Changeable, 'policies' | 'loop'> {
+  const { access, loop } = now.config;
   const sameRules = now.policies === before.policies && access.profile === before.config.access.profile;
-  const { maxWaitMs, queue } = scheduling;
-  const sameOrder = scheduling.policy === before.config.scheduling.policy;
   return {
     ...(sameRules ? {} : { policies: { text: now.policies, profile: access.profile } }),
     loop,
-    scheduling: {
-      maxWaitMs,
-      queue,
-      tuning: tuningOf(now.config),
-      ...(sameOrder ? {} : { policy: policyOf(now.config) }),
-    },
   };
 }
 

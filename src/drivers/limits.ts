@@ -23,6 +23,11 @@ export const LIMITS = {
     unit: 'characters or items',
     what: "what the engine's grammar writes where a schema allows more",
   },
+  engineSharedTokens: {
+    value: 64,
+    unit: 'tokens',
+    what: 'the shortest beginning of a prompt that the engine takes from what it holds',
+  },
   engineTopK: { value: 40, unit: 'tokens', what: 'likeliest tokens the engine chooses from by default' },
   engineModels: { value: 2, unit: 'models', what: 'models the engine holds in memory at once' },
   engineIdleMs: {
@@ -60,5 +65,13 @@ export const LIMITS = {
     unit: 'bytes',
     what: 'free on the disk below which new calls are refused',
   },
+  hashedBytes: {
+    value: 67_108_864,
+    unit: 'bytes',
+    what: 'of a file that is hashed to tell its versions apart; of a larger one, size and times do',
+  },
+  gitMs: { value: 2000, unit: 'ms', what: 'for git to say what is not committed' },
+  gitBytes: { value: 16_777_216, unit: 'bytes', what: 'of what git says is not committed' },
+  portLookMs: { value: 500, unit: 'ms', what: 'for a port on loopback to answer' },
   diskLookMs: { value: 1000, unit: 'ms', what: 'between two looks at the free space' },
 } as const;

@@ -17,6 +17,7 @@ import { DIALECTS } from '../wire/registry.ts';
 import { Flight } from './flight.ts';
 import type { Gate } from './gate.ts';
 import { CAN_HOLD, Held, heldCall } from './held.ts';
+import { movedOn } from './locking.ts';
 import { toolEnded } from './outcomes.ts';
 import { Withheld } from './withheld.ts';
 
@@ -77,6 +78,8 @@ export class Arrivals {
     const awaited = toolResults.filter(({ id: use }) => parts.coverage.isAwaited(agent.pid, use));
     this.#announce(resolved, parts.coverage.closed(agent, toolResults));
     for (const { id: use, isError } of awaited) await toolEnded(parts, [agent.pid], use, isError);
+    // The client has gone on: what it does not tell has ended too.
+    if (toolResults.length > 0 && !call.facts.lastIsUser) await movedOn(parts, agent.pid);
     flight.barred = await this.#findObjects(flight as unknown as Flight, call);
     if (!withheld) return this.#gate.walk(flight);
     return this.#gate.span(() => this.#held.walk(flight, withheld, call.sink));
@@ -176,6 +179,7 @@ export class Arrivals {
     const more = { signal, turn };
     const flight = this.#flight(newCallId(now, parts.random), 'tool.call', agent, call, caller, more);
     this.#announce(resolved, []);
+    flight.effects = await parts.broker.effectsOf(call, agent.cwd);
     const walked = await this.#gate.walk(flight);
     return walked.kind === 'refused' ? walked.refusal : undefined;
   }

@@ -7,6 +7,7 @@ import type { Pid } from '../base/ids.ts';
 import type { Processes } from '../base/ports.ts';
 import type { Gate } from './gate.ts';
 import { LIMITS } from './limits.ts';
+import { movedOn } from './locking.ts';
 import { toolsLeft } from './outcomes.ts';
 
 /** How a program ended; neither when nobody saw it. */
@@ -30,6 +31,10 @@ export async function closeAgent(gate: Gate, agent: Agent, ending: Ending): Prom
   const pids = new Set<number>(tree.map((member) => member.pid));
   gate.interrupt(pids, 'exited');
   await toolsLeft(parts, pids);
+  for (const pid of pids) {
+    await movedOn(parts, pid);
+    parts.broker.versions.forget(pid);
+  }
   await parts.journal.append({
     entries: tree.map((member) => ({
       kind: 'agent.close',

@@ -6,7 +6,7 @@ import { agentPut } from '../agents/table.ts';
 import { VirtualClock } from '../base/clock.ts';
 import type { AccountId, BackendId } from '../base/ids.ts';
 import type { ModelCall, ModelOutcome } from '../base/model.ts';
-import type { BackendSpec, ModelBackend } from '../base/ports.ts';
+import type { BackendSpec, ModelBackend, Workspace } from '../base/ports.ts';
 import { seededRandom } from '../base/random.ts';
 import type { Usage } from '../base/usage.ts';
 import { Prices } from '../budget/prices.ts';
@@ -33,7 +33,11 @@ export interface Performed {
 /** Backends with so many slots each; a model is served by the backends its name lists: `one`, `one+two`. */
 export type Slots = Readonly<Record<string, number>>;
 
-export async function openGate(slots: Slots = { one: 1, two: 1 }, faults: Faults = {}) {
+export async function openGate(
+  slots: Slots = { one: 1, two: 1 },
+  faults: Faults = {},
+  workspace?: Workspace,
+) {
   const clock = new VirtualClock(Date.UTC(2026, 0, 1));
   const store = new MemoryStore(faults);
   const performed: Performed[] = [];
@@ -45,6 +49,7 @@ export async function openGate(slots: Slots = { one: 1, two: 1 }, faults: Faults
   });
   const parts = await openParts({
     ...change(slots),
+    ...(workspace ? { workspace } : {}),
     store,
     clock,
     random: seededRandom(1),
@@ -69,6 +74,7 @@ export async function openGate(slots: Slots = { one: 1, two: 1 }, faults: Faults
     performed,
     parts,
     gate,
+    arrivals,
     agent,
     key,
     change: (next: Slots) => gate.change(change(next)),

@@ -10,6 +10,7 @@ import type { Reservation } from '../budget/ledger.ts';
 import type { CallRow } from '../db/schema/journal.ts';
 import type { ChainLink } from '../journal/chain.ts';
 import type { Grant } from '../scheduler/scheduler.ts';
+import type { Effect } from '../tools/effects.ts';
 import type { Candidate, Login } from './catalog.ts';
 import { LIMITS } from './limits.ts';
 import { type ResourceName, SYSCALLS } from './syscalls.ts';
@@ -24,6 +25,8 @@ export type Stage<T> =
       readonly reason: WaitReason;
       readonly resource: string /** One question for the whole tree of agents. */;
       readonly ofTree?: boolean;
+      /** It waits no longer than this, whatever its own deadline. */
+      readonly holdMs?: number;
       onDeadline(): Refusal;
     };
 
@@ -68,6 +71,12 @@ export class Flight<K extends SyscallKind = SyscallKind> {
   granted: Candidate | undefined;
   /** Why it was granted when it was, if it waited. */
   order: Grant | undefined;
+  /** What a tool call touches; empty where nothing of another agent's. */
+  effects: readonly Effect[] = [];
+  /** It holds the locks of its effects, and nobody else gives them back. */
+  locked = false;
+  /** Under these locks it was looked at what the call would undo: nothing. */
+  inspected = false;
   /** The model call as it leaves, named transforms applied. */
   outgoing: ModelCall | undefined;
   attempt = 0;
@@ -92,6 +101,11 @@ export class Flight<K extends SyscallKind = SyscallKind> {
     this.args = spec.args(fields.call.payload);
     this.digest = spec.digest(fields.call.payload);
     this.deadlineAt = fields.call.deadlineAt ?? fields.call.arrivedAt + LIMITS.maxHoldMs.value;
+  }
+
+  /** The agent's own client runs it and orders it among the agent's other calls. */
+  get isHooked(): boolean {
+    return 'how' in this.call.payload && this.call.payload.how === 'hooked';
   }
 
   /** What the loop guard counts. */

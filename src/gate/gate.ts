@@ -16,6 +16,7 @@ import { Exhausted } from './exhausted.ts';
 import { fit } from './fit.ts';
 import type { Flight, Stage } from './flight.ts';
 import { LIMITS } from './limits.ts';
+import { forgetLocks, inspect, needsLook } from './locking.ts';
 import { applyChange, type Changeable } from './open.ts';
 import type { Parts } from './parts.ts';
 import { perform } from './perform.ts';
@@ -74,6 +75,7 @@ export class Gate {
       );
     } finally {
       releaseSlot(this.parts, flight as unknown as Flight);
+      forgetLocks(this.parts, flight as unknown as Flight);
       this.flights.delete(id);
       this.parts.ending.delete(id);
       this.#keepSteps(id, flight.steps);
@@ -111,10 +113,17 @@ export class Gate {
       const staged = stage(parts, generic);
       if (staged.kind !== 'go') return this.#halt(flight, staged);
     }
+    // Files are looked at, which takes time: what was decided before is decided again.
+    if (needsLook(generic)) return (await this.#look(flight)) ?? 'again';
     if (parts.epochs.value !== epoch) return 'again';
     const reserved = reserve(parts, generic);
     if (reserved.kind !== 'go') return this.#halt(flight, reserved);
     return this.#dispatch(flight, decided.value, epoch);
+  }
+
+  async #look<K extends SyscallKind>(flight: Flight<K>): Promise<Walked<K> | undefined> {
+    const stale = await inspect(this.parts, flight as unknown as Flight);
+    return stale && this.#refuse(flight, stale);
   }
 
   async #dispatch<K extends SyscallKind>(
@@ -193,8 +202,9 @@ export class Gate {
     const { reason, resource } = stage;
     const { id, agent, kind } = flight.call;
     const since = parts.clock.now();
+    const untilAt = stage.holdMs === undefined ? deadlineAt : Math.min(deadlineAt, since + stage.holdMs);
     flight.step(since, 'wait', `${reason} ${resource}`);
-    const wait = { call: id, agent, kind, reason, resource, since, deadlineAt };
+    const wait = { call: id, agent, kind, reason, resource, since, deadlineAt: untilAt };
     const woken = await parts.waits.park(wait, flight.signal, stage.onDeadline);
     // Woken for another reason than a slot: leave the queue; the time of arrival keeps the place.
     if (flight.granted === undefined) parts.scheduler.cancel(id);

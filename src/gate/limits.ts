@@ -49,6 +49,11 @@ export const LIMITS = {
     unit: 'calls',
     what: 'whose decision would change, listed by `mezz policy test`',
   },
+  faultText: {
+    value: 500,
+    unit: 'characters',
+    what: 'why a scheduling policy was replaced, kept in an entry',
+  },
   heldBytes: { value: 16_777_216, unit: 'bytes', what: 'a streamed answer that is held whole' },
   heldCalls: { value: 128, unit: 'calls', what: 'tool calls of one held answer' },
   heldTurns: {

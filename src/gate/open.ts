@@ -12,6 +12,7 @@ import { AgentTable } from '../agents/table.ts';
 import { Turns } from '../agents/turns.ts';
 import type { Clock } from '../base/clock.ts';
 import { type Observer, observeAll } from '../base/observer.ts';
+import type { Workspace } from '../base/ports.ts';
 import type { Random } from '../base/random.ts';
 import { Accounts } from '../budget/accounts.ts';
 import { Estimator } from '../budget/estimate.ts';
@@ -28,7 +29,9 @@ import { LIMITS as SCHEDULER_LIMITS } from '../scheduler/limits.ts';
 import type { Policy, Tuning } from '../scheduler/policy.ts';
 import { Slots } from '../scheduler/resource.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
+import { Broker, NO_WORKSPACE } from '../tools/broker.ts';
 import { Epochs } from './epochs.ts';
+import { LIMITS } from './limits.ts';
 import type { Parts } from './parts.ts';
 import { Waits } from './waits.ts';
 
@@ -52,6 +55,8 @@ export interface Opening extends Changeable {
   /** Nobody watches where none is given. */
   readonly observer?: Observer;
   readonly barred?: Parts['barred'];
+  /** The files that agents work on; where none is given, none are seen. */
+  readonly workspace?: Workspace;
   readonly access: Access;
   readonly loop: LoopSettings;
   readonly scheduling: {
@@ -66,11 +71,20 @@ export async function openParts(from: Opening): Promise<Parts> {
   const { store, clock, random, scheduling, prices, catalog, settings, backends } = from;
   const windows = await Windows.open(store);
   const history = new History(await store.range(SERVICE, { limit: SCHEDULER_LIMITS.images.value }));
+  const agents = await AgentTable.open(store);
+  const isThere = (agent: number) => (agents.get(agent)?.hold ?? 'exited') !== 'exited';
+  const broker = new Broker(clock, from.workspace ?? NO_WORKSPACE, isThere);
+  const journal = await openJournal({ store, clock });
+  const onFault = (fault: string): void => {
+    const body = { fault: fault.slice(0, LIMITS.faultText.value) };
+    // A store that fails here has stopped the kernel.
+    journal.append({ entries: [{ kind: 'config', agent: 0, body }] }).catch(() => {});
+  };
   return {
     clock,
     random,
     store,
-    journal: await openJournal({ store, clock }),
+    journal,
     context: new ContextStore(),
     salts: await Salts.open(store, random),
     access: from.access,
@@ -82,8 +96,15 @@ export async function openParts(from: Opening): Promise<Parts> {
     accounts: await Accounts.open(store),
     estimator: await Estimator.open(store),
     windows,
-    scheduler: new Scheduler({ clock, resources: slotsOf(from), history, ...scheduling }),
-    agents: await AgentTable.open(store),
+    scheduler: new Scheduler({
+      clock,
+      resources: [...slotsOf(from), broker.locks],
+      history,
+      onFault,
+      ...scheduling,
+    }),
+    broker,
+    agents,
     turns: new Turns(),
     coverage: await Coverage.open(store),
     epochs: new Epochs(),
@@ -106,7 +127,7 @@ export function applyChange(parts: Parts, change: Changeable): void {
   if (loop) parts.loops.tune(loop);
   if (scheduling) parts.scheduler.tune(scheduling, scheduling.tuning);
   if (scheduling?.policy) parts.scheduler.setPolicy(scheduling.policy);
-  parts.scheduler.setResources(slotsOf(change));
+  parts.scheduler.setResources([...slotsOf(change), parts.broker.locks]);
 }
 
 const slotsOf = ({ catalog }: Changeable): Slots[] =>

@@ -6,6 +6,7 @@ import { type Agent, agentPut } from '../agents/table.ts';
 import { NO_USAGE } from '../base/usage.ts';
 import { CALL, type CallRow } from '../db/schema/journal.ts';
 import { applyEntry, callPut, endEntry, NO_ANSWER } from '../journal/calls.ts';
+import { toolOver } from './locking.ts';
 import type { Parts } from './parts.ts';
 
 /** Joins the outcome by the client's tool-use id; an outcome nobody asked about before is ignored. */
@@ -55,6 +56,7 @@ async function endTool(parts: Parts, call: string, code: EndCode, close: Close):
   try {
     const row = await parts.store.get(CALL, [call]);
     if (row?.state !== 'running') return false;
+    await toolOver(parts, call);
     await writeEnd(parts, row, code, close);
     return true;
   } finally {

@@ -24,6 +24,7 @@ import type { ContextStore } from '../journal/context.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Salts } from '../journal/salts.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
+import type { Broker } from '../tools/broker.ts';
 import type { Catalog } from './catalog.ts';
 import type { Epochs } from './epochs.ts';
 import type { Waits } from './waits.ts';
@@ -55,6 +56,7 @@ export interface Parts {
   readonly estimator: Estimator;
   readonly windows: Windows;
   readonly scheduler: Scheduler;
+  readonly broker: Broker;
   readonly agents: AgentTable;
   readonly turns: Turns;
   readonly coverage: Coverage;

@@ -4,6 +4,7 @@ import { type Refusal, refusal } from '../base/errors.ts';
 import type { Outcomes, SyscallKind } from '../base/syscall.ts';
 import type { Ticket } from '../base/ticket.ts';
 import type { Flight } from './flight.ts';
+import { handOver } from './locking.ts';
 import type { Parts } from './parts.ts';
 
 export async function perform<K extends SyscallKind>(
@@ -14,6 +15,7 @@ export async function perform<K extends SyscallKind>(
   const payload = flight.call.payload;
   if (!('facts' in payload)) {
     ticket.use();
+    handOver(parts, flight as Flight);
     return { kind: 'released' } as Outcomes[K];
   }
   if (payload.signal.aborted) return refusal('cancelled', 'The client closed its connection.');

@@ -1,11 +1,12 @@
 /**
- * Stage schedule: a pause holds the call back; then the scheduler grants a slot of one of the candidates. Waits are
- * volatile: a restart forgets them and the client's retry waits again.
+ * Stage schedule: a pause holds the call back; then the scheduler grants a slot of one of the candidates, or the locks
+ * of a tool call. Waits are volatile: a restart forgets them and the client's retry waits again.
  */
 import { type Refusal, refusal } from '../base/errors.ts';
 import type { SyscallKind } from '../base/syscall.ts';
 import type { PolicyCall } from '../scheduler/policy.ts';
 import { type Flight, go, refuse, type Stage } from './flight.ts';
+import { dropLocks, takeLocks } from './locking.ts';
 import type { Parts } from './parts.ts';
 import { checkPause } from './pause.ts';
 import { SYSCALLS } from './syscalls.ts';
@@ -13,6 +14,8 @@ import { SYSCALLS } from './syscalls.ts';
 export function schedule<K extends SyscallKind>(parts: Parts, flight: Flight<K>): Stage<void> {
   const paused = checkPause(flight as Flight);
   if (paused.kind !== 'go') return paused;
+  if (flight.effects.length > 0)
+    return takeLocks(parts, flight as Flight, scheduledCall(parts, flight as Flight));
   keepGranted(parts, flight as Flight);
   if (!SYSCALLS[flight.call.kind].needsBackend || flight.granted) return go(undefined);
   const id = flight.call.id;
@@ -74,8 +77,9 @@ function keepGranted(parts: Parts, flight: Flight): void {
   else releaseSlot(parts, flight);
 }
 
-/** Gives back the slot a call holds, if it holds one. */
+/** Gives back the slot or the locks a call holds, if it holds any. */
 export function releaseSlot(parts: Parts, flight: Flight): void {
+  dropLocks(parts, flight);
   if (!flight.granted) return;
   parts.scheduler.release(flight.call.id, flight.granted.backend.id);
   flight.granted = undefined;

@@ -7,14 +7,14 @@ import { type Refusal, refusal } from '../base/errors.ts';
 import type { CallId, Pid } from '../base/ids.ts';
 import { LIMITS } from './limits.ts';
 
-export type WaitReason = 'slot' | 'approval' | 'pause';
+export type WaitReason = 'slot' | 'lock' | 'approval' | 'pause';
 
 export interface Wait {
   readonly call: CallId;
   readonly agent: Pid;
   readonly kind: string;
   readonly reason: WaitReason;
-  /** What exactly: a backend, an approval's id, the pid of the paused agent. */
+  /** What exactly: a backend, a tool's key, an approval's id, the pid of the paused agent. */
   readonly resource: string;
   readonly since: number;
   readonly deadlineAt: number;

@@ -52,6 +52,7 @@ export class Door implements Kernel {
       input: event.input,
       toolUseId: event.toolUseId,
       how: 'hooked' as const,
+      ...(event.cwd === undefined ? {} : { cwd: event.cwd }),
     };
     const refused = await this.#arrivals.tool(caller, call, event.session, event.sub, signal);
     return refused ? { decision: 'deny', refusal: refused } : { decision: 'go' };

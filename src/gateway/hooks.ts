@@ -58,6 +58,7 @@ function readHook(client: string, message: JsonRecord): HookEvent | undefined {
       textOf(message, 'call_id') ??
       `${textOf(message, 'turn_id') ?? ''}/${tool}`,
     input: isRecord(message.tool_input) ? message.tool_input : { value: message.tool_input ?? null },
+    cwd: textOf(message, 'cwd'),
     isError: name === 'PostToolUseFailure',
   };
 }

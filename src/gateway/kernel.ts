@@ -31,6 +31,8 @@ export interface HookEvent {
   readonly tool: string;
   readonly toolUseId: string;
   readonly input: JsonRecord;
+  /** Where the client runs its tools. */
+  readonly cwd: string | undefined;
   readonly isError: boolean;
 }
 export type HookAnswer =

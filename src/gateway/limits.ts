@@ -14,6 +14,9 @@ export const LIMITS = {
   hookBytes: { value: 16_777_216, unit: 'bytes', what: 'one hook message' },
   lossHeader: { value: 1024, unit: 'characters', what: 'the header that names what a translation lost' },
   connections: { value: 10_000, unit: 'connections', what: 'connections from agents at once' },
+  listedWaits: { value: 50, unit: 'calls', what: 'that wait and are listed by mezz sched' },
+  ganttMs: { value: 3_600_000, unit: 'ms', what: 'that mezz sched gantt shows unless told otherwise' },
+  ganttSpans: { value: 2_000, unit: 'calls', what: 'that mezz sched gantt shows, the latest' },
   flushMs: {
     value: 2000,
     unit: 'ms',

@@ -5,6 +5,7 @@ import { ENGINE_PROMISES } from './promises/engine.ts';
 import { PROGRAM_PROMISES } from './promises/programs.ts';
 import { RECORD_PROMISES } from './promises/records.ts';
 import { RIGHT_PROMISES } from './promises/rights.ts';
+import { TOOL_PROMISES } from './promises/tools.ts';
 import { WATCHING_PROMISES } from './promises/watching.ts';
 
 export const PROMISES: readonly Promised[] = [
@@ -12,6 +13,7 @@ export const PROMISES: readonly Promised[] = [
   ...RIGHT_PROMISES,
   ...RECORD_PROMISES,
   ...PROGRAM_PROMISES,
+  ...TOOL_PROMISES,
   ...WATCHING_PROMISES,
   ...ENGINE_PROMISES,
 ];

@@ -2,6 +2,7 @@
  * The service each turn has had, in virtual tokens, and whether its prefix is still cached: what policies by attained or
  * expected service, and the host's own history, keep in mind. Told of events in their order.
  */
+import { Recent } from '../base/recent.ts';
 import { costOf, ENGINE, type Terms } from './cost.ts';
 import { LIMITS } from './limits.ts';
 import type { PolicyCall, PolicyConfig, PolicyEvent } from './policy.ts';
@@ -20,7 +21,7 @@ interface Turn {
 }
 
 export class Attained {
-  readonly #turns = new Map<string, Turn>();
+  readonly #turns = new Recent<string, Turn>(LIMITS.turns.value);
   #terms = new Map<string, Terms>();
 
   constructor(config: PolicyConfig) {
@@ -58,18 +59,18 @@ export class Attained {
   }
 
   #started(call: PolicyCall, resource: string): void {
+    // A tool call moves no tokens: it is no part of the turn's service, and leaves its cache as it is.
+    if (call.inTokens + call.outTokens === 0) return;
     const id = turnOf(call);
     const old = this.#turns.get(id);
     const terms = this.#terms.get(resource) ?? ENGINE;
     const turn = old ?? newTurn(terms);
-    this.#turns.delete(id);
     this.#turns.set(id, turn);
     const cold = turn.calls > 0 && turn.cachedAt !== resource;
     turn.running.set(call.call, { cold, terms, served: 0 });
     turn.terms = terms;
     turn.cachedAt = resource;
     turn.calls++;
-    if (this.#turns.size > LIMITS.turns.value) this.#turns.delete(this.#turns.keys().next().value as string);
   }
 
   #served(call: PolicyCall, tokens: number): void {

@@ -1,4 +1,5 @@
 /** Estimated waits that were told to somebody, and how far off they turned out to be. */
+import { Recent } from '../base/recent.ts';
 import { LIMITS } from './limits.ts';
 
 interface Told {
@@ -7,7 +8,7 @@ interface Told {
 }
 
 export class Estimates {
-  readonly #told = new Map<string, Told>();
+  readonly #told = new Recent<string, Told>(LIMITS.told.value);
   #count = 0;
   #sum = 0;
 
@@ -20,7 +21,6 @@ export class Estimates {
   told(call: string, at: number, estimateMs: number): void {
     if (this.#told.has(call)) return;
     this.#told.set(call, { at, estimateMs });
-    if (this.#told.size > LIMITS.told.value) this.#told.delete(this.#told.keys().next().value as string);
   }
 
   granted(call: string, at: number): void {

@@ -19,6 +19,7 @@ export const LIMITS = {
   reasonText: { value: 200, unit: 'characters', what: 'of one reason that a policy gives' },
   reasons: { value: 8, unit: 'reasons', what: 'of one call that a policy gives' },
   cachedTurns: { value: 20_000, unit: 'turns', what: 'turns whose cached prefix is followed, per backend' },
+  log: { value: 4_000, unit: 'events', what: 'of late, told to a policy that is put in charge' },
   looks: { value: 64, unit: 'calls', what: "looked at for one that fits a backend's cache" },
   hotMs: {
     value: 60_000,

@@ -16,14 +16,15 @@ export class Order {
   #policy: Policy<unknown>;
   #state: unknown;
   readonly #begin: () => Beginning;
-  readonly #previous: Policy<unknown>;
+  /** Which stands in if this one fails. */
+  readonly previous: Policy<unknown>;
   /** Why the policy was replaced, if it was. */
   fault: string | undefined;
 
   /** Starts the policy and tells it what has happened so far; `begin` says that, then and whenever one is replaced. */
   constructor(policy: Policy<unknown>, begin: () => Beginning, previous: Policy<unknown> = fifo) {
     this.#policy = policy;
-    this.#previous = previous;
+    this.previous = previous;
     this.#begin = begin;
     this.#start();
   }
@@ -67,7 +68,7 @@ export class Order {
     } catch (error) {
       const failed = this.#policy;
       if (failed === fifo) throw error;
-      this.#policy = failed === this.#previous ? fifo : this.#previous;
+      this.#policy = failed === this.previous ? fifo : this.previous;
       const why = error instanceof Error ? error.message : String(error);
       this.fault = `the policy ${failed.name} failed and was replaced by ${this.#policy.name}: ${why}`;
       this.#start();

@@ -14,6 +14,10 @@ export interface Resource {
   readonly size: number;
   /** A new size and new terms; what is taken stays taken. */
   resize(size: number, terms: Terms): void;
+  /** Those that wait are tried anew from the first on: for a resource that some of them can have and others cannot. */
+  pass?(): void;
+  /** Do two calls want the same of it? Where absent, all do. */
+  contend?(a: string, b: string): boolean;
 }
 
 /** So many calls at once. */

@@ -66,6 +66,8 @@ export class Scheduler {
   readonly #running = new Map<string, Running>();
   readonly #estimates = new Estimates();
   #policy: Order;
+  /** What happened lately, for a policy that is put in charge. */
+  #log: PolicyEvent[] = [];
   #toldFault: string | undefined;
   #order = 0;
   #meanServiceMs = 0;
@@ -82,6 +84,10 @@ export class Scheduler {
   /** The name of the policy in charge: another one's after it failed. */
   get policy(): string {
     return this.#policy.policy.name;
+  }
+
+  get policyText(): string {
+    return this.#policy.policy.text;
   }
 
   /** Why the policy that was set is not in charge, if it is not. */
@@ -124,6 +130,8 @@ export class Scheduler {
     const place = this.#queue.remove(call);
     if (!place) return;
     this.#tell({ kind: 'ended', at: this.#now(), call: place.waiting });
+    // Who left may have been in the way of others, though it held nothing.
+    for (const name of place.waiting.resources) if (this.#resources.get(name)?.pass) this.#serve(name);
   }
 
   /** What a running call used, before it is released; what changes in the store if its turn is over. */
@@ -145,7 +153,7 @@ export class Scheduler {
     const now = this.#now();
     const { waiting, used } = running;
     if (!used) this.#attained.event({ kind: 'ended', at: now, call: waiting });
-    this.#meanServiceMs += 0.1 * (now - running.startedAt - this.#meanServiceMs);
+    if (!running.resource.pass) this.#meanServiceMs += 0.1 * (now - running.startedAt - this.#meanServiceMs);
     this.#tell({ kind: 'ended', at: now, call: waiting, ...(used ? { used } : {}) });
     const length = used && used.input + used.cached + used.output;
     const gone = this.#caches.get(resource)?.ended(waiting, now, length, used?.endsTurn === true);
@@ -167,10 +175,13 @@ export class Scheduler {
     this.#retune();
   }
 
-  /** Puts another policy in charge; it learns of every call that runs or waits. The one before stands in if it fails. */
+  /**
+   * Puts another policy in charge; it learns of what happened lately and of every call that runs or waits. The
+   * one before stands in if it fails.
+   */
   setPolicy(policy: Policy<unknown>): void {
-    const before = this.#policy.policy;
-    this.#policy = this.#newOrder(policy, before.name === policy.name ? fifo : before);
+    const { policy: before, previous } = this.#policy;
+    this.#policy = this.#newOrder(policy, before.name === policy.name ? previous : before);
   }
 
   /** The resources from now on. One that stays keeps what is taken of it; calls that none is left for are refused. */
@@ -197,9 +208,14 @@ export class Scheduler {
     if (!waiting) return undefined;
     const before = [...this.#queue.values()]
       .map((place) => place.waiting)
-      .filter((other) => other.call !== call && isRival(other, waiting) && this.#compare(other, waiting) < 0)
+      .filter(
+        (other) => other.call !== call && this.#isRival(other, waiting) && this.#compare(other, waiting) < 0,
+      )
       .sort((a, b) => this.#compare(a, b));
-    const slots = waiting.resources.flatMap((name) => this.#resources.get(name) ?? []);
+    const slots = waiting.resources.flatMap((name) => {
+      const resource = this.#resources.get(name);
+      return resource && !resource.pass ? [resource] : [];
+    });
     const reasons = slots.map(({ name, busy, size }) => `${busy} of ${size} slots of ${name} are taken`);
     if (this.#isOverdue(waiting))
       reasons.push('the maximum wait has passed: it goes before every other order');
@@ -207,7 +223,9 @@ export class Scheduler {
     this.#settleFault();
     const size = slots.reduce((sum, resource) => sum + resource.size, 0);
     const estimateMs =
-      this.#meanServiceMs === 0 ? null : ((before.length + 1) * this.#meanServiceMs) / Math.max(1, size);
+      this.#meanServiceMs === 0 || slots.length === 0
+        ? null
+        : ((before.length + 1) * this.#meanServiceMs) / Math.max(1, size);
     if (estimateMs !== null) this.#estimates.told(call, this.#now(), estimateMs);
     return {
       position: before.length + 1,
@@ -218,6 +236,17 @@ export class Scheduler {
       estimateMs,
       estimateError: this.#estimates.error,
     };
+  }
+
+  /** The first of those that wait, in the order in force over all resources, with the reasons of each. */
+  line(count: number): { readonly waiting: Waiting; readonly reasons: string[] }[] {
+    const first = [...this.#queue.values()]
+      .map(({ waiting }) => waiting)
+      .sort((a, b) => this.#compare(a, b))
+      .slice(0, count);
+    const line = first.map((waiting) => ({ waiting, reasons: this.#whyNow(waiting) }));
+    this.#settleFault();
+    return line;
   }
 
   /** How many calls wait (for this resource). */
@@ -233,6 +262,7 @@ export class Scheduler {
   #serve(name: string): void {
     const resource = this.#resources.get(name);
     const passed = new Set<string>();
+    resource?.pass?.();
     while (resource && resource.busy < resource.size) {
       const now = this.#now();
       // The last slots of a backend whose cache is known are for calls that do not push out what others need.
@@ -264,6 +294,13 @@ export class Scheduler {
     return cache;
   }
 
+  #isRival(a: Waiting, b: Waiting): boolean {
+    return a.resources.some((name) => {
+      if (!b.resources.includes(name)) return false;
+      return this.#resources.get(name)?.contend?.(a.call, b.call) ?? true;
+    });
+  }
+
   #compare(a: Waiting, b: Waiting): number {
     const overdue = this.#isOverdue(a);
     if (overdue !== this.#isOverdue(b)) return overdue ? -1 : 1;
@@ -283,8 +320,8 @@ export class Scheduler {
     const started: PolicyEvent = { kind: 'started', at: now, call: waiting, resource: name };
     this.#attained.event(started);
     this.#tell(started);
-    for (const call of this.#cacheOf(name).started(waiting, now))
-      this.#tell({ kind: 'evicted', at: now, call, resource: name });
+    const gone = resource.pass ? [] : this.#cacheOf(name).started(waiting, now);
+    for (const call of gone) this.#tell({ kind: 'evicted', at: now, call, resource: name });
     waiting.onGrant(name, { policy, reasons });
   }
 
@@ -338,6 +375,8 @@ export class Scheduler {
 
   #tell(event: PolicyEvent): void {
     this.#policy.tell(event);
+    if (event.kind !== 'tuned') this.#log.push(event);
+    if (this.#log.length > LIMITS.log.value) this.#log = this.#log.slice(-LIMITS.log.value / 2);
     this.#settleFault();
     if (event.kind === 'tuned') this.#queue.doubtAll(this.#policy.policy);
     else if (!this.#policy.isFixed) this.#queue.doubt(event.call);
@@ -373,14 +412,16 @@ export class Scheduler {
   }
 
   #beginning(): Beginning {
+    const known = new Set(this.#log.flatMap((event) => (event.kind === 'arrived' ? event.call.call : [])));
     const events: PolicyEvent[] = [];
     for (const { waiting, resource, startedAt } of this.#running.values()) {
+      if (known.has(waiting.call)) continue;
       events.push({ kind: 'arrived', at: waiting.arrivedAt, call: waiting });
       events.push({ kind: 'started', at: startedAt, call: waiting, resource: resource.name });
     }
     for (const { waiting } of this.#queue.values())
-      events.push({ kind: 'arrived', at: waiting.arrivedAt, call: waiting });
-    return { config: this.#config(), events };
+      if (!known.has(waiting.call)) events.push({ kind: 'arrived', at: waiting.arrivedAt, call: waiting });
+    return { config: this.#config(), events: [...events, ...this.#log] };
   }
 
   #config(): PolicyConfig {
@@ -395,5 +436,3 @@ export class Scheduler {
     return this.#options.clock.now();
   }
 }
-
-const isRival = (a: Waiting, b: Waiting): boolean => a.resources.some((name) => b.resources.includes(name));

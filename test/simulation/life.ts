@@ -133,6 +133,14 @@ const contextOf = (gate: Gate): ControlContext => ({
   config: () => ({ config: {}, file: null, problems: [] }),
   retention: () => ({}),
   configLimits: () => ({ limits: [] }),
+  ordering: {
+    view: () => {
+      throw new Error('the simulation asks for no order');
+    },
+    set: () => {
+      throw new Error('the simulation sets no order');
+    },
+  },
   reload: async () => [],
   addBackend: async () => ({ file: '', added: [], kept: [], problems: [] }),
   shutDown: () => {},

@@ -290,6 +290,7 @@ export class World {
       tool,
       toolUseId,
       input,
+      cwd: undefined,
       isError: false,
     };
     const answer = await life.door.hook(caller, event, sent.leave.signal);
@@ -318,6 +319,7 @@ export class World {
       tool,
       toolUseId,
       input,
+      cwd: undefined,
       isError: this.draws.chance(20),
     };
     life.door.hook(caller, event, new AbortController().signal).catch((error: unknown) => {

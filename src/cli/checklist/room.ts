@@ -86,6 +86,13 @@ export class Room {
     writeFileSync(this.#configPath, lines.join('\n'), { mode: 0o600 });
   }
 
+  /** A file of the experiment's own; its path. */
+  file(name: string, text: string): string {
+    const path = join(this.#directory, name);
+    writeFileSync(path, text, { mode: 0o600 });
+    return path;
+  }
+
   async start(): Promise<void> {
     if (this.#closing) throw new UsageFailure('The kernel of the experiments is being ended');
     this.#starting = ensureKernel(this.#session, ['--config', this.#configPath]);

@@ -43,9 +43,11 @@ async function inspected(room: Room) {
     told = [...(wait?.reasons ?? [])];
     ahead = wait?.ahead ?? null;
   });
+  const { entries } = await room.control.call('trace', { call: start?.call ?? '' });
+  const kept = String(entries.find(({ kind }) => kind === 'call.start')?.order ?? '');
   return shows(
-    told.length > 0 && ahead !== null,
-    `mezz why said: ${ahead} ahead; ${told.join('; ') || 'nothing'}`,
+    told.length > 0 && ahead !== null && kept !== '',
+    `mezz why said: ${ahead} ahead; ${told.join('; ') || 'nothing'}. The journal keeps: ${kept || 'nothing'}`,
     start?.call ?? '',
   );
 }
@@ -57,10 +59,48 @@ async function tuned(room: Room) {
   const live = await room.race(busy, [first, second], async () => {
     await room.control.call('nice', { agent: String(second.pid), nice: -10 });
   });
+  await room.control.call('nice', { agent: String(second.pid), nice: 5 });
+  const swapped = await room.race(busy, [second, first], async () => {
+    await room.control.call('sched.set', { policy: 'fifo' });
+  });
   return shows(
-    plain[0]?.name === first.name && live[0]?.name === second.name,
-    `${order(plain)}; after mezz nice while both waited: ${order(live)}`,
-    ...callsOf(live),
+    plain[0]?.name === first.name && live[0]?.name === second.name && swapped[0]?.name === second.name,
+    `${order(plain)}; after mezz nice while both waited: ${order(live)}; after mezz sched set fifo while both waited, though its nice value is worse: ${order(swapped)}`,
+    ...callsOf(swapped),
+  );
+}
+
+/** A policy of the operator's own: the last to come goes first. It fails once it sees the agent `fatal`. */
+const OWN_POLICY = `export default {
+  name: 'last-first',
+  text: 'the last to come goes first',
+  start: () => null,
+  event: () => null,
+  key: (_state, call) => {
+    if (call.nice === 7) throw new Error('asked about an agent that it does not like');
+    return [-call.arrivedAt];
+  },
+  reasons: () => ['came last'],
+};
+`;
+
+async function ownPolicy(room: Room) {
+  const busy = await room.agent('busy-5');
+  const [early, late] = [await room.agent('came-early'), await room.agent('came-late')];
+  await room.control.call('sched.set', { policy: room.file('last-first.mjs', OWN_POLICY) });
+  await room.crash();
+  await room.start();
+  const { order: kept } = await room.control.call('sched', {});
+  const own = await room.race(busy, [early, late]);
+  const fatal = await room.agent('fatal', 7);
+  const after = await room.race(busy, [early, fatal]);
+  const { order: replaced } = await room.control.call('sched', {});
+  await room.control.call('sched.set', { reset: true });
+  return shows(
+    kept.policy === 'last-first' && own[0]?.name === late.name && replaced.policy !== 'last-first',
+    `a policy from a file, set, kept through kill -9 of the kernel: ${order(own)}; then ${replaced.fault ?? 'it did not fail'}, and both calls ran: ${order(after)}`,
+    ...callsOf(own),
+    ...callsOf(after),
   );
 }
 
@@ -71,6 +111,15 @@ export const SCHEDULING: Question = {
     { id: '1a', text: 'something decides', experiment: somethingDecides },
     { id: '1b', text: 'a second policy gives another order on the same arrivals', experiment: anotherPolicy },
     { id: '1c', text: 'why a call waits can be inspected while it waits', experiment: inspected },
-    { id: '1d', text: 'the order can be tuned while calls wait', experiment: tuned },
+    {
+      id: '1d',
+      text: 'the order can be tuned, and its policy swapped, while calls wait',
+      experiment: tuned,
+    },
+    {
+      id: '1e',
+      text: 'a policy of your own is kept through a crash, and one that fails is replaced',
+      experiment: ownPolicy,
+    },
   ],
 };

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { KeyView, ModelView } from '../../base/control.ts';
-import { formatAge, formatCount, formatMoney, formatTime } from '../format.ts';
+import type { KeyView } from '../../base/control.ts';
+import { formatAge, formatTime } from '../format.ts';
 import type { Session } from '../session.ts';
 import type { Column } from '../table.ts';
 import { asJson, asList, change, show, type ViewOptions } from '../view.ts';
@@ -18,24 +18,6 @@ const keyColumns = (nowMs: number): Column<KeyView>[] => [
   { head: 'CREATED', cell: (key) => formatTime(key.createdAt, nowMs) },
   { head: 'USED', cell: (key) => formatAge(key.lastUsedAt, nowMs) },
   { head: 'STATE', cell: (key) => (key.revoked ? 'revoked' : 'valid') },
-];
-
-const priceText = (price: ModelView['price'], side: 'input' | 'output'): string => {
-  if (price === null) return 'unknown';
-  return price === 'free' ? 'free' : formatMoney(price[side]);
-};
-
-const MODEL_COLUMNS: Column<ModelView>[] = [
-  { head: 'MODEL', cell: (model) => model.name },
-  { head: 'IS', cell: (model) => model.alias ?? '' },
-  { head: 'BACKENDS', cell: (model) => model.backends.join(' ') },
-  {
-    head: 'WINDOW',
-    cell: (model) => (model.window === null ? '-' : formatCount(model.window)),
-    right: true,
-  },
-  { head: 'IN/M', cell: (model) => priceText(model.price, 'input'), right: true },
-  { head: 'OUT/M', cell: (model) => priceText(model.price, 'output'), right: true },
 ];
 
 async function createKey(session: Session, name: string, options: CreateOptions): Promise<void> {
@@ -75,13 +57,4 @@ function defineKey(program: Command, session: Session): void {
 
 export function define(program: Command, session: Session): void {
   defineKey(program, session);
-  const model = program.command('model').description('which models there are, and their prices');
-  asList(model.command('ls', { isDefault: true }).description('list models')).action((options: ViewOptions) =>
-    show(session, options, {
-      verb: 'models',
-      request: {},
-      ids: ({ models }) => models.map((one) => one.name),
-      render: ({ models }) => session.terminal.printTable(MODEL_COLUMNS, models),
-    }),
-  );
 }

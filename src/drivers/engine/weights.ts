@@ -98,9 +98,7 @@ export class Weights {
     const sequence = await this.#take(tokens);
     try {
       if (signal.aborted) return undefined;
-      // One token is read anew even of a prompt that is known whole: what follows it is computed from it.
-      await sequence.adaptStateToTokens(tokens.slice(0, -1), false);
-      const cached = sequence.nextTokenIndex;
+      const cached = await this.#recall(sequence, tokens);
       emit({ kind: 'start', id: crypto.randomUUID(), model: request.model });
       const writing = new Writing(
         {
@@ -157,14 +155,21 @@ export class Weights {
     return new this.#library.LlamaGrammarEvaluationState({ model: this.#model, grammar });
   }
 
-  /** The free sequence that knows most of this prompt; else the next one that becomes free. */
+  /** The free sequence that knows most of this prompt, of those the one used least recently; else the next to be free. */
   #take(tokens: readonly Token[]): Promise<LlamaContextSequence> {
-    const known = (sequence: LlamaContextSequence) =>
-      sequence.compareContextTokens([...tokens]).firstDifferentIndex;
-    const best = this.#free.toSorted((a, b) => known(b) - known(a))[0];
+    const best = this.#free.toSorted((a, b) => knownOf(b, tokens) - knownOf(a, tokens))[0];
     if (!best) return new Promise((resolve) => this.#queue.push(resolve));
     this.#free.splice(this.#free.indexOf(best), 1);
     return Promise.resolve(best);
+  }
+
+  /** Makes the sequence ready for the prompt; how many of its tokens need not be read again. */
+  async #recall(sequence: LlamaContextSequence, tokens: readonly Token[]): Promise<number> {
+    // A few tokens in common are not worth an answer that differs in its last digits from a fresh one.
+    if (knownOf(sequence, tokens) < LIMITS.engineSharedTokens.value) await sequence.clearHistory();
+    // One token is read anew even of a prompt that is known whole: what follows it is computed from it.
+    else await sequence.adaptStateToTokens(tokens.slice(0, -1), false);
+    return sequence.nextTokenIndex;
   }
 
   #giveBack(sequence: LlamaContextSequence): void {
@@ -173,6 +178,10 @@ export class Weights {
     else this.#free.push(sequence);
   }
 }
+
+/** Tokens that a sequence holds already of the beginning of a prompt. */
+const knownOf = (sequence: LlamaContextSequence, tokens: readonly Token[]): number =>
+  sequence.nextTokenIndex === 0 ? 0 : sequence.compareContextTokens([...tokens]).firstDifferentIndex;
 
 const tooLong = (what: string, window: number): JobRefusal => ({
   status: 400,

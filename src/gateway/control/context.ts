@@ -11,6 +11,7 @@ import type {
   VerbResponse,
 } from '../../base/control.ts';
 import { type Refusal, refusal } from '../../base/errors.ts';
+import type { OrderView, SchedChange } from '../../base/order.ts';
 import type { Processes } from '../../base/ports.ts';
 import type { BackendDraft, SettingsChange } from '../../base/sheets.ts';
 import type { EnginePlaces } from '../../drivers/engine/backend.ts';
@@ -34,6 +35,11 @@ export interface ControlContext {
   /** What the settings keep, at this instant. */
   retention(): RetentionRule;
   reload(): Promise<string[]>;
+  /** The order of calls, as the settings and operators have it. */
+  readonly ordering: {
+    view(): OrderView;
+    set(change: SchedChange): Promise<OrderView | Refusal>;
+  };
   addBackend(backend: BackendDraft): Promise<SettingsChange>;
   /** Ends the kernel after the answer to this request has left. */
   shutDown(graceMs: number): void;

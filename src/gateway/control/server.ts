@@ -13,6 +13,7 @@ import { insightVerbs } from './insight.ts';
 import { moneyVerbs } from './money.ts';
 import { pmapVerbs } from './pmap.ts';
 import { rightsVerbs } from './rights.ts';
+import { schedulingVerbs } from './scheduling.ts';
 import { sheetVerbs } from './sheets.ts';
 import { storeVerbs } from './store.ts';
 import { upkeepVerbs } from './upkeep.ts';
@@ -28,6 +29,7 @@ const HANDLERS: Handlers<VerbName> = {
   ...insightVerbs,
   ...sheetVerbs,
   ...pmapVerbs,
+  ...schedulingVerbs,
   ...windowVerbs,
   ...storeVerbs,
   ...upkeepVerbs,

@@ -1,9 +1,11 @@
 /** Rows as the control protocol shows them. */
 import { levelOf } from '../../agents/coverage.ts';
 import type { Agent } from '../../agents/table.ts';
-import type { AgentState, AgentView, CallView, WaitView } from '../../base/control.ts';
+import type { AgentState, AgentView, CallView } from '../../base/control.ts';
+import type { WaitView } from '../../base/order.ts';
 import type { CallRow } from '../../db/schema/journal.ts';
 import type { Gate } from '../../gate/gate.ts';
+import { blockedBy, tellObstacle } from '../../gate/locking.ts';
 import type { Wait } from '../../gate/waits.ts';
 
 /** Running, waiting and waiting-for-you are derived from what the gate holds right now. */
@@ -77,7 +79,10 @@ export function callView(row: CallRow): CallView {
 }
 
 export function waitView(gate: Gate, wait: Wait): WaitView {
-  const explained = wait.reason === 'slot' ? gate.parts.scheduler.explain(wait.call) : undefined;
+  const { parts } = gate;
+  const explained =
+    wait.reason === 'slot' || wait.reason === 'lock' ? parts.scheduler.explain(wait.call) : undefined;
+  const blocked = blockedBy(parts, wait.call).map((obstacle) => tellObstacle(parts, obstacle));
   return {
     call: wait.call,
     agent: wait.agent,
@@ -85,7 +90,8 @@ export function waitView(gate: Gate, wait: Wait): WaitView {
     waitsFor: wait.reason,
     resource: wait.resource,
     sinceMs: gate.parts.clock.now() - wait.since,
-    reasons: explained?.reasons ?? [],
+    reasons:
+      wait.reason === 'lock' ? [...blocked, ...(explained?.reasons ?? [])] : (explained?.reasons ?? []),
     ahead: explained?.ahead ?? null,
   };
 }

@@ -340,6 +340,25 @@ export const CALL_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'order-kept',
+    group: 'order',
+    text: 'A scheduling policy is set, tuned and swapped while calls wait; what operators set is kept through a restart or a crash, until mezz.yaml says something else of scheduling.',
+    restsOn: 'One row, written in one transaction with an entry that says what was set.',
+    bypassedBy:
+      'Removing the file of a policy of your own: then the order is as mezz.yaml says, and mezz status says why.',
+    tests: [
+      [
+        'test/sched.test.ts',
+        'what operators set of the order outlives the kernel, until mezz.yaml says something else of it',
+      ],
+      [
+        'test/sched.test.ts',
+        'the policy of a file decides; what it costs a policy to fail is its own place, and the journal says so',
+      ],
+      ['test/sched.test.ts', 'what cannot be set changes nothing and says what to type'],
+    ],
+  },
+  {
     id: 'policy-swap',
     group: 'order',
     text: 'A scheduling policy that throws or breaks its contract is replaced by the one before it, and that by first come, first served; nothing is lost.',

@@ -1,24 +1,23 @@
 /** Round-robin over agents: the agent that was served longest ago is next, whatever its calls cost. */
+import { Recent } from '../../base/recent.ts';
 import { LIMITS } from '../limits.ts';
 import type { Policy } from '../policy.ts';
 
 interface State {
   round: number;
-  /** When each agent was served last, in rounds; the one served longest ago first. */
-  readonly served: Map<number, number>;
+  /** When each agent was served last, in rounds. */
+  readonly served: Recent<number, number>;
 }
 
 export const roundRobin: Policy<State> = {
   name: 'round-robin',
   text: 'one call of each agent in turn',
   shared: { by: 'agent', parts: 1 },
-  start: () => ({ round: 0, served: new Map() }),
+  start: () => ({ round: 0, served: new Recent(LIMITS.owners.value) }),
   event: (state, event) => {
     if (event.kind !== 'started') return state;
     const { round, served } = state;
-    served.delete(event.call.agent);
     served.set(event.call.agent, round + 1);
-    if (served.size > LIMITS.owners.value) served.delete(served.keys().next().value as number);
     state.round = round + 1;
     return state;
   },

@@ -1,0 +1,58 @@
+/** The order of calls, as the control protocol tells and changes it. */
+
+/** The order in force. */
+export interface OrderView {
+  readonly policy: string;
+  readonly text: string;
+  /** The operator's own file, if the policy is one. */
+  readonly file: string | null;
+  /** `operator`: set since mezz.yaml was written; holds across restarts. */
+  readonly source: 'config' | 'operator';
+  /** Why another policy than the one that was set is in charge, if one is. */
+  readonly fault: string | null;
+  readonly weights: Readonly<Record<string, number>>;
+  readonly reload: number;
+  readonly maxWaitMs: number;
+  readonly queue: number;
+}
+/** What `sched.set` changes; what is left out stays. `policy` is a name, or the absolute path of a file. */
+export interface SchedChange {
+  readonly policy?: string;
+  readonly weights?: Readonly<Record<string, number>>;
+  readonly reload?: number;
+  readonly maxWaitMs?: number;
+  /** All as mezz.yaml says. */
+  readonly reset?: boolean;
+}
+/** One that waits, in the order in force. */
+export interface LineView {
+  readonly call: string;
+  readonly agent: number;
+  readonly agentName: string;
+  readonly owner: string;
+  readonly resources: readonly string[];
+  readonly waitedMs: number;
+  readonly reasons: readonly string[];
+}
+/** Who had which backend when. */
+export interface SpanView {
+  readonly call: string;
+  readonly agent: number;
+  readonly agentName: string;
+  readonly backend: string;
+  readonly arrivedAt: number;
+  readonly startedAt: number;
+  /** null: it runs. */
+  readonly endedAt: number | null;
+}
+export interface WaitView {
+  readonly call: string;
+  readonly agent: number;
+  readonly kind: string;
+  /** `slot`, `lock`, `approval`, `pause`. */
+  readonly waitsFor: string;
+  readonly resource: string;
+  readonly sinceMs: number;
+  readonly reasons: readonly string[];
+  readonly ahead: number | null;
+}

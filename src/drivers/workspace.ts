@@ -1,0 +1,105 @@
+/** The machine's files, checkouts and ports, as the tool broker sees them: read only, and never through a shell. */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile, realpath, stat } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { Checkout, Digest, Workspace } from '../base/ports.ts';
+import { LIMITS } from './limits.ts';
+
+export const systemWorkspace: Workspace = { canonical, digest, checkout, uncommitted, isListening };
+
+async function canonical(path: string, cwd: string): Promise<string> {
+  const whole = isAbsolute(path) ? resolve(path) : resolve(cwd || '/', path);
+  const missing: string[] = [];
+  for (let at = whole; ; at = dirname(at)) {
+    const real = await realpath(at).catch(() => undefined);
+    if (real !== undefined) return join(real, ...missing);
+    if (dirname(at) === at) return whole;
+    missing.unshift(at.slice(dirname(at).length).replace(/^\//, ''));
+  }
+}
+
+async function digest(path: string, known: Digest | undefined): Promise<Digest | undefined> {
+  const found = await stat(path, { bigint: true }).catch(() => undefined);
+  if (!found?.isFile()) return undefined;
+  const mark = `${found.ino}:${found.size}:${found.mtimeNs}:${found.ctimeNs}`;
+  if (known?.stat === mark) return known;
+  const changedAt = Number(found.mtimeMs);
+  // Of a very large file its size and times alone tell versions apart.
+  if (found.size > BigInt(LIMITS.hashedBytes.value)) return { stat: mark, hash: mark, changedAt };
+  const hash = createHash('sha256');
+  try {
+    await pipeline(createReadStream(path), hash);
+  } catch {
+    return undefined;
+  }
+  return { stat: mark, hash: hash.digest('hex'), changedAt };
+}
+
+const textOf = (path: string): Promise<string | undefined> =>
+  readFile(path, 'utf8').then(
+    (text) => text.trim(),
+    () => undefined,
+  );
+
+async function checkout(directory: string): Promise<Checkout | undefined> {
+  for (let root = directory; ; root = dirname(root)) {
+    const gitDir = await gitDirOf(join(root, '.git'), root);
+    if (gitDir !== undefined) {
+      const common = await textOf(join(gitDir, 'commondir'));
+      const head = await textOf(join(gitDir, 'HEAD'));
+      return {
+        root,
+        gitDir,
+        commonDir: common === undefined ? gitDir : resolve(gitDir, common),
+        branch: /^ref: (refs\/heads\/.+)$/.exec(head ?? '')?.[1],
+      };
+    }
+    if (dirname(root) === root) return undefined;
+  }
+}
+
+/** `.git` is the directory itself, or a file that names it: in a linked worktree. */
+async function gitDirOf(path: string, root: string): Promise<string | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory()) return path;
+  const named = found && /^gitdir: (.+)$/.exec((await textOf(path)) ?? '')?.[1];
+  return named === undefined ? undefined : resolve(root, named);
+}
+
+function uncommitted(root: string): Promise<{ path: string; tracked: boolean }[]> {
+  const args = [
+    '--no-optional-locks',
+    '-C',
+    root,
+    'status',
+    '--porcelain=v1',
+    '-z',
+    '--untracked-files=all',
+    '--no-renames',
+  ];
+  return new Promise((done) => {
+    execFile('git', args, { timeout: LIMITS.gitMs.value, maxBuffer: LIMITS.gitBytes.value }, (error, out) => {
+      // Where git cannot be asked, nothing is known to be thrown away.
+      if (error) return done([]);
+      const lines = out.split('\0').filter((line) => line.length > 3);
+      done(lines.map((line) => ({ path: join(root, line.slice(3)), tracked: !line.startsWith('??') })));
+    });
+  });
+}
+
+function isListening(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect({ port, host: '127.0.0.1', timeout: LIMITS.portLookMs.value });
+    const end = (listens: boolean) => {
+      socket.destroy();
+      done(listens);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
+    socket.once('timeout', () => end(false));
+  });
+}

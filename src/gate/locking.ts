@@ -1,0 +1,119 @@
+/**
+ * Tool locks on a call's way: declared and taken in the stage schedule, looked at under them before START, kept by the
+ * broker while the client runs the tool, and given back when its end is known, its agent has moved on, or at the bound.
+ */
+import { type Refusal, refusal } from '../base/errors.ts';
+import type { PolicyCall } from '../scheduler/policy.ts';
+import { LIMITS as TOOL_LIMITS } from '../tools/limits.ts';
+import type { Obstacle } from '../tools/locks.ts';
+import { type Flight, go, refuse, type Stage } from './flight.ts';
+import type { Parts } from './parts.ts';
+
+export function takeLocks(parts: Parts, flight: Flight, scheduled: PolicyCall): Stage<void> {
+  const { broker, scheduler, waits } = parts;
+  if (flight.locked) return go(undefined);
+  const id = flight.call.id;
+  let refused: Refusal | undefined;
+  broker.locks.declare({
+    call: id,
+    agent: flight.agent.pid,
+    effects: flight.effects,
+    ordered: flight.isHooked,
+  });
+  scheduler.submit({
+    ...scheduled,
+    resources: [broker.locks.name],
+    onGrant: (_name, why) => {
+      flight.order = why;
+      flight.locked = true;
+      waits.wake(id);
+    },
+    onRefuse: (reason) => {
+      refused = reason;
+      waits.wake(id, { kind: 'refuse', refusal: reason });
+    },
+  });
+  if (refused) return refuse(refused);
+  if (flight.locked) return go(undefined);
+  broker.counts.waits++;
+  return {
+    kind: 'wait',
+    reason: 'lock',
+    resource: blockedBy(parts, id)[0]?.effect.key ?? broker.locks.name,
+    holdMs: TOOL_LIMITS.lockWaitMs.value,
+    onDeadline: () => tooLong(parts, id),
+  };
+}
+
+/** Who is in the way of a call that waits for locks. */
+export const blockedBy = (parts: Parts, call: string): Obstacle[] => parts.broker.locks.obstacles(call);
+
+/** One obstacle in words: who holds what, or wants it first. */
+export function tellObstacle(parts: Parts, { claim, effect, held }: Obstacle): string {
+  const name = parts.agents.get(claim.agent)?.name ?? String(claim.agent);
+  return `${name} (${claim.agent}) ${held ? 'holds' : 'comes first for'} ${effect.key} (${effect.access}), call ${claim.call}`;
+}
+
+function tooLong(parts: Parts, call: string): Refusal {
+  const first = blockedBy(parts, call)[0];
+  const who = first ? tellObstacle(parts, first) : 'Another call holds what this one needs';
+  return refusal('busy', `Waited ${TOOL_LIMITS.lockWaitMs.value / 1000} s: ${who}.`, {
+    rule: 'limit:tools.lockWaitMs',
+    retryAfterMs: 10_000,
+    remedy: 'do something else first, then try again',
+  });
+}
+
+/** What the call would undo, seen under its locks; undefined lets it go on. */
+export async function inspect(parts: Parts, flight: Flight): Promise<Refusal | undefined> {
+  const refused = await parts.broker.check(asUse(flight));
+  flight.inspected = refused === undefined;
+  return refused;
+}
+
+/** It holds its locks, and what they guard was not looked at since. */
+export const needsLook = (flight: Flight): boolean => flight.locked && !flight.inspected;
+
+/** The client runs the tool from here on: the broker keeps the locks. */
+export function handOver(parts: Parts, flight: Flight): void {
+  if (!flight.locked) return;
+  flight.locked = false;
+  parts.broker.started(asUse(flight), () => giveBack(parts, flight.call.id));
+}
+
+/** The call has ended, however: what it left is looked at before the next may have its keys. */
+export async function toolOver(parts: Parts, call: string): Promise<void> {
+  if (await parts.broker.ended(call)) giveBack(parts, call);
+}
+
+/** An agent whose next request goes on with tool results runs none of its own tools any more. */
+export async function movedOn(parts: Parts, agent: number): Promise<void> {
+  for (const call of parts.broker.runningOf(agent)) await toolOver(parts, call);
+}
+
+/** For a call that must wait for something else, or ends at the gate. */
+export function dropLocks(parts: Parts, flight: Flight): void {
+  if (flight.effects.length === 0) return;
+  const { id } = flight.call;
+  if (flight.locked) parts.scheduler.release(id, parts.broker.locks.name);
+  flight.locked = false;
+  flight.inspected = false;
+}
+
+/** The walk is over: what the client does not run will not ask for its locks again. */
+export function forgetLocks({ broker }: Parts, flight: Flight): void {
+  if (flight.effects.length > 0 && !broker.keeps(flight.call.id)) broker.locks.forget(flight.call.id);
+}
+
+function giveBack({ scheduler, broker }: Parts, call: string): void {
+  scheduler.release(call, broker.locks.name);
+  broker.locks.forget(call);
+}
+
+const asUse = ({ call, agent, effects }: Flight) => ({
+  call: call.id,
+  agent: agent.pid,
+  name: agent.name,
+  tool: 'tool' in call.payload ? call.payload.tool : call.kind,
+  effects,
+});

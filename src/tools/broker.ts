@@ -1,0 +1,287 @@
+/**
+ * The broker: looks at what a call is about to touch while it holds the locks, says why it must not run, and looks again
+ * when it has ended. Invariant: between the two looks nobody whose call is in conflict passed the gate, as long as the
+ * call keeps its locks.
+ */
+import type { Clock } from '../base/clock.ts';
+import { type Refusal, refusal } from '../base/errors.ts';
+import type { Workspace } from '../base/ports.ts';
+import type { ToolCall } from '../base/syscall.ts';
+import { effectsOf } from './catalog.ts';
+import { type Discards, type Effect, isWrite, overlaps } from './effects.ts';
+import { LIMITS } from './limits.ts';
+import { Locks } from './locks.ts';
+import { type Author, Versions } from './versions.ts';
+
+/** A call as the broker knows it. */
+export interface Use {
+  readonly call: string;
+  readonly agent: number;
+  /** The agent's name. */
+  readonly name: string;
+  readonly tool: string;
+  readonly effects: readonly Effect[];
+}
+
+/** What was noticed: `stale`: a write was refused; `round`: somebody wrote round the gate; `lost`: a write that mezz could not read undid one. */
+export interface ToolEvent {
+  readonly kind: 'stale' | 'round' | 'lost' | 'overrun';
+  readonly at: number;
+  readonly key: string;
+  readonly call: string;
+  readonly agent: number;
+  /** Whose write it was about; 0: nobody that mezz knows. */
+  readonly other: number;
+}
+
+export interface Counts {
+  /** Calls that waited for locks. */
+  waits: number;
+  /** Writes that were refused, because they would have undone what their agent never saw. */
+  stale: number;
+  /** Changes that were made round the gate. */
+  round: number;
+  /** Changes that a command which mezz cannot read may have undone. */
+  lost: number;
+  /** Calls that kept their locks until the bound. */
+  overrun: number;
+}
+
+/** The call by which something was noticed. */
+type Noticed = Pick<Use, 'call' | 'agent'>;
+
+interface Running extends Use {
+  readonly startedAt: number;
+  readonly stopTimer: () => void;
+}
+
+/** Nothing is seen: for a kernel without files. */
+export const NO_WORKSPACE: Workspace = {
+  canonical: async (path) => path,
+  digest: async () => undefined,
+  checkout: async () => undefined,
+  uncommitted: async () => [],
+  isListening: async () => false,
+};
+
+export class Broker {
+  readonly locks = new Locks();
+  readonly versions = new Versions();
+  readonly counts: Counts = { waits: 0, stale: 0, round: 0, lost: 0, overrun: 0 };
+  readonly events: ToolEvent[] = [];
+  readonly #clock: Clock;
+  readonly #workspace: Workspace;
+  /** Calls that were let go and have not ended. */
+  readonly #running = new Map<string, Running>();
+  /** Is the agent of a version still there? Told by whoever owns agents. */
+  readonly #isThere: (agent: number) => boolean;
+
+  constructor(clock: Clock, workspace: Workspace, isThere: (agent: number) => boolean) {
+    this.#clock = clock;
+    this.#workspace = workspace;
+    this.#isThere = isThere;
+  }
+
+  effectsOf(call: ToolCall, cwd: string): Promise<Effect[]> {
+    return effectsOf(call, call.cwd ?? cwd, this.#workspace);
+  }
+
+  /** Looks at what the call touches, under its locks: why it must not run as things are, or undefined. */
+  async check(use: Use): Promise<Refusal | undefined> {
+    for (const effect of use.effects) await this.#look(effect, use);
+    for (const effect of use.effects) {
+      const refused =
+        (await this.#checkDiscards(effect, use)) ??
+        this.#checkVersion(effect, use) ??
+        (await this.#checkPort(effect, use));
+      if (!refused) continue;
+      this.counts.stale++;
+      return refused;
+    }
+    return undefined;
+  }
+
+  /** The call was let go. `onBound`: it keeps its locks no longer, though nobody said that it has ended. */
+  started(use: Use, onBound: () => void): void {
+    const guessed = use.effects.every((effect) => effect.guessed || !isWrite(effect));
+    const stopTimer = this.#clock.after(guessed ? LIMITS.guessHoldMs.value : LIMITS.holdMs.value, () => {
+      this.counts.overrun++;
+      for (const { key } of use.effects) this.#note('overrun', key, use, 0);
+      onBound();
+    });
+    this.#running.set(use.call, { ...use, startedAt: this.#clock.now(), stopTimer });
+  }
+
+  /** Looks at what the call left behind. false: it is not known, or another is told of its end already. */
+  async ended(call: string): Promise<boolean> {
+    const use = this.#running.get(call);
+    if (!use) return false;
+    this.#running.delete(call);
+    use.stopTimer();
+    const author: Author = { agent: use.agent, name: use.name, tool: use.tool, call, at: this.#clock.now() };
+    const exact = new Set(use.effects.flatMap(({ key, path }) => (path === undefined ? [] : [key])));
+    for (const effect of use.effects) {
+      if (effect.key.startsWith('port:')) this.versions.wrote(effect.key, author, true);
+      if (effect.path !== undefined) await this.#settle(effect, effect.path, author);
+      if (!isWrite(effect) || !effect.key.startsWith('file:')) continue;
+      if (effect.guessed) await this.#discover(effect.key, use);
+      for (const key of this.versions.below(effect.key))
+        if (!exact.has(key)) await this.#settleBelow(key, author);
+    }
+    return true;
+  }
+
+  /** Files that a command which mezz cannot read has made or changed, and that nobody has looked at before. */
+  async #discover(key: string, { startedAt }: Running): Promise<void> {
+    const dirty = await this.#workspace.uncommitted(key.slice('file:'.length));
+    for (const { path } of dirty.slice(0, LIMITS.discovered.value)) {
+      if (this.versions.knows(`file:${path}`)) continue;
+      const digest = await this.#workspace.digest(path, undefined);
+      if (digest && digest.changedAt >= startedAt) this.versions.see(`file:${path}`, undefined);
+    }
+  }
+
+  /** Calls of the agent that were let go and have not ended. */
+  runningOf(agent: number): string[] {
+    return [...this.#running.values()].filter((use) => use.agent === agent).map(({ call }) => call);
+  }
+
+  /** Was the call let go, and has it not ended? */
+  keeps(call: string): boolean {
+    return this.#running.has(call);
+  }
+
+  running(): Iterable<Running> {
+    return this.#running.values();
+  }
+
+  /** Notices what was written round the gate since mezz last looked. */
+  async #look({ key, path }: Effect, use: Use): Promise<void> {
+    if (path === undefined) return;
+    const digest = await this.#workspace.digest(path, this.versions.digest(key));
+    if (this.versions.see(key, digest)) this.#wroteRound(key, use);
+  }
+
+  /** A change that no ended call made: by a command that still runs and whose writes are guessed, or round the gate. */
+  #wroteRound(key: string, noticed: Noticed): void {
+    const at = this.#clock.now();
+    const running = [...this.#running.values()].find(
+      ({ call, effects }) =>
+        call !== noticed.call && effects.some((one) => isWrite(one) && overlaps(one.key, key)),
+    );
+    if (running) {
+      const { agent, name, tool, call } = running;
+      return this.versions.wrote(key, { agent, name, tool, call, at }, false);
+    }
+    this.counts.round++;
+    this.#note('round', key, noticed, 0);
+    this.versions.wrote(key, { agent: 0, name: '', tool: '', call: '', at }, false);
+  }
+
+  async #settle(effect: Effect, path: string, author: Author): Promise<void> {
+    const { key, access } = effect;
+    const digest = await this.#workspace.digest(path, this.versions.digest(key));
+    const changed = this.versions.see(key, digest);
+    if (changed && isWrite(effect)) this.versions.wrote(key, author, access === 'replace');
+    else if (changed) this.#wroteRound(key, author);
+    else if (access === 'read') this.versions.stamp(author.agent, key);
+  }
+
+  /** What a write changed below the key that it named, or that was guessed for it. */
+  async #settleBelow(key: string, author: Author): Promise<void> {
+    const digest = await this.#workspace.digest(key.slice('file:'.length), this.versions.digest(key));
+    if (!this.versions.see(key, digest)) return;
+    const undone = this.versions.unseen(author.agent, key);
+    if (undone && undone.author.agent !== 0) {
+      this.counts.lost++;
+      this.#note('lost', key, author, undone.author.agent);
+    }
+    this.versions.wrote(key, author, false);
+  }
+
+  /** A `replace` must know what it replaces: what its agent has read, or nothing that a living peer wrote. */
+  #checkVersion({ key, access }: Effect, use: Use): Refusal | undefined {
+    if (access !== 'replace' || key.startsWith('port:')) return undefined;
+    const unseen = this.versions.unseen(use.agent, key);
+    if (!unseen || (!unseen.sawBefore && !this.#isPeer(unseen.author))) return undefined;
+    this.#note('stale', key, use, unseen.author.agent);
+    const since = unseen.sawBefore ? `since ${use.name} last read it` : `and ${use.name} has not read it`;
+    return refusal(
+      'stale',
+      `${nameOf(key)} was changed by ${this.#tell(unseen.author)}, ${since}: this would undo it.`,
+      { rule: 'tools:stale', remedy: howToSee(key) },
+    );
+  }
+
+  async #checkPort({ key }: Effect, use: Use): Promise<Refusal | undefined> {
+    const port = /^port:(\d+)$/.exec(key)?.[1];
+    const taker = port === undefined ? undefined : this.versions.author(key);
+    if (!taker || taker.agent === use.agent || !this.#isPeer(taker)) return undefined;
+    if (!(await this.#workspace.isListening(Number(port)))) return undefined;
+    this.#note('stale', key, use, taker.agent);
+    return refusal('stale', `A server listens on port ${port} that was started by ${this.#tell(taker)}.`, {
+      rule: 'tools:port',
+      remedy: 'use another port, or the server that is there',
+    });
+  }
+
+  /** What is in no commit and was written by a living peer is thrown away by nobody else. */
+  async #checkDiscards({ key, discards }: Effect, use: Use): Promise<Refusal | undefined> {
+    if (!discards) return undefined;
+    const place = key.slice('file:'.length);
+    const root = (await this.#workspace.checkout(place))?.root ?? place;
+    const dirty = await this.#workspace.uncommitted(root);
+    const hit = dirty.filter((file) => isDiscarded(file.tracked, discards)).map(({ path }) => `file:${path}`);
+    const theirs = hit.flatMap((one) => {
+      const author = this.versions.author(one);
+      const isBelow = one === key || one.startsWith(`${key}/`);
+      return isBelow && author && author.agent !== use.agent && this.#isPeer(author) ? [{ one, author }] : [];
+    });
+    const [first] = theirs;
+    if (!first) return undefined;
+    this.#note('stale', first.one, use, first.author.agent);
+    const more = theirs.length > 1 ? ` and ${theirs.length - 1} more` : '';
+    return refusal(
+      'stale',
+      `${nameOf(first.one)}${more} holds changes by ${this.#tell(first.author)} that no commit has: this would throw them away.`,
+      { rule: 'tools:discards', remedy: 'name your own files only, or let the other agent commit first' },
+    );
+  }
+
+  #isPeer(author: Author): boolean {
+    return author.agent !== 0 && this.#isThere(author.agent);
+  }
+
+  #tell({ agent, name, tool, call, at }: Author): string {
+    const ago = `${Math.max(0, Math.round((this.#clock.now() - at) / 1000))} s ago`;
+    return agent === 0
+      ? `somebody round mezz, noticed ${ago}`
+      : `${name} (${agent}) with ${tool}, ${ago}, call ${call}`;
+  }
+
+  #note(
+    kind: ToolEvent['kind'],
+    key: string,
+    { call, agent }: Pick<Use, 'call' | 'agent'>,
+    other: number,
+  ): void {
+    this.events.push({ kind, at: this.#clock.now(), key, call, agent, other });
+    if (this.events.length > LIMITS.events.value) this.events.shift();
+  }
+}
+
+const isDiscarded = (tracked: boolean, discards: Discards): boolean =>
+  discards === 'all' || tracked === (discards === 'tracked');
+
+/** `file:/a/b` is told as the path; a branch or HEAD by what it is. */
+function nameOf(key: string): string {
+  if (key.endsWith('/HEAD')) return `The branch that is checked out (${key.slice(4)})`;
+  return key.startsWith('git:')
+    ? `The branch ${key.replace(/^.*\/refs\/heads\//, '')}`
+    : key.replace(/^file:/, '');
+}
+
+function howToSee(key: string): string {
+  if (key.startsWith('git:')) return 'look at it first (git status; git log), then decide again';
+  return 'read it again, then write what holds both changes';
+}

@@ -1,0 +1,43 @@
+/** Bounds of the tool broker. */
+export const LIMITS = {
+  lockedCalls: { value: 10_000, unit: 'calls', what: 'tool calls that may hold locks at once' },
+  effects: { value: 64, unit: 'keys', what: 'keys of one call; of more, their checkout is one' },
+  lockWaitMs: {
+    value: 30_000,
+    unit: 'ms',
+    what: 'how long a tool call waits for locks before its agent is told who holds them',
+  },
+  holdMs: {
+    value: 60_000,
+    unit: 'ms',
+    what: 'how long a call keeps its locks whose client never says that it has ended',
+  },
+  guessHoldMs: {
+    value: 10_000,
+    unit: 'ms',
+    what: 'how long a command that mezz cannot read keeps the checkout; what it changes later is noticed',
+  },
+  knownKeys: { value: 20_000, unit: 'keys', what: 'keys whose version is remembered' },
+  stampsPerAgent: {
+    value: 5000,
+    unit: 'keys',
+    what: 'keys of which an agent is known to have seen a version',
+  },
+  discovered: {
+    value: 500,
+    unit: 'files',
+    what: 'not committed that are looked at after a command which mezz cannot read',
+  },
+  authors: { value: 8, unit: 'versions', what: 'authors remembered of one key' },
+  events: {
+    value: 500,
+    unit: 'events',
+    what: 'refused stale writes and writes round the gate that are listed',
+  },
+  commandLength: {
+    value: 65_536,
+    unit: 'characters',
+    what: 'a shell command that is read; a longer one is guessed',
+  },
+  commandDepth: { value: 4, unit: 'levels', what: 'commands inside commands (`bash -c`) that are read' },
+} as const;

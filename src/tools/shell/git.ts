@@ -1,0 +1,149 @@
+/** What a git command touches: the index, which branch is checked out, the commit it is at, shared refs, and files. */
+import type { Access, Discards, GitPart, Touch } from '../effects.ts';
+import type { Word } from './words.ts';
+
+type Parts = Partial<Record<GitPart, Access>>;
+
+interface Reading {
+  readonly parts: Parts;
+  /** What it does to the files of the checkout. */
+  readonly tree?: Access;
+  readonly discards?: Discards;
+  /** Or only to these. */
+  readonly paths?: readonly string[];
+}
+
+const LOOKS: Parts = { index: 'read', head: 'read' };
+const SEES_COMMITS: Parts = { ...LOOKS, tip: 'read' };
+const STAGES: Parts = { index: 'delta', head: 'read' };
+const SHARED: Parts = { refs: 'delta' };
+/** Commits on the branch that its agent believes to be checked out. */
+const COMMITS: Parts = { index: 'delta', head: 'replace', tip: 'delta' };
+const MOVES_TIP: Parts = { index: 'delta', head: 'replace', tip: 'replace' };
+
+type Args = readonly string[];
+const has = (args: Args, ...names: string[]): boolean =>
+  args.some(
+    (arg) => names.includes(arg) || names.some((name) => name.startsWith('--') && arg.startsWith(`${name}=`)),
+  );
+const plain = (args: Args): string[] => args.filter((arg) => !arg.startsWith('-'));
+/** Paths behind `--`, or those that can only be paths. */
+const pathsOf = (args: Args): string[] => {
+  const at = args.indexOf('--');
+  return at === -1 ? plain(args).filter((arg) => arg === '.' || arg.startsWith('./')) : args.slice(at + 1);
+};
+
+const reads = (parts: Parts) => (): Reading => ({ parts });
+
+const SUBCOMMANDS: Readonly<Record<string, (args: Args) => Reading>> = {
+  status: reads(LOOKS),
+  diff: reads(LOOKS),
+  'ls-files': reads(LOOKS),
+  grep: reads(LOOKS),
+  log: reads(SEES_COMMITS),
+  show: reads(SEES_COMMITS),
+  reflog: reads(SEES_COMMITS),
+  blame: reads(SEES_COMMITS),
+  'rev-parse': reads(SEES_COMMITS),
+  'rev-list': reads(SEES_COMMITS),
+  describe: reads(SEES_COMMITS),
+  shortlog: reads(SEES_COMMITS),
+  'cat-file': reads({}),
+  'ls-remote': reads({}),
+  remote: reads({}),
+  config: reads({}),
+  add: reads(STAGES),
+  fetch: reads(SHARED),
+  push: reads({ refs: 'delta', tip: 'read', head: 'read' }),
+  gc: reads(SHARED),
+  worktree: reads(SHARED),
+  tag: reads(SHARED),
+  rm: (args) => ({ parts: STAGES, paths: plain(args), tree: 'replace', discards: 'tracked' }),
+  mv: (args) => ({ parts: STAGES, paths: plain(args), tree: 'replace' }),
+  branch: (args) =>
+    has(args, '-d', '-D', '-m', '-M', '-f', '--delete', '--move', '--force') || plain(args).length > 0
+      ? { parts: SHARED }
+      : { parts: SEES_COMMITS },
+  commit: (args) => ({ parts: has(args, '--amend') ? MOVES_TIP : COMMITS }),
+  switch: (args) => ({
+    parts: { index: 'delta', head: 'replace' },
+    ...(has(args, '-f', '--force', '--discard-changes')
+      ? { tree: 'replace', discards: 'tracked' }
+      : { tree: 'delta' }),
+  }),
+  checkout: (args) => {
+    const paths = pathsOf(args);
+    if (paths.length > 0) return { parts: STAGES, paths, tree: 'replace', discards: 'tracked' };
+    const forced = has(args, '-f', '--force');
+    return {
+      parts: { index: 'delta', head: 'replace' },
+      ...(forced ? { tree: 'replace', discards: 'tracked' } : { tree: 'delta' }),
+    };
+  },
+  restore: (args) =>
+    has(args, '--staged', '-S') && !has(args, '--worktree', '-W')
+      ? { parts: STAGES }
+      : { parts: STAGES, paths: plain(args), tree: 'replace', discards: 'tracked' },
+  reset: (args) => {
+    const parts = plain(args).length > 0 || has(args, '--hard') ? MOVES_TIP : STAGES;
+    return has(args, '--hard', '--merge', '--keep')
+      ? { parts, tree: 'replace', discards: 'tracked' }
+      : { parts };
+  },
+  clean: (args) =>
+    has(args, '-n', '--dry-run')
+      ? { parts: LOOKS }
+      : { parts: LOOKS, tree: 'replace', discards: 'untracked' },
+  stash: (args) =>
+    ['list', 'show'].includes(args[0] ?? '')
+      ? { parts: { refs: 'read' } }
+      : ['pop', 'apply', 'drop', 'clear'].includes(args[0] ?? '')
+        ? { parts: { index: 'delta', refs: 'delta' }, tree: 'delta' }
+        : {
+            parts: { index: 'delta', refs: 'delta' },
+            tree: 'replace',
+            discards: has(args, '-u', '-a', '--include-untracked', '--all') ? 'all' : 'tracked',
+          },
+  rebase: () => ({ parts: { ...MOVES_TIP, refs: 'delta' }, tree: 'delta' }),
+  pull: () => ({ parts: { ...COMMITS, refs: 'delta' }, tree: 'delta' }),
+  merge: () => ({ parts: COMMITS, tree: 'delta' }),
+  'cherry-pick': () => ({ parts: COMMITS, tree: 'delta' }),
+  revert: () => ({ parts: COMMITS, tree: 'delta' }),
+  am: () => ({ parts: COMMITS, tree: 'delta' }),
+  apply: () => ({ parts: STAGES, tree: 'delta' }),
+};
+
+/** Options of git itself that take the next word. */
+const TAKES_NEXT = new Set(['-c', '--git-dir', '--work-tree', '--namespace', '--exec-path']);
+
+/** `words` without `git` itself. undefined: not to be read, so the whole checkout is guessed. */
+export function readGit(
+  words: readonly Word[],
+  cwd: string,
+  join: (dir: string, path: string) => string,
+): Touch[] | undefined {
+  let dir = cwd;
+  let at = 0;
+  for (; words[at]?.text.startsWith('-'); at++) {
+    const option = words[at]?.text ?? '';
+    if (option.startsWith('--git-dir') || option.startsWith('--work-tree')) return undefined;
+    if (option === '-C') dir = join(dir, words[++at]?.text ?? '');
+    else if (TAKES_NEXT.has(option)) at++;
+  }
+  const [name, ...rest] = words.slice(at);
+  const read = name && !name.open ? SUBCOMMANDS[name.text] : undefined;
+  if (!read) return undefined;
+  const { parts, tree, discards, paths } = read(rest.map(({ text }) => text));
+  const isOpen = rest.some(({ open }) => open);
+  const touches: Touch[] = (Object.entries(parts) as [GitPart, Access][]).map(([part, access]) => ({
+    ...({ on: 'git', dir, part, access } as const),
+  }));
+  if (!tree) return touches;
+  const more = discards ? { discards } : {};
+  if (paths && paths.length > 0 && !isOpen)
+    return [
+      ...touches,
+      ...paths.map((path) => ({ on: 'file', path: join(dir, path), access: tree, ...more }) as const),
+    ];
+  return [...touches, { on: 'tree', dir, access: tree, ...more }];
+}

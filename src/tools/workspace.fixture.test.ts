@@ -1,0 +1,47 @@
+/** Files, one checkout and ports in memory, as an agent's machine. */
+import { posix } from 'node:path';
+import type { Digest, Workspace } from '../base/ports.ts';
+
+export class MemoryWorkspace implements Workspace {
+  readonly files = new Map<string, string>();
+  readonly listening = new Set<number>();
+  /** What the last commit holds. */
+  committed = new Map<string, string>();
+  now: () => number = () => 0;
+  readonly #changedAt = new Map<string, number>();
+
+  write(path: string, content: string): void {
+    this.files.set(path, content);
+    this.#changedAt.set(path, this.now());
+  }
+
+  async canonical(path: string, cwd: string): Promise<string> {
+    return posix.resolve(cwd, path);
+  }
+
+  async digest(path: string): Promise<Digest | undefined> {
+    const content = this.files.get(path);
+    if (content === undefined) return undefined;
+    return { stat: content, hash: content, changedAt: this.#changedAt.get(path) ?? 0 };
+  }
+
+  async checkout(directory: string) {
+    if (!`${directory}/`.startsWith('/repo/')) return undefined;
+    const gitDir = '/repo/.git';
+    const branch = /^ref: (.+)$/.exec(this.files.get(`${gitDir}/HEAD`) ?? '')?.[1];
+    return { root: '/repo', gitDir, commonDir: gitDir, branch };
+  }
+
+  async uncommitted(root: string) {
+    return [...this.files]
+      .filter(
+        ([path, content]) =>
+          path.startsWith(`${root}/`) && !path.includes('/.git/') && this.committed.get(path) !== content,
+      )
+      .map(([path]) => ({ path, tracked: this.committed.has(path) }));
+  }
+
+  async isListening(port: number): Promise<boolean> {
+    return this.listening.has(port);
+  }
+}

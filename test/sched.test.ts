@@ -1,0 +1,99 @@
+/** The order of calls on a real kernel: set live, kept across restarts, told, drawn; a policy of one's own. */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { configText, send, startKernel, type TestKernel } from './kernel.ts';
+
+const body = '{ "model": "claude-x", "max_tokens": 100, "messages": [ {"role":"user","content":"hi"} ] }';
+
+async function withKernel(run: (kernel: TestKernel) => Promise<void>): Promise<void> {
+  const kernel = await startKernel(undefined, '');
+  try {
+    await run(kernel);
+  } finally {
+    await kernel.close();
+  }
+}
+
+const orderOf = async (kernel: TestKernel) => (await kernel.control.call('sched', {})).order;
+
+test('what operators set of the order outlives the kernel, until mezz.yaml says something else of it', async () => {
+  await withKernel(async (kernel) => {
+    const change = async (more: string) => {
+      writeFileSync(join(kernel.stateDir, 'mezz.yaml'), configText(kernel.upstream.origin, more));
+      assert.deepEqual((await kernel.control.call('config.reload', {})).problems, []);
+    };
+    assert.equal((await orderOf(kernel)).source, 'config');
+    await kernel.control.call('sched.set', { policy: 'fair', weights: { alice: 2 }, maxWaitMs: 5_000 });
+    await kernel.control.call('sched.set', { weights: { bob: 3 }, reload: 0.5 });
+    const expected = { policy: 'fair', weights: { alice: 2, bob: 3 }, reload: 0.5, maxWaitMs: 5_000 };
+    const isSet = async () => {
+      const { policy, weights, reload, maxWaitMs, source } = await orderOf(kernel);
+      assert.deepEqual({ policy, weights, reload, maxWaitMs }, expected);
+      assert.equal(source, 'operator');
+    };
+    await isSet();
+    await kernel.restart();
+    await isSet();
+    await change('loop: { repeats: 3 }');
+    await isSet();
+    await change('scheduling: { policy: las, weights: { carol: 4 } }');
+    const written = async () => {
+      const { policy, weights, source } = await orderOf(kernel);
+      assert.deepEqual([policy, weights, source], ['las', { carol: 4 }, 'config']);
+    };
+    await written();
+    await kernel.restart();
+    await written();
+    await kernel.control.call('sched.set', { policy: 'fifo' });
+    await kernel.control.call('sched.set', { reset: true });
+    await written();
+  });
+});
+
+test('what cannot be set changes nothing and says what to type', async () => {
+  await withKernel(async (kernel) => {
+    const file = join(kernel.stateDir, 'none.mjs');
+    writeFileSync(file, 'export default { name: "none" };');
+    for (const [change, told] of [
+      [{ policy: 'lottery' }, /no scheduling policy "lottery"/],
+      [{ policy: file }, /no default export that is a policy/],
+      [{ policy: join(kernel.stateDir, 'missing.mjs') }, /cannot be loaded/],
+      [{ weights: { me: 0 } }, /weight of "me"/],
+      [{ reload: -1 }, /reload/],
+    ] as const)
+      await assert.rejects(kernel.control.call('sched.set', change), told);
+    assert.equal((await orderOf(kernel)).source, 'config');
+  });
+});
+
+test('the policy of a file decides; what it costs a policy to fail is its own place, and the journal says so', async () => {
+  await withKernel(async (kernel) => {
+    const agent = await kernel.agent();
+    const file = join(kernel.stateDir, 'theirs.mjs');
+    const text = (key: string) =>
+      `export default { name: 'theirs', text: 'a test', start: () => null, event: () => null, key: () => ${key}, reasons: () => [] };`;
+    writeFileSync(file, text('[1]'));
+    await kernel.control.call('sched.set', { policy: 'las' });
+    await kernel.control.call('sched.set', { policy: file });
+    const { policies } = await kernel.control.call('sched.policies', {});
+    assert.deepEqual(
+      policies.filter(({ inForce }) => inForce).map(({ name }) => name),
+      ['theirs'],
+    );
+    writeFileSync(file, text('nothing.at.all'));
+    await kernel.control.call('sched.set', { policy: file });
+    const reply = await send(`${agent.origin}/v1/messages`, body, { 'x-mezz-key': agent.token });
+    assert.equal(reply.status, 200);
+    const { policy, fault } = await orderOf(kernel);
+    assert.equal(policy, 'las');
+    assert.match(fault ?? '', /^the policy theirs failed and was replaced by las: nothing is not defined/);
+    assert.ok((await kernel.control.call('status', {})).warnings.some((warning) => warning === fault));
+    const { spans } = await kernel.control.call('sched.gantt', {});
+    assert.deepEqual(
+      spans.map(({ agent: pid, backend, endedAt }) => [pid, backend, endedAt !== null]),
+      [[agent.pid, 'scripted', true]],
+    );
+  });
+});
