@@ -43,6 +43,8 @@ export interface Reply
   > {
   /** Of the answer; made from the turn when absent. */
   readonly id?: string;
+  /** What it thinks first, sealed as the API does it. */
+  readonly thought?: string;
   readonly text?: string;
   readonly tools?: readonly ToolCall[];
   readonly usage?: Partial<Usage>;
@@ -142,10 +144,32 @@ function answerOf(reply: Reply, { turn }: SeenRequest, request: LabRequest): Non
   const text = reply.text ?? (calls.length > 0 ? '' : 'Done.');
   return {
     id: reply.id ?? `${PREFIXES[request.dialect ?? 'openai-chat']}_${turn}`,
-    parts: [...(text === '' ? [] : [{ kind: 'text' as const, text, extras: {} }]), ...calls],
+    parts: [
+      ...thoughtOf(reply.thought, request),
+      ...(text === '' ? [] : [{ kind: 'text' as const, text, extras: {} }]),
+      ...calls,
+    ],
     stop: calls.length > 0 ? 'calls' : 'end',
     usage: { ...USAGE, ...reply.usage },
   };
+}
+
+/** What comes back with it in the next request is what an API would need to go on thinking. */
+const SEAL = 'c2VhbGVkIGJ5IHRoZSB1cHN0cmVhbQ==';
+
+function thoughtOf(thought: string | undefined, { dialect }: LabRequest): NeutralPart[] {
+  if (thought === undefined || dialect === undefined) return [];
+  const items = {
+    anthropic: { type: 'thinking', thinking: thought, signature: SEAL },
+    'openai-chat': { member: 'reasoning_content' },
+    'openai-responses': {
+      type: 'reasoning',
+      id: 'rs_1',
+      summary: [{ type: 'summary_text', text: thought }],
+      encrypted_content: SEAL,
+    },
+  };
+  return [{ kind: 'reasoning', text: thought, sealed: { dialect, item: items[dialect] }, extras: {} }];
 }
 
 /** A tool that takes text gets the argument `input`. */

@@ -84,7 +84,7 @@ function encodePart(part: NeutralPart): JsonRecord[] {
     case 'refusal':
       return part.text === '' ? [] : [{ type: 'text', text: part.text }];
     case 'reasoning':
-      return [{ type: 'thinking', thinking: part.text, signature: part.sealed ? seal(part.sealed) : '' }];
+      return [{ type: 'thinking', thinking: part.text, signature: signatureOf(part.sealed) }];
     case 'call':
       return [
         {
@@ -97,6 +97,12 @@ function encodePart(part: NeutralPart): JsonRecord[] {
     default:
       return [];
   }
+}
+
+/** The API's own where it sealed the thought itself; thoughts of others travel in its place. */
+function signatureOf(sealed: Sealed | undefined): string {
+  if (sealed?.dialect === 'anthropic') return text(sealed.item, 'signature');
+  return sealed ? seal(sealed) : '';
 }
 
 class MessagesDecoder implements EventDecoder {
@@ -255,7 +261,7 @@ class MessagesEncoder implements EventEncoder {
   #close(index: number, sealed: Sealed | undefined): Buffer[] {
     const stop = framed({ type: 'content_block_stop', index });
     if (this.#open.get(index) !== 'reasoning' || sealed === undefined) return [stop];
-    const delta = { type: 'signature_delta', signature: seal(sealed) };
+    const delta = { type: 'signature_delta', signature: signatureOf(sealed) };
     return [framed({ type: 'content_block_delta', index, delta }), stop];
   }
 }

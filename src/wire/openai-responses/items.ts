@@ -15,7 +15,8 @@ export function decodeItem(item: JsonRecord): NeutralMessage {
       custom: type === 'custom_tool_call_output',
       isError: false,
       parts: decodeContent(item.output),
-      extras: without(item, 'type', 'call_id', 'output'),
+      // Ids and states of items mean nothing elsewhere: a call and its result are joined by the call's id.
+      extras: without(item, 'type', 'call_id', 'output', 'id', 'status'),
     };
     return { role: 'user', parts: [result], extras: {} };
   }
