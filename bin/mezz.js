@@ -1,9 +1,8 @@
 #!/usr/bin/env node
 // The `mezz` command: finds a Node that is new enough, then runs the sources (in a checkout) or the build (in a package).
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import module, { createRequire } from 'node:module';
-import { constants, homedir } from 'node:os';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -26,7 +25,8 @@ function packagedNode(name) {
   }
 }
 
-function runWithNewerNode() {
+async function runWithNewerNode() {
+  const [{ spawn }, { constants }] = await Promise.all([import('node:child_process'), import('node:os')]);
   const name = PACKAGES[`${process.platform}-${process.arch}`];
   const node = name && packagedNode(name);
   if (!node) {
@@ -43,7 +43,7 @@ function runWithNewerNode() {
 }
 
 if (Number.parseInt(process.versions.node, 10) < LOWEST_NODE) {
-  runWithNewerNode();
+  await runWithNewerNode();
 } else {
   module.enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'mezz', 'compile'));
   const root = dirname(dirname(self));

@@ -7,10 +7,8 @@ import type { CommanderError } from 'commander';
 import { EXAMPLES } from './examples.ts';
 import { UsageFailure } from './exit.ts';
 import { reportFailure } from './failure.ts';
-import { printHelp, printTopic, version } from './help.ts';
 import { COMMANDS } from './registry.ts';
 import { processSession, type Session } from './session.ts';
-import { suggestCommand } from './suggest.ts';
 
 /** Commands that programs call, not people: they are in no list and load nothing else. */
 async function runHidden(argv: readonly string[], session: Session): Promise<boolean> {
@@ -31,6 +29,7 @@ async function runCommand(argv: readonly string[], session: Session): Promise<vo
   const name = argv[0] ?? '';
   const entry = COMMANDS.find((command) => command.name === name);
   if (!entry) {
+    const { suggestCommand } = await import('./suggest.ts');
     const meant = suggestCommand(
       name,
       COMMANDS.map((command) => command.name),
@@ -60,6 +59,19 @@ async function runCommand(argv: readonly string[], session: Session): Promise<vo
   await program.parseAsync(['node', 'mezz', ...argv]);
 }
 
+/** Help, topics and the version: true where that was asked for. Their texts load only then. */
+async function tellAbout(argv: readonly string[], session: Session): Promise<boolean> {
+  const [first, second] = argv;
+  if (first !== undefined && !['--help', '-h', 'help', '--version', '-V', 'version'].includes(first))
+    return false;
+  const { printHelp, printTopic, version } = await import('./help.ts');
+  if (first === '--version' || first === '-V' || first === 'version')
+    await version(session, argv.includes('--json'));
+  else if (first !== 'help' || second === undefined) printHelp(session.terminal);
+  else if (!printTopic(second, session.terminal)) await runCommand([second, '--help'], session);
+  return true;
+}
+
 const isCommanderError = (error: unknown): error is CommanderError =>
   error instanceof Error && 'code' in error && String(error.code).startsWith('commander.');
 
@@ -72,14 +84,8 @@ export async function main(argv: readonly string[], session: Session = processSe
   };
   if (session.terminal.out === process.stdout) process.stdout.once('error', closed);
   try {
-    const first = argv[0];
-    if (first === undefined || first === '--help' || first === '-h') printHelp(session.terminal);
-    else if (first === '--version' || first === '-V' || first === 'version')
-      await version(session, argv.includes('--json'));
-    else if (first === 'help' && (argv.length === 1 || printTopic(argv[1] ?? '', session.terminal))) {
-      if (argv.length === 1) printHelp(session.terminal);
-    } else if (first === 'help') await runCommand([argv[1] ?? '', '--help'], session);
-    else if (!(await runHidden(argv, session))) await runCommand(argv, session);
+    const done = (await tellAbout(argv, session)) || (await runHidden(argv, session));
+    if (!done) await runCommand(argv, session);
     return session.exit;
   } catch (error) {
     if (isCommanderError(error)) return error.exitCode === 0 ? 0 : 2;

@@ -14,14 +14,20 @@ const LEAST = 6;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: terminal control sequences start with ESC
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 const PLAIN = /^[ -~]*$/;
-const segmenter = new Intl.Segmenter();
+let segmenter: Intl.Segmenter | undefined;
+
+/** What a person sees as single characters. Made when first needed: most runs of a command have plain text alone. */
+function charactersOf(text: string): Iterable<Intl.SegmentData> {
+  segmenter ??= new Intl.Segmenter();
+  return segmenter.segment(text);
+}
 
 /** Columns a text takes on a terminal: wide East Asian characters and emoji take two. */
 export function textWidth(text: string): number {
   // Nearly every cell: taking it apart would cost fifty times as much.
   if (PLAIN.test(text)) return text.length;
   let width = 0;
-  for (const { segment } of segmenter.segment(text)) {
+  for (const { segment } of charactersOf(text)) {
     const wide =
       /\p{Extended_Pictographic}|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u;
     width += wide.test(segment) ? 2 : 1;
@@ -39,9 +45,10 @@ export function cutText(text: string, widest: number): string {
 
 /** The longest beginning of a text that takes at most so many columns. */
 function headOf(text: string, widest: number): string {
+  if (PLAIN.test(text)) return text.slice(0, Math.max(0, widest));
   let head = '';
   let width = 0;
-  for (const { segment } of segmenter.segment(text)) {
+  for (const { segment } of charactersOf(text)) {
     width += textWidth(segment);
     if (width > widest) break;
     head += segment;
