@@ -5,6 +5,7 @@
  */
 import type { Refusal } from './errors.ts';
 import type { JsonRecord } from './json.ts';
+import type { LocksView } from './locks.ts';
 import type { LineView, OrderView, SchedChange, SpanView, WaitView } from './order.ts';
 import type { BackendDraft, ContextMap, Pulse, RoomView, SettingsChange, WindowFit } from './sheets.ts';
 import type { NanoUsd, Usage } from './usage.ts';
@@ -320,6 +321,7 @@ export interface ControlVerbs {
     { since?: number; until?: number; agent?: string },
     { since: number; until: number; spans: SpanView[]; more: boolean }
   >;
+  locks: Verb<{ agent?: string }, LocksView>;
   why: Verb<{ subject: string }, { waits: WaitView[]; text: string[] }>;
   limits: Verb<{ scope?: string }, { limits: LimitView[]; windows: WindowView[] }>;
   'limit.set': Verb<
@@ -445,6 +447,7 @@ export const VERBS: { readonly [V in VerbName]: true } = {
   'sched.set': true,
   'sched.policies': true,
   'sched.gantt': true,
+  locks: true,
   why: true,
   limits: true,
   'limit.set': true,

@@ -22,6 +22,7 @@ const top = () => import('./commands/top.ts');
 const free = () => import('./commands/free.ts');
 const signals = () => import('./commands/signals.ts');
 const calls = () => import('./commands/calls.ts');
+const locks = () => import('./commands/locks.ts');
 const account = () => import('./commands/account.ts');
 const money = () => import('./commands/money.ts');
 const backend = () => import('./commands/backend.ts');
@@ -90,6 +91,7 @@ export const GROUPS: readonly CommandGroup[] = [
       entry('trace', "show one call's path through the kernel, with times", calls),
       entry('why', 'explain what a call or an agent waits for', calls),
       entry('sched', 'the order of calls: which policy, who is next, who had what', sched),
+      entry('locks', 'which tool calls hold what, and what was noticed', locks),
     ],
   },
   {

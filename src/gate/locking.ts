@@ -102,7 +102,7 @@ export function dropLocks(parts: Parts, flight: Flight): void {
 
 /** The walk is over: what the client does not run will not ask for its locks again. */
 export function forgetLocks({ broker }: Parts, flight: Flight): void {
-  if (flight.effects.length > 0 && !broker.keeps(flight.call.id)) broker.locks.forget(flight.call.id);
+  if (flight.effects.length > 0 && !broker.use(flight.call.id)) broker.locks.forget(flight.call.id);
 }
 
 function giveBack({ scheduler, broker }: Parts, call: string): void {

@@ -146,13 +146,9 @@ export class Broker {
     return [...this.#running.values()].filter((use) => use.agent === agent).map(({ call }) => call);
   }
 
-  /** Was the call let go, and has it not ended? */
-  keeps(call: string): boolean {
-    return this.#running.has(call);
-  }
-
-  running(): Iterable<Running> {
-    return this.#running.values();
+  /** A call that was let go and has not ended. */
+  use(call: string): (Use & { readonly startedAt: number }) | undefined {
+    return this.#running.get(call);
   }
 
   /** Notices what was written round the gate since mezz last looked. */

@@ -35,6 +35,7 @@ export const PROTOCOL = [
   'control.ts',
   'errors.ts',
   'json.ts',
+  'locks.ts',
   'order.ts',
   'usage.ts',
   'ids.ts',

@@ -23,6 +23,12 @@ export interface Reply {
 
 const ENDINGS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
+/** The gate's answer to a hook. */
+export interface Hooked {
+  readonly allowed: boolean;
+  readonly reason: string;
+}
+
 export class Room {
   readonly #session: Session;
   readonly #directory: string;
@@ -60,6 +66,11 @@ export class Room {
   /** What the user's own command line has: where mezz is, and its terminal. */
   get session(): Session {
     return this.#session;
+  }
+
+  /** Its own, gone after it. */
+  get directory(): string {
+    return this.#directory;
   }
 
   get #configPath(): string {
@@ -156,24 +167,51 @@ export class Room {
   }
 
   /** What a client's hook asks before one of its own tools runs; `allowed` is the gate's answer. */
-  async hook(
-    agent: Launch,
-    toolUseId: string,
-    command: string,
-  ): Promise<{ readonly allowed: boolean; readonly reason: string }> {
-    const event = {
-      hook_event_name: 'PreToolUse',
-      session_id: 'checklist',
-      tool_name: 'Bash',
-      tool_use_id: toolUseId,
-      tool_input: { command },
-    };
-    const { json } = await post(await this.url(agent, '/hooks/claude'), JSON.stringify(event));
+  async before(agent: Launch, tool: string, input: JsonRecord, toolUseId: string): Promise<Hooked> {
+    const json = await this.#hook(agent, 'PreToolUse', tool, input, toolUseId);
     const output = isRecord(json.hookSpecificOutput) ? json.hookSpecificOutput : {};
     return {
       allowed: output.permissionDecision !== 'deny',
       reason: String(output.permissionDecisionReason ?? ''),
     };
+  }
+
+  /** What the client's hook tells when the tool has run. */
+  async tell(agent: Launch, tool: string, input: JsonRecord, toolUseId: string): Promise<void> {
+    await this.#hook(agent, 'PostToolUse', tool, input, toolUseId);
+  }
+
+  /** As a client does it: asks, acts when it may, and tells. */
+  async use(
+    agent: Launch,
+    tool: string,
+    input: JsonRecord,
+    toolUseId: string,
+    act = () => {},
+  ): Promise<Hooked> {
+    const answer = await this.before(agent, tool, input, toolUseId);
+    if (!answer.allowed) return answer;
+    act();
+    await this.tell(agent, tool, input, toolUseId);
+    return answer;
+  }
+
+  hook(agent: Launch, toolUseId: string, command: string): Promise<Hooked> {
+    return this.before(agent, 'Bash', { command }, toolUseId);
+  }
+
+  async #hook(
+    agent: Launch,
+    event: string,
+    tool: string,
+    input: JsonRecord,
+    id: string,
+  ): Promise<JsonRecord> {
+    const message = {
+      ...{ hook_event_name: event, session_id: 'checklist', cwd: this.#directory },
+      ...{ tool_name: tool, tool_use_id: id, tool_input: input },
+    };
+    return (await post(await this.url(agent, '/hooks/claude'), JSON.stringify(message))).json;
   }
 
   /** What the call of an agent waits for, once it waits. */

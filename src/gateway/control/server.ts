@@ -10,6 +10,7 @@ import { agentVerbs } from './agents.ts';
 import type { ControlContext, Handler, Handlers } from './context.ts';
 import { engineVerbs } from './engine.ts';
 import { insightVerbs } from './insight.ts';
+import { lockVerbs } from './locks.ts';
 import { moneyVerbs } from './money.ts';
 import { pmapVerbs } from './pmap.ts';
 import { rightsVerbs } from './rights.ts';
@@ -31,6 +32,7 @@ const HANDLERS: Handlers<VerbName> = {
   ...pmapVerbs,
   ...schedulingVerbs,
   ...windowVerbs,
+  ...lockVerbs,
   ...storeVerbs,
   ...upkeepVerbs,
   ...engineVerbs,

@@ -1,0 +1,44 @@
+/** What tool calls hold, as the control protocol tells it. */
+import type { WaitView } from './order.ts';
+
+/** What one tool call holds; nobody else may touch it in a way that conflicts until it ends. */
+export interface LockView {
+  readonly call: string;
+  readonly agent: number;
+  readonly name: string;
+  readonly tool: string;
+  readonly heldMs: number;
+  readonly keys: readonly {
+    readonly key: string;
+    readonly access: 'read' | 'append' | 'delta' | 'replace';
+    /** A command that mezz cannot read may write anywhere below the key. */
+    readonly guessed: boolean;
+  }[];
+}
+
+/** `stale`: a write was refused; `round`: changed round the gate; `lost`: perhaps undone; `overrun`: kept until the bound. */
+export interface ToolEventView {
+  readonly kind: 'stale' | 'round' | 'lost' | 'overrun';
+  readonly at: number;
+  readonly key: string;
+  readonly call: string;
+  readonly agent: number;
+  /** Whose change it was about; 0: nobody that mezz knows. */
+  readonly other: number;
+}
+
+/** Since the kernel started. */
+export interface LocksView {
+  readonly held: readonly LockView[];
+  readonly waiting: readonly WaitView[];
+  readonly counts: {
+    readonly waits: number;
+    readonly stale: number;
+    readonly round: number;
+    readonly lost: number;
+    readonly overrun: number;
+    /** Keys whose version is remembered. */
+    readonly known: number;
+  };
+  readonly events: readonly ToolEventView[];
+}
