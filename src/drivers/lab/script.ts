@@ -44,7 +44,7 @@ export interface LabReply {
   /** Awaited before the head; a promise that never settles is an upstream that never answers. */
   readonly hold?: Promise<void>;
   /** Awaited before each write, for slow answers whose pace the script decides. */
-  readonly pace?: (write: number) => Promise<unknown>;
+  readonly pace?: (write: number) => Promise<unknown> | undefined;
   /** Told the exact bytes of the body before they leave. */
   readonly sends?: (body: Buffer) => void;
   /** Told the end of the connection: did the whole answer leave? */

@@ -35,6 +35,8 @@ export async function openLab(options: LabOptions, clock: Clock, script?: LabScr
       if (script) throw error;
     });
   });
+  // Hosted APIs keep a connection about as long.
+  server.keepAliveTimeout = 60_000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', resolve);

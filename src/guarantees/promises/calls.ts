@@ -144,6 +144,29 @@ export const CALL_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'same-conversation',
+    group: 'wire',
+    text: 'In another dialect a request asks the same and an answer says the same: texts, parallel tool calls and results with their ids, thoughts with the seal that their provider needs back, images, why it ended, and usage with its cached and reasoning tokens. Claude Code and Codex do their whole tool loop on models of dialects they do not speak.',
+    restsOn:
+      "Goldens read by what each API documents and not by the code that translates: answers of every dialect cut at every byte, random conversations there and back, requests captured from the real clients; the clients' own programs.",
+    bypassedBy:
+      'What only one dialect has a word for in an answer, such as citations, is left out of it; a thought shown to a client of Chat does not come back.',
+    tests: [
+      ['test/goldens/answers.test.ts', 'whole for …'],
+      ['test/goldens/answers.test.ts', 'streamed for …, a byte at a time'],
+      ['test/goldens/answers.test.ts', 'ended anywhere for …'],
+      ['test/goldens/answers.test.ts', '…: … …'],
+      ['test/goldens/answers.test.ts', 'a seal that a client made up carries nothing but a thought'],
+      ['test/goldens/requests.test.ts', 'of … through … and back say what they said'],
+      ['test/goldens/requests.test.ts', 'of … for … lose nothing unsaid'],
+      ['test/goldens/captured.test.ts', 'for … and back'],
+      [
+        'test/long/translated.test.ts',
+        '… served by …: its tool loop is done, its calls and results keep their ids, its usage is billed',
+      ],
+    ],
+  },
+  {
     id: 'lab-labelled',
     group: 'wire',
     text: 'What the lab answers says in its first word and in a header that it is the lab, costs nothing, and is the same for the same requests.',
