@@ -23,7 +23,7 @@ async function sh(session: Session, options: ShellOptions): Promise<void> {
   const { control, terminal, env, stateDir } = session;
   const { started } = await ensureKernel(session);
   if (started) terminal.note('mezz: the kernel is up (mezz down ends it)');
-  const [{ models }, { backends }] = await Promise.all([
+  const [models, { backends }] = await Promise.all([
     control.call('models', {}),
     control.call('backends', {}),
   ]);

@@ -1,7 +1,10 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import type { BackendView } from '../../base/control.ts';
+import type { Answer } from '../../sdk/client.ts';
 import { formatCount } from '../format.ts';
+import { needsNoLogin } from '../found/model.ts';
 import { kernelLogPath } from '../kernel-log.ts';
 import type { Session } from '../session.ts';
 import { ensureKernel } from '../start.ts';
@@ -27,20 +30,32 @@ function isFirstStart({ stateDir }: Session): boolean {
   return true;
 }
 
+/** Which backends serve now, and which only with a login that an agent brings. */
+function describeBackends(backends: readonly BackendView[], models: Answer<'models'>): string[] {
+  const engineIsEmpty = models.files.length === 0;
+  const served = backends.filter(({ id }) => !(id === 'engine' && engineIsEmpty));
+  const names = (some: readonly BackendView[]) => some.map(({ id }) => id).join(', ');
+  const own = served.filter((backend) => backend.ready && !needsNoLogin(backend) && !backend.label);
+  return [
+    `  models  ${[names(served.filter(needsNoLogin)), 'lab (no model, to try things on)'].filter(Boolean).join(', ')}`,
+    ...(own.length > 0 ? [`          with a login or key of the agent's own: ${names(own)}`] : []),
+  ];
+}
+
 async function printKernel(session: Session, started: boolean): Promise<void> {
   const { terminal, control } = session;
-  const [status, { backends }] = await Promise.all([
+  const [status, { backends }, models] = await Promise.all([
     control.call('status', {}),
     control.call('backends', {}),
+    control.call('models', {}),
   ]);
-  const ready = backends.filter((backend) => backend.ready).map((backend) => backend.id);
   terminal.print(
     `${terminal.style('green', '●')} mezz ${status.version} is ${started ? 'up' : 'running'} at ${status.origin}`,
     `  state   ${status.stateDir}`,
     `  log     ${kernelLogPath(status.stateDir)} (mezz logs --kernel)`,
     `  agents  ${formatCount(status.agents)} (${status.running} calls running, ${status.waiting} waiting)`,
     `  access  profile ${status.profile}`,
-    `  models  ${ready.join(', ')}`,
+    ...describeBackends(backends, models),
   );
   for (const warning of status.warnings) terminal.print(terminal.style('yellow', `  note    ${warning}`));
 }

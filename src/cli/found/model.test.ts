@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { BackendView, ModelView } from '../../base/control.ts';
+import type { BackendView, ModelFileView, ModelView } from '../../base/control.ts';
 import { chooseModel, LAB, PROVIDER_MODELS, waysToModel } from './model.ts';
 
 const backend = (id: string, more: Partial<BackendView> = {}): BackendView => ({
@@ -25,19 +25,36 @@ const model = (name: string, id: string, price: ModelView['price'] = null): Mode
   window: null,
   price,
 });
+const file = (id: string): ModelFileView => ({
+  id,
+  name: id,
+  architecture: 'llama',
+  path: '',
+  bytes: 1,
+  sha256: '',
+  source: '',
+  licence: null,
+  windowTokens: null,
+  chat: true,
+  osPid: null,
+});
 const lab = backend('lab', { label: 'lab', credential: 'local' });
 const models = [model('claude-*', 'anthropic'), model(LAB, 'lab', 'free')];
 
 test('the model of an agent that named none: what is set up here, what costs nothing first, then a key, then lab', () => {
   const anthropic = backend('anthropic');
-  const engine = backend('ollama', { credential: 'local' });
+  const ollama = backend('ollama', { credential: 'local' });
+  const engine = backend('engine', { credential: 'local' });
   const held = { ...anthropic, keyHeld: true };
-  assert.equal(chooseModel(models, [anthropic, lab]), LAB);
-  assert.equal(chooseModel(models, [held, lab]), PROVIDER_MODELS.anthropic);
-  const both = [...models, model('house', 'anthropic'), model('qwen3:4b', 'ollama', 'free')];
-  assert.equal(chooseModel(both, [held, engine, lab]), 'qwen3:4b');
-  assert.equal(chooseModel(both, [held, lab]), 'house');
-  assert.equal(chooseModel(both, [anthropic, { ...engine, ready: false }, lab]), LAB);
+  const choose = (rows: readonly ModelView[], ids: readonly string[], ...backends: BackendView[]) =>
+    chooseModel({ schema: 'mezz.models/1', models: [...rows], files: ids.map(file) }, [...backends, lab]);
+  assert.equal(choose(models, [], anthropic), LAB);
+  assert.equal(choose(models, [], held), PROVIDER_MODELS.anthropic);
+  const set = [...models, model('house', 'anthropic'), model('qwen3:4b', 'ollama', 'free')];
+  assert.equal(choose(set, ['smollm2'], held, ollama, engine), 'qwen3:4b');
+  assert.equal(choose(set, ['tiny', 'smollm2'], held, engine), 'engine/smollm2');
+  assert.equal(choose(set, ['smollm2'], held), 'house');
+  assert.equal(choose(set, ['tiny'], anthropic, { ...ollama, ready: false }, engine), LAB);
 });
 
 test('where only lab is there, the way to a model is said, and a key that came too late is noticed', () => {

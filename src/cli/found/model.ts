@@ -1,4 +1,5 @@
-import type { BackendView, ModelView } from '../../base/control.ts';
+import type { BackendView } from '../../base/control.ts';
+import type { Answer } from '../../sdk/client.ts';
 import type { Environment } from '../../sdk/home.ts';
 
 /** What a provider's key is used with where nobody named a model: of the middle of its range, with a known price. */
@@ -12,25 +13,32 @@ const KEY_NAMES: Readonly<Record<string, string>> = {
 };
 /** The model of last resort: always there, and no model. */
 export const LAB = 'lab';
+const ENGINE = 'engine';
+/** The engine's model of random weights: to try the engine on, and nothing to talk to. */
+const RANDOM = 'tiny';
+
+/** Backends that an agent without a login of its own can use. */
+export const needsNoLogin = ({ label, ready, keyHeld, credential }: BackendView): boolean =>
+  !label && ready && (keyHeld || credential === 'local');
 
 /**
  * The model for an agent that named none: one that somebody set up here, else one of a provider whose key mezz holds,
  * else the lab. What costs nothing comes first, so that nobody is billed for a model they did not choose.
  */
-export function chooseModel(models: readonly ModelView[], backends: readonly BackendView[]): string {
-  const usable = new Set(
-    backends
-      .filter(
-        ({ label, ready, keyHeld, credential }) => !label && ready && (keyHeld || credential === 'local'),
-      )
-      .map(({ id }) => id),
-  );
+export function chooseModel({ models, files }: Answer<'models'>, backends: readonly BackendView[]): string {
+  const usable = new Set(backends.filter(needsNoLogin).map(({ id }) => id));
   const named = models.filter(
     ({ name, backends: ids }) => !name.includes('*') && ids.some((id) => usable.has(id)),
   );
-  const setUp = named.find(({ price }) => price === 'free') ?? named[0];
+  const file = files.find(({ id, chat }) => chat && id !== RANDOM && usable.has(ENGINE));
   const provider = Object.keys(PROVIDER_MODELS).find((id) => usable.has(id));
-  return setUp?.name ?? PROVIDER_MODELS[provider ?? ''] ?? LAB;
+  return (
+    named.find(({ price }) => price === 'free')?.name ??
+    (file && `${ENGINE}/${file.id}`) ??
+    named[0]?.name ??
+    PROVIDER_MODELS[provider ?? ''] ??
+    LAB
+  );
 }
 
 /** What to type for a real model where only the lab is there. */

@@ -11,6 +11,8 @@ export interface Survey {
   readonly engines: readonly Engine[];
 }
 
+/** mezz run refuses it, and says why. */
+const UNSERVED = 'gemini';
 const AGENTS = ['claude', 'codex', 'gemini', 'opencode'] as const;
 const KEYS = ['ANTHROPIC_API_KEY', 'OPENAI_API_KEY'] as const;
 
@@ -25,7 +27,7 @@ export async function surveyMachine(env: Environment, ports: readonly number[]):
 /** What was found, in words; a line for what was not, so that nobody wonders whether it was looked for. */
 export function describeSurvey({ agents, keys, engines }: Survey): string[] {
   return [
-    `  agents  ${agents.join(', ') || 'none of claude, codex, gemini, opencode is on the PATH'}`,
+    `  agents  ${agents.map((name) => (name === UNSERVED ? `${name} (not served yet)` : name)).join(', ') || 'none of claude, codex, gemini, opencode is on the PATH'}`,
     `  keys    ${keys.length > 0 ? `${keys.join(', ')} (by name; not read)` : 'none in this shell; agents with a login of their own need none'}`,
     `  engines ${engines.map(describeEngine).join('; ') || 'none answers on the usual ports of this machine'}`,
     `  limits  ${platformLimits()}`,
@@ -56,7 +58,7 @@ export function describeModel({ name, window, assumed }: FoundModel): string {
 /** The lines to type next, those first for which everything is here. */
 export function nextSteps({ agents, keys, engines }: Survey): string[] {
   const runs = agents
-    .filter((name) => name !== 'gemini')
+    .filter((name) => name !== UNSERVED)
     .map((name) => step(`mezz run -- ${name}`, `${name} as an agent, with your own login`));
   const model = keys.length > 0 ? '' : ' (its model is "lab", which is no model, until there is another)';
   return [

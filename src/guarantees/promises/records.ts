@@ -317,6 +317,18 @@ export const RECORD_PROMISES: readonly Promised[] = [
     tests: [
       ['test/start.test.ts', 'each line that it prints can be typed, in this order, and works'],
       ['test/start.test.ts', 'mezz serves before the tour; a key ends it, and a second start gives none'],
+      [
+        'test/people/people.test.ts',
+        'somebody with five coding agents sees who runs, what each cost, and stops one before it pushes',
+      ],
+      [
+        'test/people/people.test.ts',
+        'somebody with only an API key talks to its model, whose tool passes the gate, and sees the bill',
+      ],
+      [
+        'test/people/people.test.ts',
+        'somebody with neither is told what lab is and what is missing, and sees the kernel work',
+      ],
     ],
   },
   {
