@@ -26,7 +26,7 @@ export interface Screen {
   close(): void;
 }
 
-/** A terminal of 140 columns with a shell of this environment in it; `directory` is for tmux itself. */
+/** A terminal of 200 columns, where no table is cut, with a shell of this environment in it; `directory` is for tmux itself. */
 export async function openScreen(
   directory: string,
   cwd: string,
@@ -50,7 +50,7 @@ export async function openScreen(
   };
   const atEnd = (pattern: RegExp) => () => pattern.test(text().split('\n').at(-1) ?? '');
   const prompted = new RegExp(`^${PROMPT.replace('$', '\\$')}$`);
-  tmux('new-session', '-d', '-x', '140', '-y', '50', '-c', cwd, 'bash', '--norc', '--noprofile');
+  tmux('new-session', '-d', '-x', '200', '-y', '50', '-c', cwd, 'bash', '--norc', '--noprofile');
   tmux('set-option', '-g', 'history-limit', '5000');
   tmux('send-keys', `PS1='${PROMPT} '; clear; tput E3`, 'Enter');
   await wait(atEnd(prompted));
@@ -85,6 +85,7 @@ export function stableText(text: string, places: Readonly<Record<string, string>
       .replaceAll(/(?<!(?:seen|held|hooked) )\b\d+(\.\d+)?k?\/\d+(\.\d+)?k?\b/g, '<tokens>')
       .replaceAll(/\bmezz@\d+\.\d+\.\d+|\bmezz \d+\.\d+\.\d+/g, 'mezz <version>')
       .replaceAll(/\b\d+(\.\d+)? %/g, '<share>')
+      .replaceAll(/^ +(?=AT |\+<while>)/gm, '')
       .replaceAll(/[\w-]+-[0-9a-f]{6}\.log\b/g, '<run>.log')
       // Only where the machine is slow.
       .replaceAll(/^ .*waits at the gate.*\n/gm, '')

@@ -162,8 +162,12 @@ export class Room {
   }
 
   /** One model call. Text for the lab may hold its directives (`@lab say 80`). */
-  async ask(agent: Launch, text: string, more: JsonRecord = {}): Promise<Reply> {
-    return post(await this.url(agent, '/v1/messages'), JSON.stringify(messageOf(text, more)));
+  ask(agent: Launch, text: string, more: JsonRecord = {}): Promise<Reply> {
+    const body = JSON.stringify(messageOf(text, more));
+    const reply = this.url(agent, '/v1/messages').then((url) => post(url, body));
+    // An experiment that is broken off awaits none of its calls any more: their failing must not end this process.
+    reply.catch(() => {});
+    return reply;
   }
 
   /** What a client's hook asks before one of its own tools runs; `allowed` is the gate's answer. */

@@ -53,7 +53,8 @@ export function waysToModel(env: Environment, backends: readonly BackendView[]):
     'mezz: the only model here is lab, and lab is no model: it strings words together and says so',
     'Next, for a real one:',
     '  with a key     export ANTHROPIC_API_KEY=... or OPENAI_API_KEY=..., then mezz down, then mezz sh',
-    '  on your own    start Ollama, LM Studio, llama-server or vLLM; mezz start says what to write then',
+    '  without one    mezz model engine install, then mezz model pull smollm2: both ask first, with their sizes',
+    '  your own       start Ollama, LM Studio, llama-server or vLLM; mezz start finds it and says what to type',
     '  for now        type @lab call run {"command":"date"} and lab uses a tool, through the gate as any model',
   ];
 }
