@@ -120,6 +120,36 @@ describe('a backend of another dialect', () => {
     );
   });
 
+  test('thoughts sealed by another provider leave a conversation that goes on in its own dialect, and no other byte', () =>
+    withKernel({ text: 'Fine.' }, async (kernel, base) => {
+      const seal = (dialect: string, item: JsonRecord) =>
+        `~mezz-seal:${Buffer.from(JSON.stringify({ dialect, item })).toString('base64')}`;
+      const theirs = seal('openai-responses', { type: 'reasoning', encrypted_content: 'x' });
+      const talk = (blocks: string, alone: string) =>
+        `{ "model": "claude-x", "max_tokens": 9,  "messages": [{"role":"user","content":"~mezz-seal: is a word"}, {"role":"assistant", "content": [${blocks}{"type":"tool_use","id":"a","name":"n","input":{"big":12345678901234567890}}]},${alone}{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"ok"}]}] }`;
+      const thought = `{"type":"thinking","thinking":"Hm.","signature":"${theirs}"}`;
+      const own = '{"type":"thinking","thinking":"Hm.","signature":"c2ln"},';
+      const answer = await send(
+        `${base}/v1/messages`,
+        talk(`${thought},${own}`, `{"role":"assistant","content":[${thought}]},`),
+      );
+      assert.equal(answer.headers['x-mezz-transforms'], 'unseal');
+      assert.equal(answer.headers['x-mezz-losses'], 'reasoning');
+      assert.equal(kernel.upstream.requests.at(-1)?.body.toString(), talk(own, ''));
+      const item = {
+        type: 'reasoning',
+        id: 'rs',
+        summary: [],
+        encrypted_content: seal('anthropic', { type: 'thinking' }),
+      };
+      const input = [{ role: 'user', content: 'hi' }, item, { role: 'user', content: 'go on' }];
+      await send(`${base}/v1/responses`, JSON.stringify({ model: 'gpt-x', input }));
+      assert.deepEqual(kernel.upstream.requests.at(-1)?.json.input, [input[0], input[2]]);
+      const word = talk(own, '');
+      await send(`${base}/v1/messages`, word);
+      assert.equal(kernel.upstream.requests.at(-1)?.body.toString(), word, 'a word is no seal');
+    }));
+
   test('what only means something upstream is refused before anything leaves, and nothing stays held', () =>
     withKernel({ text: 'x' }, async (kernel, base) => {
       await kernel.control.call('limit.set', {

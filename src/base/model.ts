@@ -67,7 +67,7 @@ export interface ResponseFacts {
 }
 
 /** The closed list of changes mezz ever makes to bytes that pass; each is a pure function in wire/transforms/. */
-export type TransformName = 'alias' | 'usage' | 'translate' | 'held';
+export type TransformName = 'alias' | 'usage' | 'unseal' | 'translate' | 'held';
 
 /** Where a driver writes the answer. The door implements it; bytes written here may have left already. */
 export interface ResponseSink {

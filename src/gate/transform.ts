@@ -2,6 +2,7 @@
 import type { Refusal } from '../base/errors.ts';
 import type { ModelCall, NeutralDialect, TransformName } from '../base/model.ts';
 import { aliasModel } from '../wire/transforms/alias.ts';
+import { unseal } from '../wire/transforms/unseal.ts';
 import { askForUsage } from '../wire/transforms/usage.ts';
 import { translateRequest } from '../wire/translate.ts';
 import type { Candidate } from './catalog.ts';
@@ -70,10 +71,17 @@ function transform(call: ModelCall, granted: Candidate): ModelCall {
     body = asking;
     names.push('usage');
   }
+  // Thoughts from a time when another provider served this conversation.
+  const plain = facts.dialect === 'openai-chat' ? undefined : unseal(body);
+  if (plain) {
+    body = plain;
+    names.push('unseal');
+  }
   if (names.length === 0) return call;
   // The new body is not compressed.
   const headers = call.headers.filter(
     (_, i) => call.headers[i - (i % 2)]?.toLowerCase() !== 'content-encoding',
   );
-  return { ...call, body, decoded: body, headers, transforms: [...(call.transforms ?? []), ...names] };
+  const transforms = [...(call.transforms ?? []), ...names];
+  return { ...call, body, decoded: body, headers, transforms, ...(plain ? { losses: ['reasoning'] } : {}) };
 }

@@ -6,18 +6,21 @@
 import { isRecord, type JsonRecord, parseJson } from '../base/json.ts';
 import type { Sealed } from './neutral.ts';
 
-/** What begins so is no signature and no ciphertext of any provider. */
-const MARK = 'mezz-seal:';
+/**
+ * What begins so is no signature and no ciphertext of any provider. Its first byte is one that hardly occurs: every
+ * request is searched for it.
+ */
+export const SEAL_MARK = '~mezz-seal:';
 
 export const seal = (sealed: Sealed): string =>
-  `${MARK}${Buffer.from(JSON.stringify(sealed)).toString('base64')}`;
+  `${SEAL_MARK}${Buffer.from(JSON.stringify(sealed)).toString('base64')}`;
 
-export const isSeal = (text: string): boolean => text.startsWith(MARK);
+export const isSeal = (text: string): boolean => text.startsWith(SEAL_MARK);
 
 /** undefined where there is none, or none that may be believed. */
 export function openSeal(text: string): Sealed | undefined {
   if (!isSeal(text)) return undefined;
-  const value = parseJson(Buffer.from(text.slice(MARK.length), 'base64').toString('utf8'));
+  const value = parseJson(Buffer.from(text.slice(SEAL_MARK.length), 'base64').toString('utf8'));
   if (!isRecord(value) || !isRecord(value.item)) return undefined;
   const { dialect, item } = value;
   switch (dialect) {
