@@ -20,7 +20,13 @@ const ask = (origin: string, token: string, text: string) =>
   );
 
 test('top adds up what the calls of the last hour used; the context is the fullest of the last requests', async () => {
-  const kernel = await startKernel();
+  const soon = Math.floor(Date.now() / 1000) + 3600;
+  const plan = (name: string, share: number, reset: number) => ({
+    [`anthropic-ratelimit-unified-${name}-utilization`]: String(share),
+    [`anthropic-ratelimit-unified-${name}-reset`]: String(reset),
+  });
+  const headers = { ...plan('5h', 0.42, soon), ...plan('7d', 0.97, 1) };
+  const kernel = await startKernel(() => ({ headers }));
   try {
     const one = await kernel.agent('one');
     await kernel.agent('two');
@@ -40,6 +46,12 @@ test('top adds up what the calls of the last hour used; the context is the fulle
     assert.equal(first?.context?.cached, used.cacheRead / 3);
     assert.equal(first?.context?.window, 200_000, 'as the public list of models says');
     assert.equal(spanMs, 3_600_000);
+    assert.deepEqual(
+      first?.plan,
+      { name: '5h', usedShare: 0.42, resetsAt: soon * 1000 },
+      'the other is over',
+    );
+    assert.equal(second?.plan, null);
     await kernel.restart();
     const later = await kernel.control.call('top', {});
     assert.deepEqual(later.agents[0]?.recent, first?.recent, 'a restart forgets nothing of it');

@@ -4,7 +4,14 @@ import { describeSurvey, nextSteps, type Survey, surveyMachine } from './found/s
 import type { Session } from './session.ts';
 import { shellWord } from './shell.ts';
 
-export const survey = (session: Session): Promise<Survey> => surveyMachine(session.env, ENGINE_PORTS);
+export async function survey({ env, control }: Session): Promise<Survey> {
+  const { backends } = await control.call('backends', {});
+  return surveyMachine(
+    env,
+    ENGINE_PORTS,
+    backends.map(({ url }) => url),
+  );
+}
 
 /** What is here, and the lines to type next; each of them works as it is printed. */
 export function printWelcome(session: Session, found: Survey): void {

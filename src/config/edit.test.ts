@@ -32,6 +32,16 @@ models:
 # trailing words
 hold: none
 `,
+  'a last setting over several lines': `backends:
+  house:
+    url: http://127.0.0.1:9/v1
+    dialects: [openai-chat]
+    credential: local
+    idleTimeout: >-
+      10m
+models:
+  m: { backends: [house], price: free }
+`,
   'sections without anything in them': 'backends:\nmodels: # none yet\nport: 7000\n',
   'sections in one line': 'backends: {}\nmodels: { big: { backends: [lab], price: free } }\n',
   'models before backends, no line end':

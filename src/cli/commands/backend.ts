@@ -58,7 +58,8 @@ async function find(session: Session, options: FindOptions): Promise<void> {
       : [{ engine, model: undefined }],
   );
   terminal.printTable(FOUND_COLUMNS, rows);
-  const next = engines.map(({ name }) => `mezz backend add ${name}`).join(', or ');
+  const portOf = (port: number) => (ENGINE_PORTS.includes(port) ? '' : ` --port ${port}`);
+  const next = engines.map(({ name, port }) => `mezz backend add ${name}${portOf(port)}`).join(', or ');
   terminal.note(next ? `Next: ${next}` : `No engine answers on ${options.port.join(', ')}.`);
 }
 

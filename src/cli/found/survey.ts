@@ -9,6 +9,8 @@ export interface Survey {
   /** Variables that hold a provider's key, by name. */
   readonly keys: readonly string[];
   readonly engines: readonly Engine[];
+  /** Ports of those that agents can use already. */
+  readonly served: readonly number[];
 }
 
 /** mezz run refuses it, and says why. */
@@ -16,20 +18,32 @@ const UNSERVED = 'gemini';
 const AGENTS = ['claude', 'codex', 'gemini', 'opencode'] as const;
 const KEYS = ['ANTHROPIC_API_KEY', 'OPENAI_API_KEY'] as const;
 
-export async function surveyMachine(env: Environment, ports: readonly number[]): Promise<Survey> {
+/** `urls` are those of the kernel's backends. */
+export async function surveyMachine(
+  env: Environment,
+  ports: readonly number[],
+  urls: readonly string[],
+): Promise<Survey> {
+  const engines = await findEngines(ports);
   return {
     agents: AGENTS.filter((name) => findProgram(name, env.PATH) !== undefined),
     keys: KEYS.filter((name) => env[name]),
-    engines: await findEngines(ports),
+    engines,
+    served: engines.map(({ port }) => port).filter((port) => urls.some((url) => isAt(url, port))),
   };
 }
 
+function isAt(url: string, port: number): boolean {
+  const address = URL.parse(url);
+  return Number(address?.port) === port && ['127.0.0.1', 'localhost'].includes(address?.hostname ?? '');
+}
+
 /** What was found, in words; a line for what was not, so that nobody wonders whether it was looked for. */
-export function describeSurvey({ agents, keys, engines }: Survey): string[] {
+export function describeSurvey({ agents, keys, engines, served }: Survey): string[] {
   return [
     `  agents  ${agents.map((name) => (name === UNSERVED ? `${name} (not served yet)` : name)).join(', ') || 'none of claude, codex, gemini, opencode is on the PATH'}`,
     `  keys    ${keys.length > 0 ? `${keys.join(', ')} (by name; not read)` : 'none in this shell; agents with a login of their own need none'}`,
-    `  engines ${engines.map(describeEngine).join('; ') || 'none answers on the usual ports of this machine'}`,
+    `  engines ${engines.map((engine) => describeEngine(engine, served.includes(engine.port))).join('; ') || 'none answers on the usual ports of this machine'}`,
     `  limits  ${platformLimits()}`,
   ];
 }
@@ -44,26 +58,28 @@ function platformLimits(platform: string = process.platform): string {
 }
 
 /** Its models with what each holds; beyond a few, how many more there are. */
-export function describeEngine({ name, port, models, kind }: Engine): string {
+function describeEngine({ name, port, models, kind }: Engine, isServed: boolean): string {
   const few = models.slice(0, 3).map(describeModel).join(', ');
   const more = models.length > 3 ? ` and ${models.length - 3} more` : '';
-  return `${name} on port ${port} (${few || 'no model loaded'}${more}; level G1, the engine would allow ${ALLOWS[kind]})`;
+  return `${name} on port ${port} (${few || 'no model loaded'}${more}; level G1, the engine would allow ${ALLOWS[kind]}${isServed ? '; in use' : ''})`;
 }
 
-export function describeModel({ name, window, assumed }: FoundModel): string {
+function describeModel({ name, window, assumed }: FoundModel): string {
   if (window === null) return name;
   return `${name} ${assumed ? 'about ' : ''}${formatCount(window)} tokens`;
 }
 
 /** The lines to type next, those first for which everything is here. */
-export function nextSteps({ agents, keys, engines }: Survey): string[] {
+export function nextSteps({ agents, keys, engines, served }: Survey): string[] {
+  const idle = engines.filter(({ port }) => !served.includes(port));
   const runs = agents
     .filter((name) => name !== UNSERVED)
     .map((name) => step(`mezz run -- ${name}`, `${name} as an agent, with your own login`));
-  const model = keys.length > 0 ? '' : ' (its model is "lab", which is no model, until there is another)';
+  const model =
+    keys.length + served.length > 0 ? '' : ' (its model is "lab", which is no model, until there is another)';
   return [
     ...runs,
-    ...engines.flatMap(engineSettings),
+    ...idle.flatMap(engineSettings),
     step('mezz sh', `a small agent in this terminal${model}`),
     step('eval "$(mezz env)"', 'point any OpenAI or Anthropic program in this shell at mezz'),
     step('mezz ps', 'who runs, and how much of what each does the gate sees; mezz top: live'),

@@ -101,7 +101,7 @@ export function headLines(sheet: Sheet, nowMs: number): [string, string] {
   const { kernel, agents, windows } = sheet;
   const states = NEED.map((state) => [state, agents.filter((agent) => agent.state === state).length] as const)
     .filter(([, count]) => count > 0)
-    .map(([state, count]) => `${count} ${STATES[state as AgentState]}`);
+    .map(([state, count]) => `${count} ${state.replaceAll('-', ' ')}`);
   const sum = (of: (row: Row) => number) =>
     Math.round(agents.reduce((total, row) => total + of(row), 0) * perHour(sheet));
   const plans = windows

@@ -57,6 +57,7 @@ async function recentCalls({ parts }: Gate): Promise<{ calls: CallRow[]; spanMs:
 
 async function pulsesOf(gate: Gate, agents: readonly Agent[], calls: readonly CallRow[]): Promise<Pulse[]> {
   const byAgent = Map.groupBy(calls, (call) => call.agent);
+  const plans = fullestPlans(gate);
   const windows = new Map<string, number | null>();
   const windowOf = (model: string) => {
     const known = windows.get(model) ?? gate.parts.catalog.windowOf(model) ?? null;
@@ -72,7 +73,7 @@ async function pulsesOf(gate: Gate, agents: readonly Agent[], calls: readonly Ca
       return {
         recent: sumOf(own),
         context: fillOf(last, windowOf),
-        plan: fullestPlan(gate, agent.account),
+        plan: plans.get(agent.account ?? '') ?? null,
       };
     }),
   );
@@ -117,16 +118,14 @@ export function fillOf(
   };
 }
 
-/** Windows that are over say nothing any more. */
-function fullestPlan({ parts }: Gate, account: string | null): Pulse['plan'] {
+/** The fullest plan window of each account; windows that are over say nothing any more. */
+function fullestPlans({ parts }: Gate): ReadonlyMap<string, NonNullable<Pulse['plan']>> {
   const now = parts.clock.now();
-  const running = parts.windows
-    .list()
-    .filter((window) => window.account === account)
-    .filter(({ resetsAt }) => resetsAt === null || resetsAt > now)
-    .sort((a, b) => b.usedShare - a.usedShare);
-  const [fullest] = running;
-  if (!fullest) return null;
-  const { name, usedShare, resetsAt } = fullest;
-  return { name, usedShare, resetsAt };
+  const fullest = new Map<string, NonNullable<Pulse['plan']>>();
+  for (const { account, name, usedShare, resetsAt } of parts.windows.list()) {
+    const isOver = resetsAt !== null && resetsAt <= now;
+    if (!isOver && usedShare >= (fullest.get(account)?.usedShare ?? 0))
+      fullest.set(account, { name, usedShare, resetsAt });
+  }
+  return fullest;
 }
