@@ -8,9 +8,11 @@ import test, { after, before, describe } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { type JsonRecord, parseJson } from '../src/base/json.ts';
 import type { NeutralDialect } from '../src/base/model.ts';
+import { promptOf } from '../src/drivers/engine/template.ts';
 import { tinyGguf } from '../src/drivers/engine/tiny.ts';
 import type { NeutralAnswer } from '../src/wire/neutral.ts';
 import { DIALECTS } from '../src/wire/registry.ts';
+import { CODECS } from '../src/wire/translate.ts';
 import {
   answerOf,
   asking as ask,
@@ -32,6 +34,28 @@ models: { house: { backends: [engine], alias: engine/tiny, price: free } }
 `;
 const asking = (dialect: NeutralDialect, text: string, most: number, more: JsonRecord = {}) =>
   ask(dialect, text, most, { model: 'engine/tiny', ...more });
+
+test('the marks of each family of models are those of its own template', async () => {
+  const { ChatMLChatWrapper, DeepSeekChatWrapper, Llama3_1ChatWrapper, QwenChatWrapper } = await import(
+    'node-llama-cpp'
+  );
+  const tools = [{ name: 'read', input_schema: { type: 'object' } }];
+  const request = CODECS.anthropic.decodeRequest({ ...asking('anthropic', 'hi', 5), tools });
+  const seen = [QwenChatWrapper, Llama3_1ChatWrapper, DeepSeekChatWrapper, ChatMLChatWrapper].map(
+    (Family) => {
+      const prompt = promptOf(new Family(), request);
+      assert.ok(!('status' in prompt));
+      const think = prompt.marks.find(({ kind }) => kind === 'think')?.text;
+      return [prompt.call.before, prompt.call.named('read'), think];
+    },
+  );
+  assert.deepEqual(seen, [
+    ['<tool_call>\n{"name": "', 'read", "arguments": ', '<think>\n'],
+    ['<function=', 'read>', undefined],
+    ['<function=', 'read>', '<think>'],
+    ['||call: ', 'read(', undefined],
+  ]);
+});
 
 describe('the engine', () => {
   const directory = mkdtempSync(join(tmpdir(), 'mezz-engine-'));
@@ -337,6 +361,11 @@ describe('the engine', () => {
       );
       assert.equal(reply.status, 422, `${name}: ${reply.body}`);
       assert.match(errorOf(reply), why, name);
+      if (name !== 'half') continue;
+      // While it pauses after a death, nothing is tried: the same reason comes at once, and when to ask again.
+      const again = await post('anthropic', asking('anthropic', 'hi', 5, { model: `engine/${name}` }));
+      assert.equal(errorOf(again), errorOf(reply));
+      assert.ok(Number(again.headers['retry-after']) >= 1);
     }
     const { files } = await kernel.control.call('models', {});
     assert.equal(files.find(({ id }) => id === 'text')?.name, 'damaged: it is no GGUF file');

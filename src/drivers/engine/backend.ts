@@ -167,7 +167,9 @@ export class EngineBackend implements ModelBackend {
   #makeRoom(): boolean {
     if (this.#hosts.size < LIMITS.engineModels.value) return true;
     const idle = [...this.#hosts].filter(([, { busy }]) => !busy);
-    const oldest = idle.sort(([, a], [, b]) => a.usedAt - b.usedAt)[0];
+    // One that died holds nothing and goes before any that works.
+    const age = ({ osPid, usedAt }: EngineHost) => (osPid === undefined ? -1 : usedAt);
+    const oldest = idle.sort(([, a], [, b]) => age(a) - age(b))[0];
     if (!oldest) return false;
     this.#release(...oldest);
     return true;

@@ -1,6 +1,6 @@
 /** What a model's chat template makes of a request: the text to read, and the marks of what is written after it. */
 import type { ChatWrapper, LlamaText } from 'node-llama-cpp';
-import { isRecord } from '../../base/json.ts';
+import { isRecord, type Json, parseJson } from '../../base/json.ts';
 import type { NeutralRequest } from '../../wire/neutral.ts';
 import type { CallableTool } from './grammar.ts';
 import { callableTools, functionsOf, historyOf } from './prompt.ts';
@@ -14,6 +14,8 @@ export interface Prompt {
   readonly tools: readonly CallableTool[];
   readonly marks: readonly Mark<MarkKind>[];
   readonly call: CallSpelling;
+  /** The template has begun a thought already: what is written first is the rest of it. */
+  readonly thinking: boolean;
 }
 
 /** How this model writes a call. */
@@ -35,16 +37,15 @@ export function promptOf(wrapper: ChatWrapper, request: NeutralRequest): Prompt 
       : {}),
   });
   const { thought } = wrapper.settings.segments ?? {};
-  const opens =
-    isRecord(thought?.prefix) && thought.prefix.type === 'openedOnStart' ? '' : plain(thought?.prefix);
+  const thinking = isRecord(thought?.prefix) && thought.prefix.type === 'openedOnStart';
   const marks: readonly Mark<MarkKind>[] = [
     ...request.stop.map((text) => ({ kind: 'stop' as const, text })),
     ...stopGenerationTriggers.map((text) => ({ kind: 'end' as const, text: plain(text) })),
     ...(tools.length > 0 ? [{ kind: 'call' as const, text: call.before }] : []),
-    { kind: 'think', text: opens },
+    { kind: 'think', text: plain(thought?.prefix) },
     { kind: 'thought', text: plain(thought?.suffix) },
   ];
-  return { text: contextText, tools, call, marks: marks.filter(({ text }) => text !== '') };
+  return { text: contextText, tools, call, thinking, marks: marks.filter(({ text }) => text !== '') };
 }
 
 function spellingOf({ settings }: ChatWrapper): CallSpelling {
@@ -57,10 +58,11 @@ function spellingOf({ settings }: ChatWrapper): CallSpelling {
 }
 
 /** The characters of a piece of a template; a token that has none of its own (the end of a text) is none. */
-function plain(piece: unknown): string {
+const plain = (piece: unknown): string => characters(parseJson(JSON.stringify(piece ?? '')));
+
+/** Of a piece as it writes itself down. */
+function characters(piece: Json | undefined): string {
   if (typeof piece === 'string') return piece;
-  if (!isRecord(piece)) return '';
-  const { values, type, value } = piece;
-  if (Array.isArray(values)) return values.map(plain).join('');
-  return type === 'specialTokensText' && typeof value === 'string' ? value : '';
+  if (Array.isArray(piece)) return piece.map(characters).join('');
+  return isRecord(piece) && piece.type === 'specialTokensText' ? String(piece.value) : '';
 }

@@ -46,7 +46,7 @@ export class Writing {
   readonly #all: Token[];
   readonly #parts: Parts;
   readonly #scanner = new Scanner<MarkKind>();
-  #kind: 'text' | 'reasoning' = 'text';
+  #kind: 'text' | 'reasoning';
   #output = 0;
   #reasoning = 0;
   /** Tokens that are no whole character yet, and those before them. */
@@ -57,6 +57,7 @@ export class Writing {
     this.#order = order;
     this.#sequence = sequence;
     this.#all = [...order.tokens];
+    this.#kind = order.prompt.thinking ? 'reasoning' : 'text';
     this.#parts = new Parts(order.emit);
   }
 

@@ -41,12 +41,33 @@ export const ENGINE_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'downloads-asked',
+    group: 'code',
+    text: 'Nothing larger than 1 MB is downloaded before a person said yes to its size and licence; a download goes on where it broke off, and what is not the file that was told is not taken in.',
+    restsOn: 'One place asks for every download of the command line; the hub tells the checksum before.',
+    bypassedBy:
+      '--yes; a hub or an address that tells no size and no checksum: the first is said, the second is not.',
+    tests: [
+      ['test/model.test.ts', 'asks before anything large moves, telling size and licence'],
+      [
+        'test/model.test.ts',
+        'goes on where a download broke off, and takes nothing in that is not what was told',
+      ],
+    ],
+  },
+  {
     id: 'engine-calls-fit',
     group: 'tools',
     text: 'A tool call that a model of the engine makes fits the schema of the tool; a call that was cut short is not made at all.',
     restsOn: 'The model is held to a grammar made from the schema, token by token.',
     bypassedBy:
       'What a grammar cannot say is not enforced: pattern, format, bounds of numbers other than a minimum of 0 or 1, not, if.',
-    tests: [['test/engine.test.ts', 'every call of a tool that was made fits the schema of the tool']],
+    tests: [
+      ['test/engine.test.ts', 'every call of a tool that was made fits the schema of the tool'],
+      [
+        'src/drivers/engine/writing.test.ts',
+        'a call that the model begins by itself is held to its tools from there on',
+      ],
+    ],
   },
 ];
