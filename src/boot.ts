@@ -149,7 +149,7 @@ async function serve(opened: Opened): Promise<Running> {
   const gate = new Gate(parts);
   metrics.read(kernelSources(gate, free));
   const arrivals = new Arrivals(gate, await loginSalt(parts.store));
-  const door = new Door(gate, arrivals, () => metrics.render());
+  const door = new Door(gate, arrivals, () => metrics.render(), readVersion());
   const gateway = await listen(door, options.port ?? settings.config.port, options.patience);
   await parts.journal.append({
     entries: [
@@ -262,6 +262,7 @@ async function open(
     clock: systemClock,
     random: systemRandom,
     workspace: systemWorkspace,
+    toolServers: new Map(settings.toolServers.map((server) => [server.spec.id, server])),
     ...watching,
     ...settings.opening,
     access: new Access({ ...settings.access, schema: SCHEMA }),

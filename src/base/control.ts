@@ -5,7 +5,7 @@
  */
 import type { Refusal } from './errors.ts';
 import type { JsonRecord } from './json.ts';
-import type { LocksView } from './locks.ts';
+import type { LocksView, ToolServerView, ToolView } from './locks.ts';
 import type { LineView, OrderView, SchedChange, SpanView, WaitView } from './order.ts';
 import type { BackendDraft, ContextMap, Pulse, RoomView, SettingsChange, WindowFit } from './sheets.ts';
 import type { NanoUsd, Usage } from './usage.ts';
@@ -322,6 +322,9 @@ export interface ControlVerbs {
     { since: number; until: number; spans: SpanView[]; more: boolean }
   >;
   locks: Verb<{ agent?: string }, LocksView>;
+  tools: Verb<Record<string, never>, { tools: ToolView[]; problems: string[] }>;
+  'tool.servers': Verb<Record<string, never>, { servers: ToolServerView[] }>;
+  'tool.accept': Verb<{ server: string }, { tools: ToolView[] }>;
   why: Verb<{ subject: string }, { waits: WaitView[]; text: string[] }>;
   limits: Verb<{ scope?: string }, { limits: LimitView[]; windows: WindowView[] }>;
   'limit.set': Verb<
@@ -448,6 +451,9 @@ export const VERBS: { readonly [V in VerbName]: true } = {
   'sched.policies': true,
   'sched.gantt': true,
   locks: true,
+  tools: true,
+  'tool.servers': true,
+  'tool.accept': true,
   why: true,
   limits: true,
   'limit.set': true,

@@ -1,4 +1,4 @@
-/** What tool calls hold, as the control protocol tells it. */
+/** Tools and what their calls hold, as the control protocol tells it. */
 import type { WaitView } from './order.ts';
 
 /** What one tool call holds; nobody else may touch it in a way that conflicts until it ends. */
@@ -41,4 +41,24 @@ export interface LocksView {
     readonly known: number;
   };
   readonly events: readonly ToolEventView[];
+}
+
+/** A tool that mezz offers. `changed`: its definition is not the one that was accepted, so nobody sees it. */
+export interface ToolView {
+  readonly name: string;
+  readonly server: string;
+  readonly tool: string;
+  readonly digest: string;
+  readonly state: 'accepted' | 'changed';
+  readonly text: string;
+}
+
+export interface ToolServerView {
+  readonly id: string;
+  readonly command: readonly string[];
+  readonly osPid: number | null;
+  /** Calls that run there now. */
+  readonly calls: number;
+  /** The last it said on its error stream. */
+  readonly said: string;
 }

@@ -1,5 +1,7 @@
 /** What drivers implement and the gate calls. A driver acts only on a ticket, and only gate/ can mint one. */
+import type { Refusal } from './errors.ts';
 import type { AccountId, BackendId } from './ids.ts';
+import type { JsonRecord } from './json.ts';
 import type { DialectName, ModelCall, ModelOutcome } from './model.ts';
 import type { CredentialKind, Ticket } from './ticket.ts';
 
@@ -71,4 +73,36 @@ export interface Workspace {
   uncommitted(root: string): Promise<readonly { readonly path: string; readonly tracked: boolean }[]>;
   /** Does a server listen on the port on loopback? */
   isListening(port: number): Promise<boolean>;
+}
+
+/** A process that mezz starts and that offers tools. */
+export interface ToolServerSpec {
+  /** Its name in mezz.yaml, and the front of its tools' names. */
+  readonly id: string;
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
+
+/** What a tool server says of itself: its software's name, and its tools as it words them. */
+export interface Described {
+  readonly software: string;
+  readonly tools: readonly JsonRecord[];
+}
+
+/** `broken` by a refusal; the code `in_doubt` says that the call was sent and nothing came back. */
+export type ToolAnswer =
+  | { readonly kind: 'called'; readonly result: JsonRecord; readonly isError: boolean }
+  | { readonly kind: 'broken'; readonly refusal: Refusal };
+
+export interface ToolServer {
+  readonly spec: ToolServerSpec;
+  /** Of the running process, if it runs. */
+  readonly osPid: number | undefined;
+  /** The last it said on its error stream. */
+  readonly said: string;
+  /** Starts it where it does not run. */
+  describe(): Promise<Described | Refusal>;
+  call(ticket: Ticket, tool: string, input: JsonRecord, signal: AbortSignal): Promise<ToolAnswer>;
+  close(): Promise<void>;
 }

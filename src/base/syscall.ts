@@ -13,13 +13,17 @@ export interface ToolCall {
   /** The client's own id for this use of the tool: retries carry the same one. */
   readonly toolUseId: string;
   readonly how: 'hooked' | 'held' | 'brokered';
+  /** What software the tool server says it is: its manifest goes by that. */
+  readonly software?: string;
   /** Where it runs, as its client says; the agent's own directory by default. */
   readonly cwd?: string;
 }
 
 export type ToolOutcome =
   /** The client may go on; it reports the outcome later under the same tool-use id. */
-  { readonly kind: 'released' };
+  | { readonly kind: 'released' }
+  /** mezz called the tool server itself; `result` is its answer. */
+  | { readonly kind: 'called'; readonly result: JsonRecord; readonly isError: boolean };
 
 export interface Payloads {
   'model.generate': ModelCall;

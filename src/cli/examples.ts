@@ -23,6 +23,8 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   thaw: ['mezz thaw --all'],
   logs: ['mezz logs fix --follow', 'mezz logs --state refused --since 2h', 'mezz logs --kernel'],
   trace: ['mezz trace c1m89 --entries'],
+  demo: ['mezz demo clobber'],
+  tool: ['mezz tool ls', 'mezz tool ps', 'mezz tool logs memory', 'mezz tool accept memory'],
   locks: ['mezz locks --events', 'mezz locks fix --watch'],
   why: ['mezz why fix --watch'],
   sched: ['mezz sched', 'mezz sched set fair --weight me=2', 'mezz sched gantt --svg gantt.svg'],

@@ -23,6 +23,8 @@ const free = () => import('./commands/free.ts');
 const signals = () => import('./commands/signals.ts');
 const calls = () => import('./commands/calls.ts');
 const locks = () => import('./commands/locks.ts');
+const tool = () => import('./commands/tool.ts');
+const demo = () => import('./commands/demo.ts');
 const account = () => import('./commands/account.ts');
 const money = () => import('./commands/money.ts');
 const backend = () => import('./commands/backend.ts');
@@ -57,6 +59,7 @@ export const GROUPS: readonly CommandGroup[] = [
       entry('status', 'is a kernel running, where, and how is it', kernel),
       entry('free', 'what is left: slots, limits, plans, disk, memory', free),
       entry('doctor', 'prove what is enforced here, and say what is not', config),
+      entry('demo', 'what mezz does, shown on real programs', demo),
       entry('checklist', 'five questions, answered by experiments on this machine', checklist),
       entry('config', 'show and reload the configuration, its schema, every bound', config),
     ],
@@ -91,6 +94,7 @@ export const GROUPS: readonly CommandGroup[] = [
       entry('trace', "show one call's path through the kernel, with times", calls),
       entry('why', 'explain what a call or an agent waits for', calls),
       entry('sched', 'the order of calls: which policy, who is next, who had what', sched),
+      entry('tool', 'tool servers that mezz starts, and what they offer', tool),
       entry('locks', 'which tool calls hold what, and what was noticed', locks),
     ],
   },

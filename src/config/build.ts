@@ -72,6 +72,10 @@ export function buildConfig(raw: RawConfig, directory: string, home: string): Bu
     },
     hold: raw.hold ?? DEFAULTS.hold,
     hostedTools: raw.hostedTools ?? [],
+    tools: Object.entries(raw.tools ?? {}).map(([id, { command, env = {}, cwd = '.' }]) => ({
+      ...{ id, command, env },
+      cwd: path(cwd),
+    })),
   };
   return { config, issues };
 }

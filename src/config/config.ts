@@ -4,7 +4,7 @@
  * not know what runs: it hands out plain values, and boot.ts gives them to their owners.
  */
 import type { AccountId, OwnerId } from '../base/ids.ts';
-import type { BackendSpec } from '../base/ports.ts';
+import type { BackendSpec, ToolServerSpec } from '../base/ports.ts';
 import type { NanoUsd } from '../base/usage.ts';
 import type { Cap } from '../budget/ledger.ts';
 import type { EngineOptions } from '../drivers/engine/options.ts';
@@ -78,6 +78,8 @@ export interface Config {
   readonly hold: 'all' | 'none';
   /** Provider-hosted tools that act (`code_interpreter`, `mcp`) and are permitted all the same, by type. */
   readonly hostedTools: readonly string[];
+  /** Tool servers that mezz starts. */
+  readonly tools: readonly ToolServerSpec[];
 }
 
 /** A mistake in mezz.yaml: where it is, what it is, what to type instead. Never holds the value of a secret. */

@@ -64,4 +64,14 @@ export interface RawConfig {
   readonly loop?: { readonly repeats?: number; readonly window?: string; readonly usdPerHour?: number };
   readonly hold?: Config['hold'];
   readonly hostedTools?: readonly string[];
+  readonly tools?: Readonly<
+    Record<
+      string,
+      {
+        readonly command: readonly string[];
+        readonly env?: Readonly<Record<string, string>>;
+        readonly cwd?: string;
+      }
+    >
+  >;
 }

@@ -356,6 +356,33 @@ export const SCHEMA = {
         'none',
         'all',
       ),
+      tools: named(
+        'a mapping of tool servers',
+        'Tool servers (MCP over standard input and output) that mezz starts; agents call their tools by name__tool. From the next start on.',
+        object(
+          'A tool server.',
+          {
+            command: {
+              ...list(
+                text('a program or an argument', 'npx'),
+                ['npx', 'server'],
+                'The program and its arguments.',
+              ),
+              uniqueItems: false,
+              minItems: 1,
+            },
+            env: {
+              type: 'object',
+              title: 'a mapping of variables',
+              additionalProperties: text('a text', 'value'),
+              description: 'Variables beside PATH, HOME, LANG, TMPDIR and USER. No secrets.',
+            },
+            cwd: text('a path', '.', { description: 'Its directory; that of mezz.yaml by default.' }),
+          },
+          { required: ['command'] },
+        ),
+        { pattern: '^[a-z][a-z0-9-]{0,31}$', title: 'a lower-case name of at most 32 letters' },
+      ),
       hostedTools: list(
         text('the type of a hosted tool', 'code_interpreter'),
         ['code_interpreter'],

@@ -15,6 +15,7 @@ import { Prices } from '../budget/prices.ts';
 import { StoreError } from '../db/store.ts';
 import { EngineBackend, type EnginePlaces } from '../drivers/engine/backend.ts';
 import { LabBackend } from '../drivers/lab/backend.ts';
+import { StdioToolServer } from '../drivers/mcp/stdio.ts';
 import { HttpModelBackend } from '../drivers/models/http.ts';
 import { resumedRows } from '../gate/exhausted.ts';
 import type { Gate } from '../gate/gate.ts';
@@ -58,6 +59,7 @@ export class Settings {
   #file: string | null;
   /** The settings that hold until the kernel ends, whatever mezz.yaml says later. */
   readonly #booted: Config;
+  readonly #toolServers: readonly StdioToolServer[];
   readonly ordering: Ordering;
   #ready: Ready;
   #config: Config;
@@ -72,6 +74,7 @@ export class Settings {
     this.#options = options;
     this.#file = file;
     this.#booted = ready.config;
+    this.#toolServers = ready.config.tools.map((spec) => new StdioToolServer(spec, options.clock));
     this.ordering = new Ordering(ready.config.scheduling);
     this.#config = ready.config;
     this.#ready = ready;
@@ -87,6 +90,11 @@ export class Settings {
     if (!checked || mistakes.length > 0)
       throw new StoreError('failed', mistakes.join('\n'), 'mend mezz.yaml, then mezz up');
     return new Settings(options, loaded.file, checked.ready, checked.keyProblems);
+  }
+
+  /** Those of the settings the kernel was started with. */
+  get toolServers(): readonly StdioToolServer[] {
+    return this.#toolServers;
   }
 
   get engine(): EnginePlaces {
@@ -135,6 +143,7 @@ export class Settings {
     this.#stopWatch();
     await this.#turn;
     await Promise.all([...this.#drivers.values()].map(({ backend }) => backend.close()));
+    await Promise.all(this.#toolServers.map((server) => server.close()));
   }
 
   /** Reads everything again, one after the other; the problems that remain. */
@@ -310,9 +319,13 @@ function declareMoney(parts: Parts, config: Config, before: Config | undefined) 
   return { ...limits, puts: [...accounts.puts, ...limits.puts] };
 }
 
-const untilRestart = (booted: Config, now: Config): string[] =>
-  booted.port === now.port
+const untilRestart = (booted: Config, now: Config): string[] => [
+  ...(booted.port === now.port
     ? []
     : [
         `port: ${now.port} takes effect at the next start; until then it is ${booted.port}. mezz down, then mezz up`,
-      ];
+      ]),
+  ...(JSON.stringify(booted.tools) === JSON.stringify(now.tools)
+    ? []
+    : ['tools: what changed takes effect at the next start. mezz down, then mezz up']),
+];

@@ -73,5 +73,15 @@ export const LIMITS = {
   gitMs: { value: 2000, unit: 'ms', what: 'for git to say what is not committed' },
   gitBytes: { value: 16_777_216, unit: 'bytes', what: 'of what git says is not committed' },
   portLookMs: { value: 500, unit: 'ms', what: 'for a port on loopback to answer' },
+  toolMs: { value: 60_000, unit: 'ms', what: 'for a tool server to answer a call' },
+  toolStartMs: { value: 20_000, unit: 'ms', what: 'for a tool server to say what it offers' },
+  toolEndMs: { value: 2000, unit: 'ms', what: 'for a tool server to end when it is told to' },
+  toolPages: { value: 100, unit: 'pages', what: 'of tools that one server offers' },
+  toolLine: { value: 67_108_864, unit: 'characters', what: 'one message of a tool server' },
+  toolSaid: {
+    value: 16_384,
+    unit: 'characters',
+    what: 'kept of what a tool server says on its error stream',
+  },
   diskLookMs: { value: 1000, unit: 'ms', what: 'between two looks at the free space' },
 } as const;

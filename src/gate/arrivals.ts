@@ -7,6 +7,7 @@ import { type KeyHolder, type Resolved, resolveAgent } from '../agents/resolve.t
 import { type Agent, agentPut } from '../agents/table.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import { type CallId, newCallId, newTurnId, type TurnId } from '../base/ids.ts';
+import type { JsonRecord } from '../base/json.ts';
 import type { ModelCall } from '../base/model.ts';
 import type { Outcomes, Payloads, SyscallKind } from '../base/syscall.ts';
 import { OBJECT } from '../db/schema/agents.ts';
@@ -182,6 +183,32 @@ export class Arrivals {
     flight.effects = await parts.broker.effectsOf(call, agent.cwd);
     const walked = await this.#gate.walk(flight);
     return walked.kind === 'refused' ? walked.refusal : undefined;
+  }
+
+  /** An agent calls a tool that mezz offers: mezz makes the call itself. */
+  async offered(
+    caller: KeyHolder,
+    name: string,
+    input: JsonRecord,
+    signal: AbortSignal,
+  ): Promise<Outcomes['tool.call'] | Refusal> {
+    const { parts } = this.#gate;
+    const found = await parts.servers.find(name);
+    if ('code' in found) return found;
+    const now = parts.clock.now();
+    const { server, tool, software } = found;
+    const resolved = resolveAgent(parts.agents, caller, { client: 'mcp', retries: 0 }, [], now);
+    if ('code' in resolved) {
+      parts.observer.refusedAtDoor(resolved.code);
+      return resolved;
+    }
+    const id = newCallId(now, parts.random);
+    const payload = { server, tool, software, input, toolUseId: `mcp:${id}`, how: 'brokered' } as const;
+    const flight = this.#flight(id, 'tool.call', resolved.agent, payload, caller, { signal });
+    this.#announce(resolved, []);
+    flight.effects = await parts.broker.effectsOf(payload, parts.servers.get(server)?.spec.cwd ?? '/');
+    const walked = await this.#gate.walk(flight);
+    return walked.kind === 'refused' ? walked.refusal : walked.outcome;
   }
 
   /** The agent a key's hook speaks for, without opening one. */

@@ -44,6 +44,8 @@ export async function end<K extends SyscallKind>(
   outcome: Outcomes[K] | Refusal,
 ): Promise<Refusal | undefined> {
   if ('kind' in outcome && outcome.kind === 'released') return undefined;
+  if ('kind' in outcome && outcome.kind === 'called')
+    return book(parts, flight, calledResult(parts, flight, outcome));
   return book(
     parts,
     flight,
@@ -51,6 +53,23 @@ export async function end<K extends SyscallKind>(
       ? { ...NO_ANSWER, code: outcome.code, puts: [], deletes: [] }
       : resultOf(parts, flight, outcome as ModelOutcome),
   );
+}
+
+type Called = Extract<Outcomes['tool.call'], { kind: 'called' }>;
+
+/** What a tool server answered: kept as a commitment. */
+function calledResult(parts: Parts, flight: Flight, { result, isError }: Called): Result {
+  const { agent, call } = flight;
+  const text = JSON.stringify(result);
+  const use = 'toolUseId' in call.payload ? [{ id: call.payload.toolUseId, isError }] : [];
+  return {
+    ...NO_ANSWER,
+    code: isError ? 'failed' : 'ok',
+    answer: parts.salts.commit(agent.owner, sha256Hex(text)),
+    bytesOut: text.length,
+    puts: parts.coverage.closed(agent, use),
+    deletes: [],
+  };
 }
 
 /** Writes END for a result; also used for tool calls whose outcome came later. */

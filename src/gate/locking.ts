@@ -110,7 +110,7 @@ function giveBack({ scheduler, broker }: Parts, call: string): void {
   broker.locks.forget(call);
 }
 
-const asUse = ({ call, agent, effects }: Flight) => ({
+export const asUse = ({ call, agent, effects }: Flight) => ({
   call: call.id,
   agent: agent.pid,
   name: agent.name,

@@ -12,7 +12,7 @@ import { AgentTable } from '../agents/table.ts';
 import { Turns } from '../agents/turns.ts';
 import type { Clock } from '../base/clock.ts';
 import { type Observer, observeAll } from '../base/observer.ts';
-import type { Workspace } from '../base/ports.ts';
+import type { ToolServer, Workspace } from '../base/ports.ts';
 import type { Random } from '../base/random.ts';
 import { Accounts } from '../budget/accounts.ts';
 import { Estimator } from '../budget/estimate.ts';
@@ -30,6 +30,7 @@ import type { Policy, Tuning } from '../scheduler/policy.ts';
 import { Slots } from '../scheduler/resource.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import { Broker, NO_WORKSPACE } from '../tools/broker.ts';
+import { ToolServers } from '../tools/servers.ts';
 import { Epochs } from './epochs.ts';
 import { LIMITS } from './limits.ts';
 import type { Parts } from './parts.ts';
@@ -57,6 +58,7 @@ export interface Opening extends Changeable {
   readonly barred?: Parts['barred'];
   /** The files that agents work on; where none is given, none are seen. */
   readonly workspace?: Workspace;
+  readonly toolServers?: ReadonlyMap<string, ToolServer>;
   readonly access: Access;
   readonly loop: LoopSettings;
   readonly scheduling: {
@@ -104,6 +106,7 @@ export async function openParts(from: Opening): Promise<Parts> {
       ...scheduling,
     }),
     broker,
+    servers: new ToolServers(store, from.toolServers ?? new Map()),
     agents,
     turns: new Turns(),
     coverage: await Coverage.open(store),

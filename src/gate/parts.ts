@@ -25,6 +25,7 @@ import type { Journal } from '../journal/journal.ts';
 import type { Salts } from '../journal/salts.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import type { Broker } from '../tools/broker.ts';
+import type { ToolServers } from '../tools/servers.ts';
 import type { Catalog } from './catalog.ts';
 import type { Epochs } from './epochs.ts';
 import type { Waits } from './waits.ts';
@@ -57,6 +58,7 @@ export interface Parts {
   readonly windows: Windows;
   readonly scheduler: Scheduler;
   readonly broker: Broker;
+  readonly servers: ToolServers;
   readonly agents: AgentTable;
   readonly turns: Turns;
   readonly coverage: Coverage;

@@ -3,6 +3,7 @@ import { assert } from '../base/assert.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import type { Outcomes, SyscallKind } from '../base/syscall.ts';
 import type { Ticket } from '../base/ticket.ts';
+import { callServer } from './brokered.ts';
 import type { Flight } from './flight.ts';
 import { handOver } from './locking.ts';
 import type { Parts } from './parts.ts';
@@ -14,6 +15,8 @@ export async function perform<K extends SyscallKind>(
 ): Promise<Outcomes[K] | Refusal> {
   const payload = flight.call.payload;
   if (!('facts' in payload)) {
+    if (payload.how === 'brokered')
+      return callServer(parts, flight as Flight, payload, ticket) as Promise<Outcomes[K] | Refusal>;
     ticket.use();
     handOver(parts, flight as Flight);
     return { kind: 'released' } as Outcomes[K];

@@ -1,6 +1,7 @@
 /**
  * After a crash: a model call with a START and no END may really have been sent. It is ended as in_doubt and its
- * reservation is booked. A hooked tool call goes on without the kernel; its client still reports how it ended.
+ * reservation is booked. So is a call at a tool server. A hooked tool call goes on without the kernel; its client still reports how it
+ * ended.
  */
 import { agentPut } from '../agents/table.ts';
 import { assert } from '../base/assert.ts';
@@ -26,7 +27,7 @@ export async function recover(parts: Parts): Promise<number> {
   const now = parts.clock.now();
   let doubts = 0;
   for (const row of open) {
-    if (row.kind === 'tool.call') continue;
+    if (row.kind === 'tool.call' && row.backend === null) continue;
     doubts++;
     const agent = parts.agents.get(row.agent);
     const start = await startOf(parts, row.id);

@@ -88,7 +88,8 @@ function draft(parts: Parts, flight: Flight, decided: Decided, now: number): Cal
     turn: call.turn ?? null,
     arrivedAt: call.arrivedAt,
     attempt: flight.attempt,
-    backend: granted?.backend.id ?? null,
+    // Where mezz itself performs it: after a crash a call with such a place is in doubt.
+    backend: granted?.backend.id ?? serverOf(flight),
     model: bookedModel(flight),
     account: granted?.account ?? null,
     above: flight.accounts.slice(1),
@@ -115,6 +116,9 @@ function orderOf({ order }: Flight): { order?: string } {
   if (!order || order.reasons.length === 0) return {};
   return { order: `${order.policy}: ${order.reasons.join('; ')}` };
 }
+
+const serverOf = ({ call: { payload } }: Flight): string | null =>
+  'how' in payload && payload.how === 'brokered' ? payload.server : null;
 
 function startDetail({ granted, outgoing, call }: Flight): string {
   if (!granted) return '';

@@ -1,6 +1,7 @@
 /** Connects the door to the gate: keys to callers, hooks to tool calls, requests to walks. */
-import type { ErrorCode } from '../base/errors.ts';
+import { type ErrorCode, refusal } from '../base/errors.ts';
 import type { CallId } from '../base/ids.ts';
+import type { JsonRecord } from '../base/json.ts';
 import type { ModelCall } from '../base/model.ts';
 import type { Arrivals } from '../gate/arrivals.ts';
 import type { Gate } from '../gate/gate.ts';
@@ -11,11 +12,13 @@ export class Door implements Kernel {
   readonly #gate: Gate;
   readonly #arrivals: Arrivals;
   readonly #metrics: () => string;
+  readonly version: string;
 
-  constructor(gate: Gate, arrivals: Arrivals, metrics: () => string) {
+  constructor(gate: Gate, arrivals: Arrivals, metrics: () => string, version = '') {
     this.#gate = gate;
     this.#arrivals = arrivals;
     this.#metrics = metrics;
+    this.version = version;
   }
 
   identify(secret: string): Caller | undefined {
@@ -56,6 +59,19 @@ export class Door implements Kernel {
     };
     const refused = await this.#arrivals.tool(caller, call, event.session, event.sub, signal);
     return refused ? { decision: 'deny', refusal: refused } : { decision: 'go' };
+  }
+
+  async tools(): Promise<readonly JsonRecord[]> {
+    const { offers } = await this.#gate.parts.servers.list();
+    return offers
+      .filter(({ state }) => state === 'accepted')
+      .map(({ name, definition }) => ({ ...definition, name }));
+  }
+
+  async tool(caller: Caller, name: string, input: JsonRecord, signal: AbortSignal) {
+    const outcome = await this.#arrivals.offered(caller, name, input, signal);
+    if ('code' in outcome || outcome.kind === 'called') return outcome;
+    return refusal('failed', `${name} was let go and not called.`);
   }
 
   models(): readonly ListedModel[] {

@@ -1,6 +1,7 @@
 /** What the tests of the door share: a kernel that lets everything pass, and a request of each dialect. */
-import type { refusal } from '../base/errors.ts';
+import { refusal } from '../base/errors.ts';
 import type { BackendId, CallId, Pid } from '../base/ids.ts';
+import type { JsonRecord } from '../base/json.ts';
 import type { ModelCall, ModelOutcome } from '../base/model.ts';
 import { mintTicket } from '../base/ticket.ts';
 import type { HttpModelBackend } from '../drivers/models/http.ts';
@@ -50,6 +51,14 @@ export class OpenKernel implements Kernel {
   async hook(_caller: unknown, event: HookEvent) {
     this.hooks.push(event);
     return this.answer;
+  }
+  readonly version = '0';
+  async tools() {
+    return [{ name: 'box__open', inputSchema: { type: 'object' } }];
+  }
+  async tool(_caller: unknown, name: string, input: JsonRecord) {
+    if (name !== 'box__open') return refusal('not_found', `There is no tool "${name}".`);
+    return { result: { content: [{ type: 'text', text: JSON.stringify(input) }] } };
   }
   models() {
     return [{ name: 'claude-a', owner: 'anthropic' }];

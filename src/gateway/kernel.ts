@@ -49,6 +49,15 @@ export interface Kernel {
   /** The whole walk; `accepted` is called with the call's id before anything is decided. */
   model(caller: Caller, kind: ModelKind, call: ModelCall, accepted: (id: CallId) => void): Promise<ModelWalk>;
   hook(caller: Caller, event: HookEvent, signal: AbortSignal): Promise<HookAnswer>;
+  /** Definitions of the tools that mezz offers, as their servers word them, by the names that agents call. */
+  tools(): Promise<readonly JsonRecord[]>;
+  tool(
+    caller: Caller,
+    name: string,
+    input: JsonRecord,
+    signal: AbortSignal,
+  ): Promise<{ readonly result: JsonRecord } | Refusal>;
+  readonly version: string;
   models(): readonly ListedModel[];
   ready(): boolean;
   metrics(): string;

@@ -11,6 +11,7 @@ export type Route =
     }
   | { readonly to: 'models'; readonly id: string | undefined }
   | { readonly to: 'hook'; readonly client: string }
+  | { readonly to: 'mcp' }
   | { readonly to: 'probe' | 'health' | 'ready' | 'metrics' };
 
 export interface Matched {
@@ -48,6 +49,7 @@ function find(method: string, bare: string, query: string): Matched['route'] {
   if (bare === '/metrics') return only(method, ['GET'], { to: 'metrics' });
   const hook = /^\/hooks\/([a-z][a-z0-9-]{0,31})$/.exec(bare);
   if (hook) return only(method, ['POST'], { to: 'hook', client: hook[1] as string });
+  if (bare === '/mcp') return only(method, ['POST'], { to: 'mcp' });
   // SDKs differ in whether their base URL holds the version; Codex logged in to ChatGPT has a base path of its own.
   const inner = bare.replace(/^\/(v1|backend-api\/codex)(?=\/)/, '');
   const models = /^\/models(?:\/([\w.:/-]+))?$/.exec(inner);

@@ -13,6 +13,7 @@ import { serveHook } from './hooks.ts';
 import { holdsKey, identify } from './identify.ts';
 import type { Kernel } from './kernel.ts';
 import { LIMITS, PATIENCE, type Patience } from './limits.ts';
+import { serveMcp } from './mcp.ts';
 import { matchRoute, type Route } from './routes.ts';
 
 // Not imported: an ES import of node:http reads all it exports, and one of them loads a second HTTP client (45 ms).
@@ -124,6 +125,8 @@ async function serve(desk: Desk, request: IncomingMessage, response: ServerRespo
       return sendModels(kernel, response, dialect, route.id);
     case 'hook':
       return serveHook(desk, caller, route.client, request, response);
+    case 'mcp':
+      return serveMcp(desk, caller, request, response);
     case 'model':
       return serveModel(desk, caller, route, headers, request, response);
   }

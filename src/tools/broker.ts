@@ -101,14 +101,16 @@ export class Broker {
     return undefined;
   }
 
-  /** The call was let go. `onBound`: it keeps its locks no longer, though nobody said that it has ended. */
-  started(use: Use, onBound: () => void): void {
+  /** The call was let go. `onBound`: it keeps its locks no longer, though nobody said that it has ended; else it has no bound. */
+  started(use: Use, onBound?: () => void): void {
     const guessed = use.effects.every((effect) => effect.guessed || !isWrite(effect));
-    const stopTimer = this.#clock.after(guessed ? LIMITS.guessHoldMs.value : LIMITS.holdMs.value, () => {
+    const boundMs = guessed ? LIMITS.guessHoldMs.value : LIMITS.holdMs.value;
+    const overrun = () => {
       this.counts.overrun++;
       for (const { key } of use.effects) this.#note('overrun', key, use, 0);
-      onBound();
-    });
+      onBound?.();
+    };
+    const stopTimer = onBound ? this.#clock.after(boundMs, overrun) : () => {};
     this.#running.set(use.call, { ...use, startedAt: this.#clock.now(), stopTimer });
   }
 

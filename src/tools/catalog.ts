@@ -6,9 +6,17 @@ import { type Effect, type GitPart, mergeEffects, type Touch } from './effects.t
 import { LIMITS } from './limits.ts';
 import { CLAUDE_CODE } from './manifests/claude-code.ts';
 import { CODEX } from './manifests/codex.ts';
+import { FILESYSTEM } from './manifests/filesystem.ts';
 import type { Manifest, Manifests } from './manifests/manifest.ts';
+import { MEMORY } from './manifests/memory.ts';
 import { readPatch } from './patch.ts';
 import { readShell } from './shell/shell.ts';
+
+/** By the name that a tool server gives itself. */
+const BY_SOFTWARE: Readonly<Record<string, Manifests>> = {
+  'secure-filesystem-server': FILESYSTEM,
+  'memory-server': MEMORY,
+};
 
 const SHIPPED: Readonly<Record<string, Manifests>> = { 'claude-code': CLAUDE_CODE, codex: CODEX };
 
@@ -26,9 +34,18 @@ export async function effectsOf(call: ToolCall, cwd: string, workspace: Workspac
   return mergeEffects([...resolved.flat(), ...more]);
 }
 
-function touchesOf({ server, tool, input }: ToolCall, cwd: string): readonly Touch[] {
+function touchesOf({ server, tool, input, software, how }: ToolCall, cwd: string): readonly Touch[] {
+  if (how === 'brokered') {
+    const manifest = BY_SOFTWARE[software ?? '']?.[tool];
+    // Of a server that nobody described, any tool may write anything.
+    return manifest
+      ? apply(manifest, { ...input, server }, cwd)
+      : [{ on: 'server', name: server, access: 'delta' }];
+  }
   const foreign = FOREIGN.exec(tool)?.[1];
-  if (foreign !== undefined) return [{ on: 'server', name: foreign }];
+  // What goes through mezz itself is locked there, by what it touches.
+  if (foreign === 'mezz') return [];
+  if (foreign !== undefined) return [{ on: 'server', name: foreign, access: 'delta', guessed: true }];
   const manifest = SHIPPED[server]?.[tool];
   return manifest ? apply(manifest, input, cwd) : [];
 }
@@ -36,8 +53,12 @@ function touchesOf({ server, tool, input }: ToolCall, cwd: string): readonly Tou
 function apply({ resources = [], shell, patch }: Manifest, input: JsonRecord, cwd: string): Touch[] {
   const guess: Touch = { on: 'tree', dir: cwd, access: 'delta', guessed: true };
   const touches = resources.flatMap(({ key, access }): Touch[] => {
-    const path = fill(key.replace(/^file:/, ''), input);
-    return path === undefined ? [guess] : [{ on: 'file', path, access }];
+    const [, on, template = ''] = /^(file|server):(.*)$/.exec(key) ?? [];
+    const filled = fill(template, input);
+    if (filled === undefined) return [guess];
+    return filled.map((one) =>
+      on === 'server' ? { on, name: one, access } : { on: 'file', path: one, access },
+    );
   });
   if (shell !== undefined) {
     const command = textOf(input[shell]);
@@ -65,15 +86,13 @@ function textOf(value: Json | undefined): string | undefined {
     .join(' ');
 }
 
-/** undefined when an argument that the key needs is missing. */
-function fill(template: string, input: JsonRecord): string | undefined {
-  let isWhole = true;
-  const text = template.replace(/\{(\w+)\}/g, (_, name: string) => {
-    const value = input[name];
-    if (typeof value !== 'string' || value === '') isWhole = false;
-    return String(value);
-  });
-  return isWhole ? text : undefined;
+/** One key, or one for each element of a list; undefined when an argument that the key needs is missing. */
+function fill(template: string, input: JsonRecord): readonly string[] | undefined {
+  const name = /\{(\w+)\}/.exec(template)?.[1];
+  if (name === undefined) return [template];
+  const values = [input[name]].flat();
+  if (!values.every((value) => typeof value === 'string' && value !== '')) return undefined;
+  return values.map((value) => template.replace(`{${name}}`, () => String(value)));
 }
 
 async function resolve(touch: Touch, cwd: string, workspace: Workspace): Promise<Effect[]> {
@@ -96,7 +115,9 @@ async function resolve(touch: Touch, cwd: string, workspace: Workspace): Promise
     case 'package':
       return [{ key: `pkg:${await workspace.canonical(touch.dir, cwd)}`, access: 'delta' }];
     case 'server':
-      return [{ key: `server:${touch.name}`, access: 'delta', guessed: true }];
+      return [
+        { key: `server:${touch.name}`, access: touch.access, ...(touch.guessed ? { guessed: true } : {}) },
+      ];
   }
 }
 

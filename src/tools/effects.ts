@@ -38,7 +38,8 @@ export type Touch =
   | { readonly on: 'git'; readonly dir: string; readonly part: GitPart; readonly access: Access }
   | { readonly on: 'port'; readonly port: number }
   | { readonly on: 'package'; readonly dir: string }
-  | { readonly on: 'server'; readonly name: string };
+  /** A tool server, or the part of it that is named. */
+  | { readonly on: 'server'; readonly name: string; readonly access: Access; readonly guessed?: true };
 
 /** `head`: which branch is checked out; `tip`: the commit it is at; `refs`: what all worktrees share. */
 export type GitPart = 'index' | 'head' | 'tip' | 'refs';

@@ -36,6 +36,8 @@ export class Room {
   readonly control: ControlClient;
   #starting: Promise<unknown> | undefined;
   #closing: Promise<void> | undefined;
+  /** Lines of mezz.yaml beside what every room has. */
+  #settings: readonly string[] = [];
 
   private constructor(session: Session, directory: string, recorder: Recorder) {
     const stateDir = join(directory, 'state');
@@ -47,13 +49,18 @@ export class Room {
   }
 
   /** A room for one piece of work. It is gone afterwards, also when this process is told to end meanwhile. */
-  static async use<T>(session: Session, work: (room: Room) => Promise<T>): Promise<T> {
+  static async use<T>(
+    session: Session,
+    work: (room: Room) => Promise<T>,
+    settings: (directory: string) => readonly string[] = () => [],
+  ): Promise<T> {
     const directory = mkdtempSync(join(tmpdir(), 'mezz-checklist-'));
     const room = new Room(session, directory, await openRecorder());
     const end = (signal: NodeJS.Signals) =>
       void room.close().finally(() => process.exit(128 + constants.signals[signal]));
     for (const signal of ENDINGS) process.once(signal, end);
     try {
+      room.#settings = settings(directory);
       room.configure('fifo');
       await room.start();
       return await work(room);
@@ -92,6 +99,7 @@ export class Room {
       '  recorder: { backends: [recorder], price: free }',
       `scheduling: { policy: ${policy} }`,
       'ask: { hold: 1s }',
+      ...this.#settings,
       '',
     ];
     writeFileSync(this.#configPath, lines.join('\n'), { mode: 0o600 });
@@ -198,6 +206,13 @@ export class Room {
     act();
     await this.tell(agent, tool, input, toolUseId);
     return answer;
+  }
+
+  /** A tool that mezz offers, called by MCP. */
+  async callTool(agent: Launch, name: string, input: JsonRecord): Promise<JsonRecord> {
+    const message = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: input } };
+    const { json } = await post(await this.url(agent, '/mcp'), JSON.stringify(message));
+    return isRecord(json.result) ? json.result : { isError: true };
   }
 
   hook(agent: Launch, toolUseId: string, command: string): Promise<Hooked> {

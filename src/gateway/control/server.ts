@@ -17,6 +17,7 @@ import { rightsVerbs } from './rights.ts';
 import { schedulingVerbs } from './scheduling.ts';
 import { sheetVerbs } from './sheets.ts';
 import { storeVerbs } from './store.ts';
+import { toolVerbs } from './tools.ts';
 import { upkeepVerbs } from './upkeep.ts';
 import { windowVerbs } from './window.ts';
 
@@ -33,6 +34,7 @@ const HANDLERS: Handlers<VerbName> = {
   ...schedulingVerbs,
   ...windowVerbs,
   ...lockVerbs,
+  ...toolVerbs,
   ...storeVerbs,
   ...upkeepVerbs,
   ...engineVerbs,

@@ -77,4 +77,52 @@ export const TOOL_PROMISES: readonly Promised[] = [
       ['src/drivers/workspace.test.ts', 'a version changes with the content and not with the time alone'],
     ],
   },
+  {
+    id: 'servers-keep-writes',
+    group: 'tools',
+    text: 'Calls of many agents at once to the official memory and filesystem servers lose no write, and a write_file of what another agent has changed since is a tool error that says who; a tool of a server that mezz has no manifest for runs alone.',
+    restsOn:
+      'Shipped manifests, chosen by the name that the server gives itself; keys of files are those of the hooks.',
+    bypassedBy:
+      'A server that is also used without mezz, or that gives itself another name: the first is noticed in files only, the second runs one call at a time. Several kernels do not know each other.',
+    tests: [
+      [
+        'test/tools.test.ts',
+        'mezz demo clobber: eight agents lose writes with the official servers alone, and none through mezz',
+      ],
+      [
+        'test/tools.test.ts',
+        'a replace by MCP of what a peer has changed since is a tool error that says who, and a hook sees the same versions',
+      ],
+    ],
+  },
+  {
+    id: 'tool-calls-once',
+    group: 'tools',
+    text: 'A call to a tool that mezz offers is in the journal before its server gets it and with its outcome before its agent does; one without an answer is in doubt, its agent is told so, and mezz never repeats it.',
+    restsOn: 'The same walk as every call, and a driver that sends each request once.',
+    bypassedBy:
+      'A client that sends the same request again sends a new call. What the server does with a call it was told to cancel is its own.',
+    tests: [
+      [
+        'test/tools.test.ts',
+        'a call whose tool server ends meanwhile is in doubt, told so, and not repeated; the next one starts it again',
+      ],
+      [
+        'test/tools.test.ts',
+        'one endpoint an agent: both eras of the protocol list and call the tools of all servers, in one order',
+      ],
+    ],
+  },
+  {
+    id: 'tools-pinned',
+    group: 'tools',
+    text: 'The definition of an offered tool is the one that was first seen, or one accepted since (mezz tool accept): a changed one is neither shown nor callable, also after a restart.',
+    restsOn: 'SHA-256 over each definition, kept in the store.',
+    bypassedBy:
+      'What is wrong with a definition when it is first seen; what a server does behind an unchanged one.',
+    tests: [
+      ['test/tools.test.ts', 'a changed definition is neither shown nor callable until it is accepted'],
+    ],
+  },
 ];

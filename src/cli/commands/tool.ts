@@ -1,0 +1,75 @@
+import type { Command } from 'commander';
+import type { Session } from '../session.ts';
+import { asJson, asList, change, show, type ViewOptions } from '../view.ts';
+
+const firstLine = (text: string): string => text.split('\n', 1)[0] ?? '';
+
+function list(session: Session, options: ViewOptions): Promise<void> {
+  const { terminal } = session;
+  return show(session, options, {
+    verb: 'tools',
+    request: {},
+    ids: ({ tools }) => tools.map(({ name }) => name),
+    render: ({ tools, problems }) => {
+      terminal.printTable(
+        [
+          { head: 'TOOL', cell: ({ name }) => name },
+          { head: 'STATE', cell: ({ state }) => state },
+          { head: 'DEFINITION', cell: ({ digest }) => digest.slice(0, 12) },
+          { head: 'WHAT', cell: ({ text }) => firstLine(text) },
+        ],
+        tools,
+      );
+      for (const problem of problems) terminal.note(`mezz: ${problem}`);
+    },
+  });
+}
+
+function servers(session: Session, options: ViewOptions): Promise<void> {
+  return show(session, options, {
+    verb: 'tool.servers',
+    request: {},
+    ids: (answer) => answer.servers.map(({ id }) => id),
+    render: (answer) =>
+      session.terminal.printTable(
+        [
+          { head: 'SERVER', cell: ({ id }) => id },
+          { head: 'PROCESS', cell: ({ osPid }) => (osPid === null ? 'not started' : String(osPid)) },
+          { head: 'CALLS', cell: ({ calls }) => String(calls), right: true },
+          { head: 'COMMAND', cell: ({ command }) => command.join(' ') },
+        ],
+        answer.servers,
+      ),
+  });
+}
+
+async function logs(session: Session, server: string, options: ViewOptions): Promise<void> {
+  const answer = await session.control.call('tool.servers', {});
+  const found = answer.servers.filter(({ id }) => id === server);
+  if (options.json) session.terminal.printJson({ ...answer, servers: found });
+  else for (const { said } of found) session.terminal.out.write(said);
+}
+
+export function define(program: Command, session: Session): void {
+  const tool = program.command('tool').description('tool servers that mezz starts, and what they offer');
+  asList(tool.command('ls', { isDefault: true }).description('list tools, as agents call them')).action(
+    (options: ViewOptions) => list(session, options),
+  );
+  asList(tool.command('ps').description('list tool servers')).action((options: ViewOptions) =>
+    servers(session, options),
+  );
+  asJson(tool.command('logs').description('the last that a tool server said on its error stream'))
+    .argument('<server>', 'its name in mezz.yaml')
+    .action((server: string, options: ViewOptions) => logs(session, server, options));
+  asJson(tool.command('accept').description('accept the definitions that a tool server offers now'))
+    .argument('<server>', 'its name in mezz.yaml')
+    .action((server: string, options: ViewOptions) =>
+      change(
+        session,
+        options,
+        'tool.accept',
+        { server },
+        ({ tools }) => `${tools.length} tools of ${server} are accepted`,
+      ),
+    );
+}

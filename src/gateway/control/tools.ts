@@ -1,0 +1,37 @@
+/** Verbs about tool servers: what they offer, how they are, and accepting what they changed. */
+
+import type { ToolView } from '../../base/locks.ts';
+import type { Gate } from '../../gate/gate.ts';
+import type { Offer } from '../../tools/servers.ts';
+import type { Handlers } from './context.ts';
+
+const viewOf = ({ name, server, tool, digest, state, definition }: Offer): ToolView => ({
+  ...{ name, server, tool, digest, state },
+  text: typeof definition.description === 'string' ? definition.description : '',
+});
+
+export const toolVerbs: Handlers<'tools' | 'tool.servers' | 'tool.accept'> = {
+  async tools({ gate }) {
+    const { offers, problems } = await gate.parts.servers.list();
+    return { tools: offers.map(viewOf), problems: problems.map(({ message }) => message) };
+  },
+
+  async 'tool.servers'({ gate }) {
+    return { servers: [...gate.parts.servers.all()].map((server) => serverView(gate, server)) };
+  },
+
+  async 'tool.accept'({ gate }, { server }) {
+    const accepted = await gate.parts.servers.accept(server);
+    return 'code' in accepted ? accepted : { tools: accepted.map(viewOf) };
+  },
+};
+
+function serverView(
+  gate: Gate,
+  { spec, osPid, said }: ReturnType<Gate['parts']['servers']['all']> extends Iterable<infer S> ? S : never,
+) {
+  const running = [...gate.flights.values()].filter(
+    ({ call: { payload } }) => 'how' in payload && payload.how === 'brokered' && payload.server === spec.id,
+  );
+  return { id: spec.id, command: [...spec.command], osPid: osPid ?? null, calls: running.length, said };
+}
