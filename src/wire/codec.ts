@@ -16,8 +16,8 @@ export interface Codec {
   encodeAnswer(answer: NeutralAnswer, at: AnswerContext): JsonRecord;
   newDecoder(): EventDecoder;
   newEncoder(at: AnswerContext): EventEncoder;
-  /** An error body in this dialect's shape for an HTTP status. */
-  encodeFailure(status: number, message: string): JsonRecord;
+  /** An error body in this dialect's shape for an HTTP status; `code` is one of OpenAI's, for dialects that have them. */
+  encodeFailure(status: number, message: string, code?: string): JsonRecord;
 }
 
 /** What an encoder must know of the request it answers. */

@@ -1,6 +1,8 @@
 /** Refusals in the dialects' own words. Status, retry and type all follow from the one table in base/errors.ts. */
 import { ERRORS, type Refusal } from '../base/errors.ts';
+import type { JsonRecord } from '../base/json.ts';
 import type { WireError } from './dialect.ts';
+import { text } from './read.ts';
 
 const ANTHROPIC_TYPES: Record<number, string> = {
   400: 'invalid_request_error',
@@ -45,6 +47,16 @@ export const anthropicFailure = (status: number, message: string) => ({
 
 export const openaiError = (refusal: Refusal) =>
   openaiFailure(ERRORS[refusal.code].status, errorText(refusal), refusal.code);
+
+/** What Messages says in words alone, and OpenAI's clients know by a code: they shorten the conversation then. */
+const TOO_LONG = /prompt is too long/i;
+
+/** An upstream's error object of any dialect, as far as others can say it. */
+export function errorOf(error: JsonRecord): { kind: 'error'; message: string; code?: string } {
+  const message = text(error, 'message');
+  const code = text(error, 'code') || (TOO_LONG.test(message) ? 'context_length_exceeded' : '');
+  return { kind: 'error', message, ...(code === '' ? {} : { code }) };
+}
 
 /** An error of OpenAI's APIs for an HTTP status. */
 export const openaiFailure = (status: number, message: string, code: string | null = null) => ({

@@ -151,7 +151,8 @@ export type NeutralEvent =
   | { readonly kind: 'delta'; readonly index: number; readonly text: string }
   | { readonly kind: 'close'; readonly index: number; readonly sealed?: Sealed | undefined }
   | { readonly kind: 'end'; readonly stop: Stop; readonly usage: Usage }
-  | { readonly kind: 'error'; readonly message: string };
+  /** `code`: one of OpenAI's, for clients that act on it. */
+  | { readonly kind: 'error'; readonly message: string; readonly code?: string };
 
 export type OpenPart =
   | { readonly kind: 'text' | 'refusal' | 'reasoning' }

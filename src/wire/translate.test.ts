@@ -175,6 +175,21 @@ describe('a request in one dialect for a backend of another', () => {
       assert.deepEqual(CODECS[name].decodeRequest(again), first);
     });
 
+  test('numbers in arguments keep every digit, in requests and in answers', () => {
+    const digits = '[12345678901234567890,-0.12345678901234567890]';
+    const written = (text: string) => text.replaceAll(/\\?"DIGITS\\?"/g, digits);
+    const args = { path: 'DIGITS' };
+    for (const [client, backend] of PAIRS) {
+      const asked = JSON.stringify(REQUESTS[client]).replaceAll(/"x\\?"/g, (x) => x.replace('x', 'DIGITS'));
+      const body = Buffer.from(written(asked));
+      const made = translateRequest(body, client, backend, 'm', 1000);
+      assert.ok('body' in made && made.body.includes(digits), `${client} for ${backend}`);
+      const answer = written(wholeOf(backend, [{ id: 'a', name: 'read', args }]).toString());
+      const told = translateAnswer(Buffer.from(answer), made.translation);
+      assert.ok(told?.includes(digits), `${backend} for ${client}`);
+    }
+  });
+
   test('what cannot be carried is named, each once', () => {
     const body = {
       ...REQUESTS.anthropic,
@@ -346,6 +361,13 @@ describe('a failure of a backend in its client’s dialect', () => {
       assert.equal(told.error.message, 'Slow down.');
       assert.equal(told.error.type, 'rate_limit_error');
       assert.ok(String(translateFailure(500, Buffer.from('<html>'), translation)).includes('<html>'));
+      if (client === 'anthropic') return;
+      // By this code its clients know that the conversation must become shorter.
+      const code = 'context_length_exceeded';
+      const words = 'prompt is too long: 9 tokens > 8 maximum';
+      const long = CODECS[backend].encodeFailure(400, words, backend === 'anthropic' ? undefined : code);
+      const full = translateFailure(400, Buffer.from(JSON.stringify(long)), translation);
+      assert.equal(JSON.parse(String(full)).error.code, code);
     });
 
     test(`what the kernel itself says of ${backend} in mid-stream reaches ${client}`, () => {

@@ -8,11 +8,13 @@ import type { NeutralDialect, ResponseFacts, Translation } from '../base/model.t
 import { anthropicCodec } from './anthropic/codec.ts';
 import type { Codec, EventDecoder, EventEncoder } from './codec.ts';
 import type { StreamEnd, StreamMachine } from './dialect.ts';
+import { errorOf } from './errors.ts';
+import { parseExact } from './exact.ts';
 import { records } from './members.ts';
 import { Losses, type NeutralAnswer, type NeutralEvent } from './neutral.ts';
 import { chatCodec } from './openai-chat/codec.ts';
 import { responsesCodec } from './openai-responses/codec.ts';
-import { record, text } from './read.ts';
+import { record } from './read.ts';
 import { SseSplitter } from './sse.ts';
 import { clientCall, nameTools } from './toolnames.ts';
 
@@ -47,7 +49,7 @@ export function translateRequest(
   model: string,
   now: number,
 ): TranslatedRequest | Refusal {
-  const body = parseJson(Buffer.from(decoded).toString('utf8'));
+  const body = parseExact(Buffer.from(decoded).toString('utf8'));
   if (!isRecord(body)) return refusal('bad_request', 'The body is not a JSON object.');
   const anchored = ANCHORED.filter(
     (name) => body[name] !== undefined && body[name] !== null && body[name] !== false,
@@ -79,7 +81,7 @@ export function translateRequest(
 
 /** A whole answer in the client's dialect; undefined when it is none of the backend's. */
 export function translateAnswer(body: Uint8Array, translation: Translation): Buffer | undefined {
-  const answer = parseJson(Buffer.from(body).toString('utf8'));
+  const answer = parseExact(Buffer.from(body).toString('utf8'));
   if (!isRecord(answer)) return undefined;
   const neutral = CODECS[translation.backend].decodeAnswer(answer);
   if (!neutral) return undefined;
@@ -92,9 +94,9 @@ export function translateFailure(status: number, body: Uint8Array, translation: 
   const plain = Buffer.from(body).toString('utf8');
   const answer = parseJson(plain);
   const error = isRecord(answer) ? answer.error : undefined;
-  const said = typeof error === 'string' ? error : text(record(error), 'message');
-  const message = said || plain.slice(0, 500) || `The upstream answered ${status}.`;
-  return Buffer.from(JSON.stringify(CODECS[translation.client].encodeFailure(status, message)));
+  const said = errorOf(typeof error === 'string' ? { message: error } : record(error));
+  const message = said.message || plain.slice(0, 500) || `The upstream answered ${status}.`;
+  return Buffer.from(JSON.stringify(CODECS[translation.client].encodeFailure(status, message, said.code)));
 }
 
 function unwrapAnswer(answer: NeutralAnswer, { tools }: Translation): NeutralAnswer {

@@ -2,7 +2,8 @@
 import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
 import { NO_USAGE, type Usage } from '../../base/usage.ts';
 import type { AnswerContext, Codec, EventDecoder, EventEncoder } from '../codec.ts';
-import { anthropicFailure } from '../errors.ts';
+import { anthropicFailure, errorOf } from '../errors.ts';
+import { parseExact } from '../exact.ts';
 import {
   functionInput,
   type NeutralAnswer,
@@ -91,7 +92,7 @@ function encodePart(part: NeutralPart): JsonRecord[] {
           type: 'tool_use',
           id: part.id,
           name: part.name,
-          input: record(parseJson(functionInput(part))),
+          input: record(parseExact(functionInput(part))),
         },
       ];
     default:
@@ -142,7 +143,7 @@ class MessagesDecoder implements EventDecoder {
       case 'message_stop':
         return [{ kind: 'end', stop: this.#stop, usage: this.#usage }];
       case 'error':
-        return [{ kind: 'error', message: text(record(data.error), 'message') }];
+        return [errorOf(record(data.error))];
       default:
         return [];
     }

@@ -1,5 +1,6 @@
 /** Content blocks of Messages to and from neutral parts. */
-import { isRecord, type Json, type JsonRecord, parseJson } from '../../base/json.ts';
+import { isRecord, type Json, type JsonRecord } from '../../base/json.ts';
+import { parseExact } from '../exact.ts';
 import { members, optionalText, without } from '../members.ts';
 import {
   functionInput,
@@ -156,7 +157,7 @@ const isElsewhere = (source: { readonly kind: string; readonly at?: string }): b
 
 /** Here arguments are an object: what a model wrote that is none cannot be told. */
 function argumentsOf(call: ToolUse, losses: Losses, path: string): JsonRecord {
-  const value = parseJson(functionInput(call));
+  const value = parseExact(functionInput(call));
   if (!isRecord(value)) losses.lose(`${path}.call.input (no JSON object)`);
   return record(value);
 }

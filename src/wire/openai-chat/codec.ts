@@ -2,7 +2,7 @@
 import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
 import { NO_USAGE, type Usage } from '../../base/usage.ts';
 import type { AnswerContext, Codec, EventDecoder, EventEncoder } from '../codec.ts';
-import { openaiFailure } from '../errors.ts';
+import { errorOf, openaiFailure } from '../errors.ts';
 import { members, records } from '../members.ts';
 import type { NeutralAnswer, NeutralEvent, NeutralPart, OpenPart, Sealed, Stop } from '../neutral.ts';
 import { openaiUsage } from '../openai-responses/usage.ts';
@@ -105,7 +105,7 @@ class ChatDecoder implements EventDecoder {
     if (event.data === '[DONE]') return this.#end();
     const chunk = parseJson(event.data);
     if (!isRecord(chunk)) return [];
-    if (isRecord(chunk.error)) return [{ kind: 'error', message: text(chunk.error, 'message') }];
+    if (isRecord(chunk.error)) return [errorOf(chunk.error)];
     const events: NeutralEvent[] = [];
     if (!this.#started) {
       this.#started = true;
@@ -203,7 +203,7 @@ class ChatEncoder implements EventEncoder {
       case 'end':
         return this.#end(event.stop, event.usage);
       case 'error':
-        return [encodeEvent('', JSON.stringify(openaiFailure(500, event.message)))];
+        return [encodeEvent('', JSON.stringify(openaiFailure(500, event.message, event.code)))];
     }
   }
 

@@ -2,7 +2,7 @@
 import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
 import { NO_USAGE } from '../../base/usage.ts';
 import type { Codec, EventDecoder } from '../codec.ts';
-import { openaiFailure } from '../errors.ts';
+import { errorOf, openaiFailure } from '../errors.ts';
 import { records } from '../members.ts';
 import type { NeutralAnswer, NeutralEvent, NeutralPart, OpenPart, Stop } from '../neutral.ts';
 import { record, text } from '../read.ts';
@@ -76,9 +76,10 @@ class ResponsesDecoder implements EventDecoder {
       case 'response.incomplete':
         return this.#end(record(data.response));
       case 'response.failed':
-        return [{ kind: 'error', message: text(record(record(data.response).error), 'message') }];
+        return [errorOf(record(record(data.response).error))];
       case 'error':
-        return [{ kind: 'error', message: text(data, 'message') }];
+        // Some servers nest it.
+        return [errorOf(isRecord(data.error) ? data.error : data)];
       default:
         return [];
     }
@@ -158,5 +159,5 @@ export const responsesCodec: Codec = {
   encodeAnswer,
   newDecoder: () => new ResponsesDecoder(),
   newEncoder: (at) => new ResponsesEncoder(at),
-  encodeFailure: (status, message) => openaiFailure(status, message),
+  encodeFailure: openaiFailure,
 };

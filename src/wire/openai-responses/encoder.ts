@@ -124,9 +124,9 @@ export class ResponsesEncoder implements EventEncoder {
         return [this.#framed(`response.${String(response.status)}`, { response })];
       }
       case 'error': {
-        const { error } = openaiFailure(500, event.message);
-        const { type: code, message } = error;
-        return [this.#framed('error', { code, message, param: null, error })];
+        const { error } = openaiFailure(500, event.message, event.code);
+        const { type, code, message } = error;
+        return [this.#framed('error', { code: code ?? type, message, param: null, error })];
       }
     }
   }
