@@ -37,6 +37,7 @@ export function buildConfig(raw: RawConfig, directory: string, home: string): Bu
   const scheduling = { ...DEFAULTS.scheduling, ...raw.scheduling };
   const journal = { ...DEFAULTS.journal, ...raw.journal };
   const ask = { ...DEFAULTS.ask, ...raw.ask };
+  const rateLimit = { ...DEFAULTS.rateLimit, ...raw.rateLimit };
   const loop = { ...DEFAULTS.loop, ...raw.loop };
   const config: Config = {
     port: raw.port ?? DEFAULTS.port,
@@ -70,6 +71,7 @@ export function buildConfig(raw: RawConfig, directory: string, home: string): Bu
       windowMs: duration(loop.window),
       nanoUsdPerHour: nanoUsd(loop.usdPerHour),
     },
+    rateLimit: { on: rateLimit.on, maxHoldMs: duration(rateLimit.maxHold) },
     hold: raw.hold ?? DEFAULTS.hold,
     hostedTools: raw.hostedTools ?? [],
     tools: Object.entries(raw.tools ?? {}).map(([id, { command, env = {}, cwd = '.' }]) => ({

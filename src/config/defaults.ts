@@ -62,6 +62,7 @@ export const DEFAULTS = {
   journal: { bodies: 'keep', keepDays: 30, keepBytes: '10GB', entriesDays: 365 },
   // A hooked call may wait as long as its client lets it; a model call at most as long as its own timeout.
   ask: { hold: '10m', expires: '24h' },
+  rateLimit: { on: 'wait', maxHold: '10m' },
   hold: 'none',
   loop: { repeats: 20, window: '10m', usdPerHour: 50 },
 } as const satisfies RawConfig & Required<Pick<RawBackend, 'credential' | 'slots' | 'idleTimeout'>>;

@@ -62,6 +62,7 @@ export interface RawConfig {
   };
   readonly ask?: { readonly hold?: string; readonly expires?: string };
   readonly loop?: { readonly repeats?: number; readonly window?: string; readonly usdPerHour?: number };
+  readonly rateLimit?: { readonly on?: Config['rateLimit']['on']; readonly maxHold?: string };
   readonly hold?: Config['hold'];
   readonly hostedTools?: readonly string[];
   readonly tools?: Readonly<

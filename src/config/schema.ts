@@ -351,6 +351,14 @@ export const SCHEMA = {
           description: 'Spending faster than this.',
         },
       }),
+      rateLimit: object("What happens to a call that a provider's rate limit refuses.", {
+        on: choice(
+          "wait: it waits here, is sent again when the provider takes calls again, and its agent never hears of it. fail: the provider's answer passes.",
+          'wait',
+          'fail',
+        ),
+        maxHold: duration('10m', "How long it waits at most; never beyond its client's own timeout."),
+      }),
       hold: choice(
         "Whose answers wait at the gate until each tool call in them is decided. none: no agent's, except those of mezz run --hold and mezz agent hold.",
         'none',

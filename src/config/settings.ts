@@ -293,6 +293,8 @@ function changeOf({ config, keys }: Ready, drivers: ReadonlyMap<BackendId, Drive
       bodies: config.journal.bodies,
       hostedTools: config.hostedTools,
       holdAll: config.hold === 'all',
+      onLimit: config.rateLimit.on,
+      maxHoldMs: config.rateLimit.maxHoldMs,
     },
   };
 }

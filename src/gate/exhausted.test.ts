@@ -49,7 +49,15 @@ class World {
       scheduling: { policy: fifo, maxWaitMs: HOUR, queue: 10 },
       prices: new Prices([]),
       catalog: new Catalog({ backends: [], routes: [], hasKey: () => false }),
-      settings: { askHoldMs: 1, askExpiresMs: 1, bodies: 'off', hostedTools: [], holdAll: false },
+      settings: {
+        askHoldMs: 1,
+        askExpiresMs: 1,
+        bodies: 'off',
+        hostedTools: [],
+        holdAll: false,
+        onLimit: 'wait',
+        maxHoldMs: 600_000,
+      },
       backends: new Map(),
     });
     return new World(clock, store, new Gate(parts));

@@ -28,6 +28,8 @@ export interface Performed {
   readonly backend: string;
   readonly call: ModelCall;
   answer(usage?: Usage): void;
+  /** The provider refuses it by a rate limit. */
+  pushBack(headers: readonly string[]): void;
 }
 
 /** Backends with so many slots each; a model is served by the backends its name lists: `one`, `one+two`. */
@@ -110,7 +112,15 @@ function changeable(slots: Slots, performed: Performed[]): Changeable {
     backends: new Map(specs.map((spec) => [spec.id, backend(spec, performed)])),
     catalog: new Catalog({ backends: specs, routes, hasKey: () => true }),
     prices: new Prices([{ pattern: '*', price }]),
-    settings: { askHoldMs: 10_000, askExpiresMs: 20_000, bodies: 'off', hostedTools: [], holdAll: false },
+    settings: {
+      askHoldMs: 10_000,
+      askExpiresMs: 20_000,
+      bodies: 'off',
+      hostedTools: [],
+      holdAll: false,
+      onLimit: 'wait',
+      maxHoldMs: 600_000,
+    },
   };
 }
 
@@ -132,11 +142,13 @@ const backend = (spec: BackendSpec, performed: Performed[]): ModelBackend => ({
     new Promise<ModelOutcome>((resolve) => {
       ticket.use();
       const answer = (usage?: Usage) => resolve(answered(usage));
-      performed.push({ backend: spec.id, call, answer });
+      const pushBack = (headers: readonly string[]) =>
+        resolve({ ...answered(undefined), status: 429, upstreamError: true, headers });
+      performed.push({ backend: spec.id, call, answer, pushBack });
     }),
 });
 
-const answered = (usage: Usage | undefined): ModelOutcome => ({
+const answered = (usage: Usage | undefined): Extract<ModelOutcome, { kind: 'answered' }> => ({
   kind: 'answered',
   status: 200,
   headers: [],

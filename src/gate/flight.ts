@@ -79,6 +79,8 @@ export class Flight<K extends SyscallKind = SyscallKind> {
   inspected = false;
   /** The model call as it leaves, named transforms applied. */
   outgoing: ModelCall | undefined;
+  /** The rate limit it counts against while it is sent. */
+  underLimit: string | undefined;
   attempt = 0;
   startedAt: number | undefined;
   readonly steps: TraceStep[] = [];

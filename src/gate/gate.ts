@@ -7,6 +7,7 @@ import type { Agent } from '../agents/table.ts';
 import type { TraceStep } from '../base/control.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import type { CallId } from '../base/ids.ts';
+import type { ModelOutcome } from '../base/model.ts';
 import type { Outcomes, SyscallKind } from '../base/syscall.ts';
 import { reserve } from './admit.ts';
 import { ask } from './ask.ts';
@@ -15,6 +16,7 @@ import { end } from './end.ts';
 import { Exhausted } from './exhausted.ts';
 import { fit } from './fit.ts';
 import type { Flight, Stage } from './flight.ts';
+import { enterLimit, leaveLimit, limit } from './limit.ts';
 import { LIMITS } from './limits.ts';
 import { forgetLocks, inspect, needsLook } from './locking.ts';
 import { applyChange, type Changeable } from './open.ts';
@@ -65,9 +67,12 @@ export class Gate {
     this.flights.set(id, flight as unknown as Flight);
     this.parts.ending.add(id);
     try {
-      for (let entries = 0; entries < LIMITS.reentries.value; entries++) {
+      for (let entries = 0, attempt = 0; entries < LIMITS.reentries.value; entries++) {
         const walked = await this.#enter(flight);
         if (walked !== 'again') return walked;
+        // What was sent and refused by a rate limit is bounded by its deadline.
+        if (flight.attempt > attempt) entries = 0;
+        attempt = flight.attempt;
       }
       return this.#refuse(
         flight,
@@ -109,7 +114,7 @@ export class Gate {
     const epoch = parts.epochs.value;
     const decided = decide(parts, generic);
     if (decided.kind !== 'go') return this.#halt(flight, decided);
-    for (const stage of [fit, schedule]) {
+    for (const stage of [fit, limit, schedule]) {
       const staged = stage(parts, generic);
       if (staged.kind !== 'go') return this.#halt(flight, staged);
     }
@@ -130,7 +135,7 @@ export class Gate {
     flight: Flight<K>,
     decided: Decided,
     epoch: number,
-  ): Promise<Walked<K>> {
+  ): Promise<Walked<K> | 'again'> {
     const { parts } = this;
     const generic = flight as unknown as Flight;
     const unprepared = prepare(generic, parts.clock.now());
@@ -138,14 +143,25 @@ export class Gate {
       parts.ledger.release(flight.call.id);
       return this.#refuse(flight, unprepared);
     }
+    enterLimit(parts, generic);
     const ticket = await start(parts, generic, decided);
-    if ('code' in ticket) return { kind: 'refused', refusal: ticket, call: flight.call.id };
+    if ('code' in ticket) {
+      leaveLimit(parts, generic, undefined);
+      return { kind: 'refused', refusal: ticket, call: flight.call.id };
+    }
     // A freeze or a kill may have come while START was being written: nothing may leave after it took effect.
     const barred = parts.epochs.value === epoch ? undefined : this.#recheck(generic, decided);
     const outcome = barred ?? (await perform(parts, flight, ticket));
+    const sent = 'code' in outcome ? undefined : (outcome as ModelOutcome);
+    // An approval admits one sending: a second one would be asked about again.
+    const isAbsorbed = leaveLimit(parts, generic, sent) && decided.approval === undefined;
     const ended = await end(parts, generic, outcome);
     if (ended) return { kind: 'refused', refusal: ended, call: flight.call.id };
     if ('code' in outcome) return { kind: 'refused', refusal: outcome, call: flight.call.id };
+    if (isAbsorbed) {
+      flight.startedAt = undefined;
+      return 'again';
+    }
     return { kind: 'done', outcome, call: flight.call.id };
   }
 
@@ -200,11 +216,11 @@ export class Gate {
     const { parts } = this;
     if (this.#draining) return { kind: 'refuse', refusal: DRAINING };
     const { reason, resource } = stage;
-    const { id, agent, kind } = flight.call;
+    const { id, agent, kind, arrivedAt } = flight.call;
     const since = parts.clock.now();
     const untilAt = stage.holdMs === undefined ? deadlineAt : Math.min(deadlineAt, since + stage.holdMs);
     flight.step(since, 'wait', `${reason} ${resource}`);
-    const wait = { call: id, agent, kind, reason, resource, since, deadlineAt: untilAt };
+    const wait = { call: id, agent, kind, reason, resource, arrivedAt, since, deadlineAt: untilAt };
     const woken = await parts.waits.park(wait, flight.signal, stage.onDeadline);
     // Woken for another reason than a slot: leave the queue; the time of arrival keeps the place.
     if (flight.granted === undefined) parts.scheduler.cancel(id);

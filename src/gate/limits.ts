@@ -10,6 +10,12 @@ export const LIMITS = {
     unit: 'times',
     what: 'how often one call may re-enter at decide before it is refused as busy',
   },
+  answerMs: {
+    value: 2000,
+    unit: 'ms',
+    what: "kept of a call's deadline for the answer itself, when it waits for a rate limit",
+  },
+  limitLookMs: { value: 1000, unit: 'ms', what: 'pause between two looks whether a rate limit has room' },
   drainCutMs: {
     value: 2000,
     unit: 'ms',

@@ -23,6 +23,7 @@ import type { Store } from '../db/store.ts';
 import type { ContextStore } from '../journal/context.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Salts } from '../journal/salts.ts';
+import type { Governor } from '../scheduler/governor.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import type { Broker } from '../tools/broker.ts';
 import type { ToolServers } from '../tools/servers.ts';
@@ -38,6 +39,10 @@ export interface Settings {
   readonly hostedTools: readonly string[];
   /** Hold the tool calls of every agent that has no switch of its own. */
   readonly holdAll: boolean;
+  /** What happens to a call that a provider's rate limit refuses: it waits for the limit, or the answer passes. */
+  readonly onLimit: 'wait' | 'fail';
+  /** How long it waits at most. */
+  readonly maxHoldMs: number;
 }
 
 export interface Parts {
@@ -57,6 +62,7 @@ export interface Parts {
   readonly estimator: Estimator;
   readonly windows: Windows;
   readonly scheduler: Scheduler;
+  readonly governor: Governor;
   readonly broker: Broker;
   readonly servers: ToolServers;
   readonly agents: AgentTable;

@@ -26,7 +26,8 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
   if (granted) agent.account = granted.account;
   const booked = bookAtStart(parts, flight, now);
   if (decided.suspected) parts.loops.rearm(flight.guarded);
-  parts.loops.record(flight.guarded, flight.reserved.usd, now);
+  if (flight.attempt === 1) parts.loops.record(flight.guarded, flight.reserved.usd, now);
+  else parts.loops.settle(flight.guarded.tree, flight.reserved.usd, now);
   const used = decided.approval === undefined ? [] : parts.approvals.use(decided.approval, now).puts;
   const coverage =
     'toolUseId' in call.payload

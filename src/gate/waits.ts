@@ -7,15 +7,17 @@ import { type Refusal, refusal } from '../base/errors.ts';
 import type { CallId, Pid } from '../base/ids.ts';
 import { LIMITS } from './limits.ts';
 
-export type WaitReason = 'slot' | 'lock' | 'approval' | 'pause';
+export type WaitReason = 'slot' | 'lock' | 'approval' | 'pause' | 'limit';
 
 export interface Wait {
   readonly call: CallId;
   readonly agent: Pid;
   readonly kind: string;
   readonly reason: WaitReason;
-  /** What exactly: a backend, a tool's key, an approval's id, the pid of the paused agent. */
+  /** What exactly: a backend, a tool's key, an approval's id, the pid of the paused agent, an account and a model. */
   readonly resource: string;
+  /** When the call came, and since when it waits for this. */
+  readonly arrivedAt: number;
   readonly since: number;
   readonly deadlineAt: number;
 }

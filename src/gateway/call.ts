@@ -69,8 +69,8 @@ async function walk(
   };
   const walked = await kernel.model(caller, route.kind, call, (id) => extra.push('x-mezz-call', id));
   if (walked.kind === 'refused')
-    return sendRefusal(response, dialect, sink, stream ? 0 : undefined, walked.refusal, extra);
-  finish(response, dialect, sink, stream, walked.outcome, extra);
+    return sendRefusal(response, dialect, sink, stream ? 0 : undefined, walked.refusal);
+  finish(response, dialect, sink, stream, walked.outcome);
 }
 
 /**
@@ -113,11 +113,10 @@ function finish(
   sink: HttpSink,
   stream: boolean,
   outcome: ModelOutcome,
-  extra: readonly string[],
 ): void {
   if (outcome.kind === 'broken') {
     const events = stream ? outcome.eventsOut : undefined;
-    return sendRefusal(response, dialect, sink, events, outcome.refusal, extra);
+    return sendRefusal(response, dialect, sink, events, outcome.refusal);
   }
   if (sink.headSent) response.end(outcome.tail);
   else sink.whole(outcome.status, outcome.headers, outcome.tail);
@@ -130,10 +129,9 @@ function sendRefusal(
   sink: HttpSink,
   eventsOut: number | undefined,
   why: Refusal,
-  extra: readonly string[],
 ): void {
   if (response.destroyed) return;
-  if (!sink.headSent) return sendError(response, dialect, why, extra);
+  if (!sink.headSent) return sendError(response, dialect, why, sink.own);
   // Headers are gone: a stream ends with its dialect's error event, any other body can only be cut.
   if (eventsOut !== undefined && !sink.encoded) response.end(dialect.encodeErrorEvent(why, eventsOut));
   else response.destroy();

@@ -8,26 +8,33 @@ import { LIMITS } from './limits.ts';
  */
 export class HttpSink implements ResponseSink {
   readonly #response: ServerResponse;
-  readonly #extra: string[];
+  readonly #extra: readonly string[];
+  #transforms: string[] = [];
   headSent = false;
   /** The body has a content coding: nothing of mezz's own can be put into it. */
   encoded = false;
 
-  constructor(response: ServerResponse, extra: string[]) {
+  constructor(response: ServerResponse, extra: readonly string[]) {
     this.#response = response;
     this.#extra = extra;
   }
 
+  /** A call that is sent again says it again: the last is what was answered. */
   transformed(names: readonly TransformName[], losses: readonly string[]): void {
-    this.#extra.push('x-mezz-transforms', names.join(', '));
-    if (losses.length > 0) this.#extra.push('x-mezz-losses', headerText(losses.join(', ')));
+    this.#transforms = ['x-mezz-transforms', names.join(', ')];
+    if (losses.length > 0) this.#transforms.push('x-mezz-losses', headerText(losses.join(', ')));
+  }
+
+  /** mezz's own headers of this answer. */
+  get own(): readonly string[] {
+    return [...this.#extra, ...this.#transforms];
   }
 
   head(status: number, headers: readonly string[]): void {
     if (this.headSent || this.#response.destroyed) return;
     this.headSent = true;
     this.encoded = headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'content-encoding');
-    this.#response.writeHead(status, [...headers, ...this.#extra] as unknown as Record<string, string>);
+    this.#response.writeHead(status, [...headers, ...this.own] as unknown as Record<string, string>);
     this.#response.flushHeaders();
   }
 
@@ -40,7 +47,7 @@ export class HttpSink implements ResponseSink {
   whole(status: number, headers: readonly string[], body: Uint8Array): void {
     if (this.#response.destroyed) return;
     this.headSent = true;
-    const all = [...headers, 'content-length', String(body.length), ...this.#extra];
+    const all = [...headers, 'content-length', String(body.length), ...this.own];
     this.#response.writeHead(status, all as unknown as Record<string, string>);
     this.#response.end(body);
   }

@@ -2,6 +2,18 @@
 export const LIMITS = {
   retryAfterLeastMs: { value: 1_000, unit: 'ms', what: 'the least a refused caller is told to wait' },
   retryAfterMostMs: { value: 60_000, unit: 'ms', what: 'the most a refused caller is told to wait' },
+  limitPauseMs: {
+    value: 1_000,
+    unit: 'ms',
+    what: 'pause after a first refusal by a rate limit that does not say when to try again; then twice as long each time',
+  },
+  limitMostPauseMs: { value: 60_000, unit: 'ms', what: 'the longest such pause' },
+  limitLeastPauseMs: { value: 250, unit: 'ms', what: 'pause after any refusal by a rate limit' },
+  limitForgottenMs: {
+    value: 600_000,
+    unit: 'ms',
+    what: 'without a refusal, after which a rate limit no longer bounds how many calls are sent at once',
+  },
   turns: { value: 20_000, unit: 'turns', what: 'turns whose service so far is remembered, the latest' },
   owners: { value: 20_000, unit: 'owners', what: 'owners or agents whose share of service is remembered' },
   images: { value: 200, unit: 'kinds', what: 'kinds of programs whose turns are learned from' },

@@ -33,6 +33,8 @@ const SETTINGS = {
   bodies: 'keep',
   hostedTools: [],
   holdAll: false,
+  onLimit: 'wait',
+  maxHoldMs: 600_000,
 } as const;
 
 /** All money comes from one account, as mezz.yaml would say. */

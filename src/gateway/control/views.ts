@@ -5,6 +5,7 @@ import type { AgentState, AgentView, CallView } from '../../base/control.ts';
 import type { WaitView } from '../../base/order.ts';
 import type { CallRow } from '../../db/schema/journal.ts';
 import type { Gate } from '../../gate/gate.ts';
+import { limitReasons } from '../../gate/limit.ts';
 import { blockedBy, tellObstacle } from '../../gate/locking.ts';
 import type { Wait } from '../../gate/waits.ts';
 
@@ -82,7 +83,12 @@ export function waitView(gate: Gate, wait: Wait): WaitView {
   const { parts } = gate;
   const explained =
     wait.reason === 'slot' || wait.reason === 'lock' ? parts.scheduler.explain(wait.call) : undefined;
-  const blocked = blockedBy(parts, wait.call).map((obstacle) => tellObstacle(parts, obstacle));
+  const special =
+    wait.reason === 'lock'
+      ? blockedBy(parts, wait.call).map((obstacle) => tellObstacle(parts, obstacle))
+      : wait.reason === 'limit'
+        ? limitReasons(parts, wait.resource)
+        : [];
   return {
     call: wait.call,
     agent: wait.agent,
@@ -90,8 +96,7 @@ export function waitView(gate: Gate, wait: Wait): WaitView {
     waitsFor: wait.reason,
     resource: wait.resource,
     sinceMs: gate.parts.clock.now() - wait.since,
-    reasons:
-      wait.reason === 'lock' ? [...blocked, ...(explained?.reasons ?? [])] : (explained?.reasons ?? []),
+    reasons: [...special, ...(explained?.reasons ?? [])],
     ahead: explained?.ahead ?? null,
   };
 }

@@ -1,0 +1,74 @@
+/**
+ * What a provider's answer says about its rate limits: that one is reached, and when to try again. Anthropic and OpenAI
+ * as documented in 2026; other servers speak one of the two.
+ */
+
+/** A limit is reached. */
+export interface Pushback {
+  /** Wall time in ms; null: not said. */
+  readonly untilMs: number | null;
+  /** Trying again helps nobody: the money is gone, or the provider says so. */
+  readonly isFinal: boolean;
+}
+
+/** `headers` is flat: name, value, ...; undefined where the answer is about something else. */
+export function readPushback(
+  status: number,
+  headers: readonly string[],
+  body: Uint8Array,
+  now: number,
+): Pushback | undefined {
+  if (status !== 429 && status !== 529 && status !== 503) return undefined;
+  const values = new Map<string, string>();
+  for (let i = 0; i + 1 < headers.length; i += 2)
+    values.set((headers[i] as string).toLowerCase(), (headers[i + 1] as string).trim());
+  const untilMs = readUntil(values, now);
+  if (status === 503 && untilMs === null) return undefined;
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1');
+  return { untilMs, isFinal: values.get('x-should-retry') === 'false' || text.includes(NO_MONEY) };
+}
+
+const NO_MONEY = '"insufficient_quota"';
+
+type Values = ReadonlyMap<string, string>;
+
+function readUntil(values: Values, now: number): number | null {
+  const ms = Number(values.get('retry-after-ms') || Number.NaN);
+  if (ms >= 0) return now + ms;
+  const after = values.get('retry-after');
+  if (after) {
+    const at = /^\d+(\.\d+)?$/.test(after) ? now + Number(after) * 1000 : dateMs(after);
+    if (Number.isFinite(at)) return at;
+  }
+  const resets = [...readResets(values, now)];
+  return resets.length > 0 ? Math.max(...resets) : null;
+}
+
+/** When each dimension that is used up begins anew. */
+function* readResets(values: Values, now: number): Iterable<number> {
+  for (const [name, value] of values) {
+    const [, what] = /^anthropic-ratelimit-([a-z-]+)-reset$/.exec(name) ?? [];
+    const [, which] = /^x-ratelimit-reset-([a-z-]+)$/.exec(name) ?? [];
+    const remaining = what
+      ? values.get(`anthropic-ratelimit-${what}-remaining`)
+      : which && values.get(`x-ratelimit-remaining-${which}`);
+    if (remaining === undefined || Number(remaining) > 0) continue;
+    const at = what ? dateMs(value) : now + durationMs(value);
+    if (Number.isFinite(at)) yield at;
+  }
+}
+
+/** An HTTP date or RFC 3339; `Date.parse` alone makes a date of nearly anything. */
+const dateMs = (text: string): number =>
+  /^([A-Z][a-z]{2}, \d|\d{4}-\d\d-\d\dT)/.test(text) ? Date.parse(text) : Number.NaN;
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** OpenAI's `6m0s`, `1.5s`, `250ms`; not a number for anything else. */
+function durationMs(text: string): number {
+  if (!/^(\d+(\.\d+)?(ms|[smhd]))+$/.test(text)) return Number.NaN;
+  let total = 0;
+  for (const [, count, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g))
+    total += Number(count) * (UNITS[unit as string] as number);
+  return total;
+}
