@@ -77,7 +77,7 @@ const POLICY = `@id("all") permit(principal, action, resource);
 
 describe('metrics', () => {
   test('every family counts what happened, and the page is strict text format', async () => {
-    const kernel = await startKernel(script);
+    const kernel = await startKernel(script, 'rateLimit: { on: fail }\n');
     try {
       await payWithKey(kernel);
       const agent = await kernel.agent();
@@ -160,7 +160,7 @@ describe('metrics', () => {
 
 describe('the log', () => {
   test('tells start, trouble, settings, drain and end, and no secret', async () => {
-    const kernel = await startKernel(script);
+    const kernel = await startKernel(script, 'rateLimit: { on: fail }\n');
     try {
       const agent = await kernel.agent();
       await session(kernel, agent);

@@ -44,7 +44,7 @@ const REQUESTS: { readonly [N in NeutralDialect]: { readonly path: string; reado
 };
 
 async function withKernel(reply: Reply, run: (kernel: TestKernel, base: string) => Promise<void>) {
-  const kernel = await startKernel(() => reply);
+  const kernel = await startKernel(() => reply, 'rateLimit: { on: fail }\n');
   try {
     const { origin, token } = await kernel.agent();
     await run(kernel, `${origin}/a/${token}`);

@@ -16,7 +16,7 @@ import { end } from './end.ts';
 import { Exhausted } from './exhausted.ts';
 import { fit } from './fit.ts';
 import type { Flight, Stage } from './flight.ts';
-import { enterLimit, leaveLimit, limit } from './limit.ts';
+import { RateLimits } from './limit.ts';
 import { LIMITS } from './limits.ts';
 import { forgetLocks, inspect, needsLook } from './locking.ts';
 import { applyChange, type Changeable } from './open.ts';
@@ -37,6 +37,7 @@ export type Walked<K extends SyscallKind> =
 export class Gate {
   readonly parts: Parts;
   readonly exhausted: Exhausted;
+  readonly limits: RateLimits;
   /** Calls between arrival and END. */
   readonly flights = new Map<CallId, Flight>();
   /** Agents whose client says that it waits for its user. */
@@ -50,6 +51,7 @@ export class Gate {
   constructor(parts: Parts) {
     this.parts = parts;
     this.exhausted = new Exhausted(parts, (agents) => this.wake(agents));
+    this.limits = new RateLimits(parts);
   }
 
   get draining(): boolean {
@@ -114,8 +116,13 @@ export class Gate {
     const epoch = parts.epochs.value;
     const decided = decide(parts, generic);
     if (decided.kind !== 'go') return this.#halt(flight, decided);
-    for (const stage of [fit, limit, schedule]) {
-      const staged = stage(parts, generic);
+    const stages = [
+      () => fit(parts, generic),
+      () => this.limits.stage(generic),
+      () => schedule(parts, generic),
+    ];
+    for (const stage of stages) {
+      const staged = stage();
       if (staged.kind !== 'go') return this.#halt(flight, staged);
     }
     // Files are looked at, which takes time: what was decided before is decided again.
@@ -143,10 +150,10 @@ export class Gate {
       parts.ledger.release(flight.call.id);
       return this.#refuse(flight, unprepared);
     }
-    enterLimit(parts, generic);
+    this.limits.enter(generic);
     const ticket = await start(parts, generic, decided);
     if ('code' in ticket) {
-      leaveLimit(parts, generic, undefined);
+      this.limits.leave(generic, undefined);
       return { kind: 'refused', refusal: ticket, call: flight.call.id };
     }
     // A freeze or a kill may have come while START was being written: nothing may leave after it took effect.
@@ -154,7 +161,7 @@ export class Gate {
     const outcome = barred ?? (await perform(parts, flight, ticket));
     const sent = 'code' in outcome ? undefined : (outcome as ModelOutcome);
     // An approval admits one sending: a second one would be asked about again.
-    const isAbsorbed = leaveLimit(parts, generic, sent) && decided.approval === undefined;
+    const isAbsorbed = this.limits.leave(generic, sent) && decided.approval === undefined;
     const ended = await end(parts, generic, outcome);
     if (ended) return { kind: 'refused', refusal: ended, call: flight.call.id };
     if ('code' in outcome) return { kind: 'refused', refusal: outcome, call: flight.call.id };

@@ -24,7 +24,6 @@ import { ContextStore } from '../journal/context.ts';
 import { openJournal } from '../journal/journal.ts';
 import { Salts } from '../journal/salts.ts';
 import { ENGINE } from '../scheduler/cost.ts';
-import { Governor } from '../scheduler/governor.ts';
 import { History } from '../scheduler/history.ts';
 import { LIMITS as SCHEDULER_LIMITS } from '../scheduler/limits.ts';
 import type { Policy, Tuning } from '../scheduler/policy.ts';
@@ -106,7 +105,6 @@ export async function openParts(from: Opening): Promise<Parts> {
       onFault,
       ...scheduling,
     }),
-    governor: new Governor(),
     broker,
     servers: new ToolServers(store, from.toolServers ?? new Map()),
     agents,

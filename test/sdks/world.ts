@@ -19,7 +19,7 @@ export interface World {
 }
 
 export async function openWorld(): Promise<World> {
-  const kernel = await startKernel(behave);
+  const kernel = await startKernel(behave, 'rateLimit: { on: fail }\n');
   const tap = await startTap(kernel.running.origin);
   const { text } = await kernel.control.call('policy', {});
   await kernel.control.call('policy.apply', {

@@ -5,7 +5,6 @@ import type { AgentState, AgentView, CallView } from '../../base/control.ts';
 import type { WaitView } from '../../base/order.ts';
 import type { CallRow } from '../../db/schema/journal.ts';
 import type { Gate } from '../../gate/gate.ts';
-import { limitReasons } from '../../gate/limit.ts';
 import { blockedBy, tellObstacle } from '../../gate/locking.ts';
 import type { Wait } from '../../gate/waits.ts';
 
@@ -87,7 +86,7 @@ export function waitView(gate: Gate, wait: Wait): WaitView {
     wait.reason === 'lock'
       ? blockedBy(parts, wait.call).map((obstacle) => tellObstacle(parts, obstacle))
       : wait.reason === 'limit'
-        ? limitReasons(parts, wait.resource)
+        ? gate.limits.reasons(wait.resource)
         : [];
   return {
     call: wait.call,

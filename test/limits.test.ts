@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import test, { describe } from 'node:test';
+import { send, startKernel, type TestKernel } from './kernel.ts';
+import type { Script } from './upstream/upstream.ts';
+
+/** A provider that takes so many requests a window, and refuses the others until the next one begins. */
+function limited(perWindow: number, windowMs: number): { script: Script; refused: () => number } {
+  let began = 0;
+  let taken = 0;
+  let refused = 0;
+  return {
+    refused: () => refused,
+    script: () => {
+      const now = performance.now();
+      if (now - began >= windowMs) [began, taken] = [now, 0];
+      if (taken++ < perWindow) return { text: 'Done.' };
+      refused++;
+      return { status: 429, headers: { 'retry-after-ms': String(Math.ceil(began + windowMs - now)) } };
+    },
+  };
+}
+
+const PATHS = ['/v1/messages', '/v1/chat/completions', '/v1/responses'] as const;
+const bodyOf = (path: string, text: string, stream: boolean) =>
+  JSON.stringify(
+    path === '/v1/responses'
+      ? { model: 'gpt-x', input: text, max_output_tokens: 50, stream }
+      : {
+          model: path === '/v1/messages' ? 'claude-x' : 'gpt-x',
+          max_tokens: 50,
+          stream,
+          messages: [{ role: 'user', content: text }],
+        },
+  );
+
+/** Three agents, six calls each, all at once; the statuses they got. */
+async function flood(kernel: TestKernel): Promise<number[]> {
+  const agents = await Promise.all(['a', 'b', 'c'].map((name) => kernel.agent(name)));
+  const calls = agents.flatMap(({ origin, token }, who) =>
+    PATHS.flatMap((path) =>
+      [false, true].map(async (stream) => {
+        const body = bodyOf(path, `${who} ${path} ${stream}`, stream);
+        return (await send(`${origin}/a/${token}${path}`, body)).status;
+      }),
+    ),
+  );
+  return Promise.all(calls);
+}
+
+describe('an account that is over its rate limit', () => {
+  test('agents get their answers and never a 429, in every dialect, streaming or not', async () => {
+    const provider = limited(4, 400);
+    const kernel = await startKernel(provider.script);
+    try {
+      const statuses = await flood(kernel);
+      assert.deepEqual(
+        statuses.filter((status) => status !== 200),
+        [],
+      );
+      assert.ok(provider.refused() > 0, 'the limit was met');
+      const { calls } = await kernel.control.call('calls', { limit: 50 });
+      assert.ok(calls.length === 18 && calls.every(({ state }) => state === 'done'));
+      assert.deepEqual((await kernel.control.call('fsck', {})).problems, []);
+    } finally {
+      await kernel.close();
+    }
+  });
+
+  test('with on: fail its answers pass as they came', async () => {
+    const provider = limited(4, 400);
+    const kernel = await startKernel(provider.script, 'rateLimit: { on: fail }\n');
+    try {
+      const statuses = await flood(kernel);
+      assert.equal(statuses.filter((status) => status === 429).length, provider.refused());
+      assert.ok(provider.refused() > 0);
+    } finally {
+      await kernel.close();
+    }
+  });
+
+  test('mezz why names the limit, and killing the agent ends the wait', async () => {
+    const kernel = await startKernel(() => ({ status: 429, headers: { 'retry-after': '300' } }));
+    try {
+      const agent = await kernel.agent('coder');
+      const call = send(`${agent.origin}/a/${agent.token}/v1/messages`, bodyOf('/v1/messages', 'x', true));
+      let waits: readonly { readonly waitsFor: string; readonly reasons: readonly string[] }[] = [];
+      for (let i = 0; i < 200 && waits.length === 0; i++) {
+        ({ waits } = await kernel.control.call('why', { subject: 'coder' }));
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      assert.equal(waits[0]?.waitsFor, 'limit');
+      assert.match(waits[0]?.reasons.join() ?? '', /^scripted claude-x: its provider refused .* in \d+ s$/);
+      await kernel.control.call('signal', { agent: 'coder', signal: 'kill' });
+      assert.equal((await call).status, 403);
+    } finally {
+      await kernel.close();
+    }
+  });
+});
