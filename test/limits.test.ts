@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test, { describe } from 'node:test';
+import { PATIENCE } from '../src/gateway/limits.ts';
 import { send, startKernel, type TestKernel } from './kernel.ts';
 import type { Script } from './upstream/upstream.ts';
 
@@ -20,6 +21,8 @@ function limited(perWindow: number, windowMs: number): { script: Script; refused
   };
 }
 
+/** Clients that are kept after a moment already. */
+const IMPATIENT = { patience: { ...PATIENCE, quietMs: 100, heartbeatMs: 100 } };
 const PATHS = ['/v1/messages', '/v1/chat/completions', '/v1/responses'] as const;
 const bodyOf = (path: string, text: string, stream: boolean) =>
   JSON.stringify(
@@ -29,6 +32,7 @@ const bodyOf = (path: string, text: string, stream: boolean) =>
           model: path === '/v1/messages' ? 'claude-x' : 'gpt-x',
           max_tokens: 50,
           stream,
+          ...(stream && path === '/v1/chat/completions' ? { stream_options: { include_usage: true } } : {}),
           messages: [{ role: 'user', content: text }],
         },
   );
@@ -73,6 +77,44 @@ describe('an account that is over its rate limit', () => {
       const statuses = await flood(kernel);
       assert.equal(statuses.filter((status) => status === 429).length, provider.refused());
       assert.ok(provider.refused() > 0);
+    } finally {
+      await kernel.close();
+    }
+  });
+
+  for (const path of PATHS)
+    test(`${path}: a stream that waits is kept alive, and ends like any other`, async () => {
+      let seen = 0;
+      const later = { status: 429, headers: { 'retry-after-ms': '600' } };
+      const kernel = await startKernel(() => (seen++ === 0 ? later : { text: 'Done.' }), '', IMPATIENT);
+      try {
+        const agent = await kernel.agent('coder');
+        const got = await send(`${agent.origin}/a/${agent.token}${path}`, bodyOf(path, 'x', true));
+        assert.deepEqual([got.status, got.headers['content-type']], [200, 'text/event-stream']);
+        assert.match(String(got.headers['x-mezz-call']), /^c/);
+        const text = got.body.toString();
+        const beat = /^((: mezz\n\n)|(event: ping\ndata: \{"type": "ping"\}\n\n))+/.exec(text)?.[0] ?? '';
+        assert.ok(beat.length > 0);
+        assert.equal(text.slice(beat.length), kernel.upstream.answers.at(-1)?.toString());
+      } finally {
+        await kernel.close();
+      }
+    });
+
+  test('what its call comes to is told in the stream, where it has begun', async () => {
+    let seen = 0;
+    const script: Script = () =>
+      seen++ === 0 ? { status: 429, headers: { 'retry-after-ms': '400' } } : { status: 400 };
+    const kernel = await startKernel(script, '', IMPATIENT);
+    try {
+      const agent = await kernel.agent('coder');
+      const ask = (stream: boolean) =>
+        send(`${agent.origin}/a/${agent.token}/v1/messages`, bodyOf('/v1/messages', 'x', stream));
+      const got = await ask(true);
+      assert.equal(got.status, 200);
+      assert.match(got.body.toString(), /event: error\ndata: .*The upstream answered 400/);
+      seen = 0;
+      assert.equal((await ask(false)).status, 400, 'nothing can be said while another answer is awaited');
     } finally {
       await kernel.close();
     }

@@ -73,6 +73,8 @@ export type TransformName = 'alias' | 'usage' | 'unseal' | 'translate' | 'held';
 export interface ResponseSink {
   /** Names the transforms that were applied to the call, and what they lost, before its head: headers say so. */
   transformed(names: readonly TransformName[], losses: readonly string[]): void;
+  /** The call waits at the gate, or goes on: a client that hears nothing for long would give it up. */
+  waits(isWaiting: boolean): void;
   /** Once, first. `headers` is flat: name, value, name, value. */
   head(status: number, headers: readonly string[]): void;
   /** false: the client is slow, wait for `drained()` before the next. */

@@ -96,7 +96,13 @@ function modelCall(value: object, headers: readonly string[], signal: AbortSigna
   const body = Buffer.from(JSON.stringify(value));
   const facts = DIALECTS.anthropic.readRequest(body);
   if ('problem' in facts) throw new Error(facts.problem.message);
-  const sink = { transformed: () => {}, head: () => {}, write: () => true, drained: async () => {} };
+  const sink = {
+    transformed: () => {},
+    waits: () => {},
+    head: () => {},
+    write: () => true,
+    drained: async () => {},
+  };
   const fixed = { dialect: 'anthropic', method: 'POST', path: '/messages' } as const;
   return { ...fixed, headers, body, decoded: body, facts, sink, signal };
 }

@@ -228,7 +228,10 @@ export class Gate {
     const untilAt = stage.holdMs === undefined ? deadlineAt : Math.min(deadlineAt, since + stage.holdMs);
     flight.step(since, 'wait', `${reason} ${resource}`);
     const wait = { call: id, agent, kind, reason, resource, arrivedAt, since, deadlineAt: untilAt };
+    const sink = 'sink' in flight.call.payload ? flight.call.payload.sink : undefined;
+    sink?.waits(true);
     const woken = await parts.waits.park(wait, flight.signal, stage.onDeadline);
+    sink?.waits(false);
     // Woken for another reason than a slot: leave the queue; the time of arrival keeps the place.
     if (flight.granted === undefined) parts.scheduler.cancel(id);
     return woken;

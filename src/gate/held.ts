@@ -55,6 +55,15 @@ export class Held {
 
   /** Walks a call whose sink is `withheld`, and the turns that follow from it, until an answer may go to `client`. */
   async walk(first: ModelFlight, withheld: Withheld, client: ResponseSink): Promise<ModelWalk> {
+    client.waits(true);
+    try {
+      return await this.#turns(first, withheld, client);
+    } finally {
+      client.waits(false);
+    }
+  }
+
+  async #turns(first: ModelFlight, withheld: Withheld, client: ResponseSink): Promise<ModelWalk> {
     const applied = new Set<TransformName>();
     const lost = new Set<string>();
     let flight = first;

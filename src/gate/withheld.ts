@@ -20,6 +20,9 @@ export class Withheld implements ResponseSink {
     this.losses = losses;
   }
 
+  /** Whoever made it keeps the client informed. */
+  waits(): void {}
+
   head(status: number, headers: readonly string[]): void {
     this.#head = { status, headers };
   }

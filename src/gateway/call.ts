@@ -6,26 +6,34 @@ import type { Dialect } from '../wire/dialect.ts';
 import { DIALECTS } from '../wire/registry.ts';
 import type { Bodies, HeldBody } from './body.ts';
 import type { Caller, Kernel } from './kernel.ts';
-import { LIMITS } from './limits.ts';
+import { LIMITS, type Patience } from './limits.ts';
 import { objectIdOf, type Route } from './routes.ts';
 import { HttpSink } from './sink.ts';
+
+/** What serving a model call needs of the gateway. */
+interface Desk {
+  readonly kernel: Kernel;
+  readonly bodies: Bodies;
+  readonly patience: Patience;
+}
 
 type ModelRoute = Extract<Route, { to: 'model' }>;
 
 export async function serveModel(
-  { kernel, bodies }: { readonly kernel: Kernel; readonly bodies: Bodies },
+  desk: Desk,
   caller: Caller,
   route: ModelRoute,
   headers: readonly string[],
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const { kernel, bodies } = desk;
   const dialect = DIALECTS[route.dialect];
   const held = bodies.hold();
   try {
     const asked = await readCall(held, route, request);
     if ('code' in asked) return refuseAtDoor(kernel, response, dialect, asked);
-    await walk(kernel, caller, route, { ...asked, headers }, response);
+    await walk(desk, caller, route, { ...asked, headers }, response);
   } finally {
     held.release();
   }
@@ -49,7 +57,7 @@ async function readCall(
 }
 
 async function walk(
-  kernel: Kernel,
+  { kernel, patience }: Desk,
   caller: Caller,
   route: ModelRoute,
   asked: Asked & Pick<ModelCall, 'headers'>,
@@ -59,7 +67,9 @@ async function walk(
   const { stream } = asked.facts;
   const left = leaving(response);
   const extra: string[] = [];
-  const sink = new HttpSink(response, extra);
+  const { quietMs, heartbeatMs: everyMs } = patience;
+  const heartbeat = stream ? { bytes: dialect.encodeHeartbeat(), quietMs, everyMs } : undefined;
+  const sink = new HttpSink(response, extra, heartbeat);
   const call: ModelCall = {
     ...asked,
     dialect: route.dialect,
@@ -118,8 +128,16 @@ function finish(
     const events = stream ? outcome.eventsOut : undefined;
     return sendRefusal(response, dialect, sink, events, outcome.refusal);
   }
+  // A client that was kept with heartbeats is in a stream already: what is none can only be told in it.
+  if (sink.headSent && !sink.begun) return sendRefusal(response, dialect, sink, 0, toldInStream(outcome));
   if (sink.headSent) response.end(outcome.tail);
   else sink.whole(outcome.status, outcome.headers, outcome.tail);
+}
+
+function toldInStream({ status, tail }: Extract<ModelOutcome, { kind: 'answered' }>): Refusal {
+  const text = Buffer.from(tail.buffer, tail.byteOffset, tail.length).toString('utf8');
+  const code = status === 429 || status === 529 ? 'busy' : 'failed';
+  return refusal(code, `The upstream answered ${status}: ${text.slice(0, LIMITS.toldText.value)}`);
 }
 
 /** `eventsOut`: how many events of a stream have left; undefined where the client asked for no stream. */

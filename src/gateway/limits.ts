@@ -41,18 +41,33 @@ export const LIMITS = {
   },
   sheetLast: { value: 50, unit: 'calls', what: 'the last of an agent among which mezz pmap finds those' },
   sheetPieces: { value: 10, unit: 'pieces', what: 'the largest that mezz pmap names one by one' },
+  quietMs: {
+    value: 30_000,
+    unit: 'ms',
+    what: 'after which the client of a stream whose call waits gets its headers and heartbeats',
+  },
+  toldText: {
+    value: 500,
+    unit: 'characters',
+    what: "of an upstream's error told inside a stream that was begun with heartbeats",
+  },
+  heartbeatMs: { value: 15_000, unit: 'ms', what: 'between two heartbeats to such a client' },
   flushLookMs: { value: 5, unit: 'ms', what: 'between two looks whether they have left' },
 } as const;
 
-/** How long a client may take to say what it wants. */
+/** How long a client may take to say what it wants, and how long it is left without a word. */
 export interface Patience {
   readonly headersMs: number;
   readonly requestMs: number;
   readonly slowCheckMs: number;
+  readonly quietMs: number;
+  readonly heartbeatMs: number;
 }
 
 export const PATIENCE: Patience = {
   headersMs: LIMITS.headersMs.value,
   requestMs: LIMITS.requestMs.value,
   slowCheckMs: LIMITS.slowCheckMs.value,
+  quietMs: LIMITS.quietMs.value,
+  heartbeatMs: LIMITS.heartbeatMs.value,
 };

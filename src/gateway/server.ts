@@ -33,6 +33,7 @@ interface Desk {
   /** What a Host header may name: known when the port is. */
   readonly hosts: Set<string>;
   readonly bodies: Bodies;
+  readonly patience: Patience;
   readonly underway: WeakMap<Socket, Underway>;
 }
 
@@ -61,7 +62,13 @@ export async function openGateway(
       });
     },
   );
-  const desk: Desk = { kernel, hosts: new Set(), bodies: new Bodies(), underway: new WeakMap() };
+  const desk: Desk = {
+    kernel,
+    hosts: new Set(),
+    bodies: new Bodies(),
+    patience,
+    underway: new WeakMap(),
+  };
   // A client that closed its half can still be told why its call ended; Node's types do not know this old switch.
   Object.assign(server, { httpAllowHalfOpen: true });
   server.maxConnections = LIMITS.connections.value;

@@ -2,21 +2,50 @@ import type { ServerResponse } from 'node:http';
 import type { ResponseSink, TransformName } from '../base/model.ts';
 import { LIMITS } from './limits.ts';
 
+/** How a client that waits for a stream is kept: with what, after how long, how often. */
+export interface Heartbeat {
+  readonly bytes: Uint8Array;
+  readonly quietMs: number;
+  readonly everyMs: number;
+}
+
 /**
  * The client's side of one answer: heads once, bytes with back-pressure. Headers of the upstream pass unchanged;
- * `extra` collects mezz's own, which every answer carries, an error too.
+ * `extra` collects mezz's own, which every answer carries, an error too. A client that waits long for a stream gets the
+ * head of one, and heartbeats: whatever its call comes to is then told inside the stream.
  */
 export class HttpSink implements ResponseSink {
   readonly #response: ServerResponse;
   readonly #extra: readonly string[];
+  readonly #heartbeat: Heartbeat | undefined;
   #transforms: string[] = [];
+  #timer: NodeJS.Timeout | undefined;
   headSent = false;
+  /** The answer's own head has come. */
+  begun = false;
   /** The body has a content coding: nothing of mezz's own can be put into it. */
   encoded = false;
 
-  constructor(response: ServerResponse, extra: readonly string[]) {
+  constructor(response: ServerResponse, extra: readonly string[], heartbeat?: Heartbeat) {
     this.#response = response;
     this.#extra = extra;
+    this.#heartbeat = heartbeat;
+  }
+
+  waits(isWaiting: boolean): void {
+    clearTimeout(this.#timer);
+    const { quietMs = 0, everyMs = 0 } = this.#heartbeat ?? {};
+    if (isWaiting && this.#heartbeat) this.#beatAfter(this.headSent ? everyMs : quietMs);
+  }
+
+  #beatAfter(delayMs: number): void {
+    this.#timer = setTimeout(() => {
+      const { bytes, everyMs } = this.#heartbeat as Heartbeat;
+      if (this.#response.destroyed || this.begun) return;
+      if (!this.headSent) this.#sendHead(200, STREAM_HEAD);
+      this.#response.write(bytes);
+      this.#beatAfter(everyMs);
+    }, delayMs).unref();
   }
 
   /** A call that is sent again says it again: the last is what was answered. */
@@ -31,9 +60,16 @@ export class HttpSink implements ResponseSink {
   }
 
   head(status: number, headers: readonly string[]): void {
-    if (this.headSent || this.#response.destroyed) return;
-    this.headSent = true;
+    if (this.begun || this.#response.destroyed) return;
+    this.begun = true;
     this.encoded = headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'content-encoding');
+    if (!this.headSent) this.#sendHead(status, headers);
+    // The client was told of plain bytes.
+    else if (this.encoded) this.#response.destroy();
+  }
+
+  #sendHead(status: number, headers: readonly string[]): void {
+    this.headSent = true;
     this.#response.writeHead(status, [...headers, ...this.own] as unknown as Record<string, string>);
     this.#response.flushHeaders();
   }
@@ -65,6 +101,8 @@ export class HttpSink implements ResponseSink {
     });
   }
 }
+
+const STREAM_HEAD = ['content-type', 'text/event-stream', 'cache-control', 'no-cache'];
 
 /** Names that clients chose may hold what no header may. */
 const headerText = (text: string): string =>

@@ -1,4 +1,5 @@
 /** What clients can do to the door: every byte that is right passes, and nothing that is wrong hurts anybody else. */
+
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request } from 'node:http';
@@ -8,13 +9,13 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import type { Launch } from '../../src/base/control.ts';
 import { sha256Hex } from '../../src/base/hash.ts';
 import { isRecord, parseJson } from '../../src/base/json.ts';
-import { LIMITS } from '../../src/gateway/limits.ts';
+import { LIMITS, PATIENCE } from '../../src/gateway/limits.ts';
 import { send, startKernel, type TestKernel } from '../kernel.ts';
 import { bodiesFor, PATHS } from './bodies.ts';
 import { cutEverywhere, STREAMED } from './cuts.ts';
 
 const BODY = '{"model":"claude-x","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}';
-const HASTY = { headersMs: 300, requestMs: 900, slowCheckMs: 50 };
+const HASTY = { ...PATIENCE, headersMs: 300, requestMs: 900, slowCheckMs: 50 };
 
 let kernel: TestKernel;
 let agent: Launch;

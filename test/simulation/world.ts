@@ -248,7 +248,13 @@ export class World {
     sent: Sent,
   ): Promise<void> {
     const { kind, dialect, headers, body, facts } = request;
-    const sink = { transformed: () => {}, head: () => {}, write: () => true, drained: async () => {} };
+    const sink = {
+      transformed: () => {},
+      waits: () => {},
+      head: () => {},
+      write: () => true,
+      drained: async () => {},
+    };
     const path = kind === 'model.count' ? '/count' : '/messages';
     const call = {
       dialect,

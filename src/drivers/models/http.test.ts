@@ -20,6 +20,7 @@ class MemorySink implements ResponseSink {
   status = 0;
   bytes = Buffer.alloc(0);
   transformed(): void {}
+  waits(): void {}
   head(status: number): void {
     this.status = status;
   }

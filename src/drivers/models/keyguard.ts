@@ -18,6 +18,7 @@ export class KeyGuard {
   sink(inner: ResponseSink): ResponseSink {
     return {
       transformed: (...named) => inner.transformed(...named),
+      waits: (isWaiting) => inner.waits(isWaiting),
       head: (status, headers) => inner.head(status, this.#headers(headers)),
       write: (bytes) => inner.write(this.#bytes(bytes)),
       drained: () => inner.drained(),
