@@ -63,11 +63,14 @@ async function cutAt(agent: Launch, path: string, whole: Buffer, cut: number): P
   assert.equal(events.pop(), '', where);
   const error = events.pop() ?? '';
   const passed = events.map((event) => `${event}\n\n`).join('');
-  assert.ok(passed.length <= cut && whole.toString().startsWith(passed), where);
+  assert.ok(passed.length <= cut && undated(whole.toString()).startsWith(undated(passed)), where);
   assert.doesNotMatch(passed, end, where);
   assert.ok(isError(error), where);
   assert.equal(events.filter(isError).length, 0, where);
 }
+
+/** The two answers may be of different seconds. */
+const undated = (text: string): string => text.replaceAll(/"created(_at)?":\d+/g, '"created":0');
 
 function isError(event: string): boolean {
   const data = parseJson(event.replace(/^(event: error\n)?data: /, ''));
