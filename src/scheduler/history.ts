@@ -17,7 +17,7 @@ export interface ServiceTable {
   samples(image: string): number;
 }
 
-type Changes = Required<Pick<Batch, 'puts' | 'deletes'>>;
+export type Changes = Required<Pick<Batch, 'puts' | 'deletes'>>;
 
 /** Cell k holds turns whose service is above `GRID[k]` and at most `GRID[k + 1]`. */
 const GRID: readonly number[] = [0, ...Array.from({ length: 81 }, (_, k) => 25 * 1.12 ** k)];
