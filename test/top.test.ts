@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after, afterEach, before, describe } from 'node:test';
-import { MEZZ, runHere } from '../src/cli/fixture.test.ts';
+import { MEZZ, runHere, startMezz } from '../src/cli/fixture.test.ts';
 import { send, startKernel, type TestKernel } from './kernel.ts';
 import { noTerminal, openShell, PROMPT, type Shell } from './typing.ts';
 
@@ -143,5 +143,19 @@ describe('mezz top', { skip: noTerminal }, () => {
     await open();
     const once = await shell.say(`${XTERM} mezz top --once`, `PID[\\s\\S]*${PROMPT}`);
     assert.doesNotMatch(once, new RegExp(ENTER_SCREEN));
+  });
+
+  test('no other command loads the screen, and one sheet does not either', async () => {
+    const listing =
+      "import { registerHooks } from 'node:module'; const seen = [];" +
+      'registerHooks({ load(url, context, next) { seen.push(url); return next(url, context); } });' +
+      "process.on('exit', () => process.stderr.write(seen.join('\\n')));";
+    const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(listing)}`;
+    for (const line of ['top --once', 'ps', 'free', 'help']) {
+      const { code, err } = await startMezz(kernel.stateDir, line.split(' '), { NODE_OPTIONS }).ended;
+      assert.equal(code, 0, err);
+      assert.match(err, /src\/cli\/main\.ts/);
+      assert.doesNotMatch(err, /node_modules\/(?:ink|react)/, line);
+    }
   });
 });

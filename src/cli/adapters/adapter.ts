@@ -1,6 +1,7 @@
 /**
  * adapters/ own what each client must be given so that it works through mezz: variables, arguments, temporary files.
- * Invariant: a user's own files and logins are never written and never read beyond what the user named.
+ * Invariant: a user's own files and logins are never written; but for what the user named, mezz looks in them only for
+ * whether there is a login and which model is set.
  * It must not know: how a program is started, or what the kernel decides.
  */
 import type { Launch } from '../../base/control.ts';

@@ -67,6 +67,16 @@ function takeSettings(args: readonly string[], context: LaunchContext): { own: J
   return { own, rest };
 }
 
+/** The model of the nearest settings file that names one, as Claude Code looks for it. */
+function modelInSettings({ env, home, readText }: Pick<LaunchContext, 'env' | 'home' | 'readText'>) {
+  const own = env.CLAUDE_CONFIG_DIR || join(home, '.claude');
+  const files = ['.claude/settings.local.json', '.claude/settings.json', join(own, 'settings.json')];
+  return files
+    .map((file) => parseJson(readText(file) ?? ''))
+    .map((settings) => (isRecord(settings) ? settings.model : undefined))
+    .find((model) => typeof model === 'string');
+}
+
 /** Claude Code: its own login travels in Authorization untouched; setting a key here would switch it off. */
 export const claude: ClientAdapter = {
   client: 'claude',
@@ -74,7 +84,8 @@ export const claude: ClientAdapter = {
   hooks: true,
   // System prompt and tools alone; github.com/callanjfox/kv-cache-tester at 94f6046d (Apache-2.0).
   sends: { tokens: 15_045, source: 'the middle one of 506 real sessions' },
-  model: (args, { env }) => optionValue(args, ['--model']) ?? (env.ANTHROPIC_MODEL || undefined),
+  model: (args, context) =>
+    optionValue(args, ['--model']) ?? (context.env.ANTHROPIC_MODEL || modelInSettings(context)),
   prepare(launch, [program = 'claude', ...args], context) {
     const common = {
       env: { ANTHROPIC_BASE_URL: agentUrl(launch), ...bypassProxy(context.env) },
