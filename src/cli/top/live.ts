@@ -20,6 +20,9 @@ export async function watchAgents(session: Session, first: Sheet, options: LiveO
   await live.run();
 }
 
+/** Why the view ends when the user leaves it. */
+const LEFT = Symbol('left');
+
 class Live {
   readonly #session: Session;
   readonly #options: LiveOptions;
@@ -44,7 +47,8 @@ class Live {
       pressed: (key, { columns, rows }) => {
         const { view, act } = press(this.#view, this.#sheet, key, columns * rows);
         this.#change(view);
-        if (act) void this.#do(act);
+        // A bug ends the view first: what it says must not be lost on a screen that is given back.
+        if (act) this.#do(act).catch((error: unknown) => this.#left.abort(error));
       },
     });
     try {
@@ -55,6 +59,8 @@ class Live {
     } finally {
       await this.#screen.close();
     }
+    const { reason } = this.#left.signal;
+    if (reason !== LEFT) throw reason;
   }
 
   #change(view: View): void {
@@ -85,7 +91,7 @@ class Live {
   }
 
   async #do(act: Act): Promise<void> {
-    if (act.kind === 'quit') return this.#left.abort();
+    if (act.kind === 'quit') return this.#left.abort(LEFT);
     try {
       await this.#perform(act);
     } catch (error) {
