@@ -1,4 +1,5 @@
 import { ENGINE_PORTS } from './found/engines.ts';
+import { chooseModel } from './found/model.ts';
 import { findProgram } from './found/programs.ts';
 import { describeSurvey, nextSteps, type Survey, surveyMachine } from './found/survey.ts';
 import type { Session } from './session.ts';
@@ -14,11 +15,15 @@ export async function survey({ env, control }: Session): Promise<Survey> {
 }
 
 /** What is here, and the lines to type next; each of them works as it is printed. */
-export function printWelcome(session: Session, found: Survey): void {
+export async function printWelcome(session: Session, found: Survey): Promise<void> {
+  const [models, { backends }] = await Promise.all([
+    session.control.call('models', {}),
+    session.control.call('backends', {}),
+  ]);
   const reachable = findProgram('mezz', session.env.PATH) !== undefined;
   session.terminal.print('', 'Found here:', ...describeSurvey(found), '', 'Type next:');
   if (!reachable) session.terminal.print(...pathSteps(session));
-  session.terminal.print(...nextSteps(found));
+  session.terminal.print(...nextSteps(found, chooseModel(models, backends)));
 }
 
 /** How `mezz` becomes a command of this shell, and of every other. */
@@ -26,6 +31,6 @@ function pathSteps({ mezz }: Session): string[] {
   const command = shellWord(mezz.at(-1) ?? 'mezz');
   return [
     `  alias mezz=${command}`,
-    '                          so that this shell knows mezz; every shell does with this line in ~/.bashrc, ~/.zshrc',
+    '                          so this shell knows mezz; in ~/.bashrc, every shell',
   ];
 }

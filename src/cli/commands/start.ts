@@ -70,13 +70,13 @@ async function start(session: Session, options: StartOptions): Promise<void> {
   await printKernel(session, started);
   // mezz serves by now: whoever has no time for the tour has what they came for.
   if (options.tour && isWatched(session) && isFirstStart(session)) await giveTour(session, true);
-  printWelcome(session, await found);
+  await printWelcome(session, await found);
 }
 
 async function tour(session: Session): Promise<void> {
   await ensureKernel(session);
   await giveTour(session, isWatched(session));
-  printWelcome(session, await survey(session));
+  await printWelcome(session, await survey(session));
 }
 
 export function define(program: Command, session: Session): void {

@@ -56,14 +56,14 @@ test('what is here is found: programs on the PATH, keys by name, engines that li
       ],
       served: [],
     });
-    const said = [...describeSurvey(found), ...nextSteps(found)].join('\n');
+    const said = [...describeSurvey(found), ...nextSteps(found, 'qwen3:4b')].join('\n');
     assert.match(said, /mezz run -- claude/);
     assert.doesNotMatch(said, /run -- codex|secret-value/);
     assert.match(said, /qwen3:4b, b, c and 1 more/);
     assert.ok(said.includes(`mezz backend add local-${engine.port}`));
     const used = await surveyMachine(env, ports, [`http://127.0.0.1:${engine.port}/v1`, 'lab:']);
     assert.deepEqual(used.served, [engine.port]);
-    const later = [...describeSurvey(used), ...nextSteps(used)].join('\n');
+    const later = [...describeSurvey(used), ...nextSteps(used, 'qwen3:4b')].join('\n');
     assert.match(later, /; in use\)/);
     assert.doesNotMatch(later, /mezz backend add/);
   } finally {
@@ -74,7 +74,7 @@ test('what is here is found: programs on the PATH, keys by name, engines that li
 
 test('where nothing is, it says what was looked for and what works all the same', () => {
   const nothing = { agents: [], keys: [], engines: [], served: [] };
-  const said = [...describeSurvey(nothing), ...nextSteps(nothing)].join('\n');
+  const said = [...describeSurvey(nothing), ...nextSteps(nothing, 'lab')].join('\n');
   assert.match(said, /none of claude, codex/);
-  assert.match(said, /mezz sh .*"lab", which is no model, until/);
+  assert.match(said, /mezz sh .*with lab \(no model\)/);
 });

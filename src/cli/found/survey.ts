@@ -1,6 +1,7 @@
 import type { Environment } from '../../sdk/home.ts';
 import { formatCount } from '../format.ts';
 import { ALLOWS, type Engine, type FoundModel, findEngines } from './engines.ts';
+import { LAB } from './model.ts';
 import { findProgram } from './programs.ts';
 
 export interface Survey {
@@ -69,22 +70,20 @@ function describeModel({ name, window, assumed }: FoundModel): string {
   return `${name} ${assumed ? 'about ' : ''}${formatCount(window)} tokens`;
 }
 
-/** The lines to type next, those first for which everything is here. */
-export function nextSteps({ agents, keys, engines, served }: Survey): string[] {
+/** The lines to type next, those first for which everything is here; `model` is what mezz sh would talk to. */
+export function nextSteps({ agents, engines, served }: Survey, model: string): string[] {
   const idle = engines.filter(({ port }) => !served.includes(port));
   const runs = agents
     .filter((name) => name !== UNSERVED)
     .map((name) => step(`mezz run -- ${name}`, `${name} as an agent, with your own login`));
-  const model =
-    keys.length + served.length > 0 ? '' : ' (its model is "lab", which is no model, until there is another)';
   return [
     ...runs,
     ...idle.flatMap(engineSettings),
-    step('mezz sh', `a small agent in this terminal${model}`),
-    step('eval "$(mezz env)"', 'point any OpenAI or Anthropic program in this shell at mezz'),
-    step('mezz ps', 'who runs, and how much of what each does the gate sees; mezz top: live'),
+    step('mezz sh', `a small agent in this terminal, with ${model}${model === LAB ? ' (no model)' : ''}`),
+    step('eval "$(mezz env)"', 'point any other program in this shell at mezz'),
+    step('mezz ps', 'who runs, how much of it the gate sees; live: mezz top'),
     step('mezz bill', 'what was used and what it cost'),
-    step('mezz checklist', 'five questions to mezz, answered by experiments here (half a minute)'),
+    step('mezz checklist', 'five questions, answered by experiments here'),
     step('mezz down', 'stop the kernel'),
   ];
 }

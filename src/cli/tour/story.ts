@@ -3,6 +3,9 @@
  * Invariant: what it shows has just happened on this machine, with the calls that show it, and what is not built it
  * calls not built; any key ends it, and so does its time. It must not know: how an experiment is made.
  */
+import type { Evidence } from '../checklist/condition.ts';
+import type { Room } from '../checklist/room.ts';
+import { tryEngine } from './engine.ts';
 
 /** One trouble of somebody who runs agents, and the conditions of the checklist that show what mezz does about it. */
 export interface Chapter {
@@ -10,8 +13,9 @@ export interface Chapter {
   readonly scenes: readonly Scene[];
 }
 export interface Scene {
-  /** The condition that is tried. */
+  /** The condition of the checklist that is tried, or a name for what the tour alone tries. */
   readonly id: string;
+  readonly experiment?: (room: Room) => Promise<Evidence>;
   /** What is about to happen. */
   readonly told: string;
 }
@@ -42,6 +46,16 @@ export const STORY: readonly Chapter[] = [
         told: 'An agent is told to run rm -rf /, first plainly, then with a prompt that lifts all rules:',
       },
       { id: '4c', told: 'And does everything an agent does pass the gate? Two agents, counted:' },
+    ],
+  },
+  {
+    trouble: 'No key, no agent, nothing downloaded: nothing to begin with.',
+    scenes: [
+      {
+        id: 'engine',
+        told: 'A model of random weights is made, and run by the engine in mezz:',
+        experiment: tryEngine,
+      },
     ],
   },
   {

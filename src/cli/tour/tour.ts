@@ -1,3 +1,4 @@
+import { assert } from '../../base/assert.ts';
 import type { Condition, Evidence, Verdict } from '../checklist/condition.ts';
 import { QUESTIONS, tryCondition } from '../checklist/questions.ts';
 import { Room } from '../checklist/room.ts';
@@ -15,6 +16,13 @@ const MARKS: Readonly<Record<Verdict, readonly [mark: string, style: Style]>> = 
   'not built': ['not built yet:', 'dim'],
 };
 const WIDEST_COLUMNS = 100;
+
+/** What a scene tries, as the checklist has it or as the tour alone does. */
+function conditionOf({ id, told, experiment }: Scene): Condition {
+  const condition = experiment ? { id, text: told, experiment } : CONDITIONS.get(id);
+  assert(condition, `the checklist has no condition ${id}`);
+  return condition;
+}
 
 /** How a tour ended: told to its end, ended by a key, or by its time. */
 type TourEnd = 'told' | 'left' | 'late';
@@ -52,7 +60,7 @@ async function tellStory(room: Room, terminal: Terminal, stop: AbortSignal): Pro
     terminal.print('', terminal.style('bold', trouble));
     for (const scene of scenes) {
       terminal.print(...wrap(scene.told, terminal, '  '));
-      const tried = tryCondition(room, CONDITIONS.get(scene.id) as Condition);
+      const tried = tryCondition(room, conditionOf(scene));
       const evidence = stop.aborted ? undefined : await Promise.race([tried, stopped]);
       if (!evidence) return stop.reason?.name === 'TimeoutError' ? 'late' : 'left';
       showEvidence(terminal, scene, evidence);
