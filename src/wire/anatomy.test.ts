@@ -38,7 +38,7 @@ test('a Messages request: blocks are what they are, not what their role says', (
       ['user', null, 0],
       ['thinking', null, 1],
       ['tool calls', 'Bash', 1],
-      ['tool results', null, 2],
+      ['tool results', 'Bash', 2],
       ['media', null, 2],
       ['rest', null, null],
     ],
@@ -65,7 +65,7 @@ test('a Chat request: system among the messages, calls beside the content', () =
     ],
   };
   const found = stock(body).map(({ what, name }) => (name ? `${what} ${name}` : what));
-  assert.deepEqual(found, ['tools read', 'system', 'user', 'tool calls read', 'tool results', 'rest']);
+  assert.deepEqual(found, ['tools read', 'system', 'user', 'tool calls read', 'tool results read', 'rest']);
 });
 
 test('a Responses request: items by their type, and tools that come as an item', () => {
@@ -90,7 +90,7 @@ test('a Responses request: items by their type, and tools that come as an item',
     'user',
     'thinking',
     'tool calls exec',
-    'tool results',
+    'tool results exec',
     'assistant',
     'rest',
   ]);

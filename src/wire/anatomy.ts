@@ -7,7 +7,9 @@ import type { Piece, PieceName } from '../base/sheets.ts';
  * without blanks; what is left of `totalBytes` is the piece `rest`.
  */
 export function takeStock(body: JsonRecord, totalBytes: number): Piece[] {
-  const pieces = [...headOf(body), ...messagesOf(body).flatMap(piecesOf)];
+  const messages = messagesOf(body);
+  const calls = callNames(messages);
+  const pieces = [...headOf(body), ...messages.flatMap((message, at) => piecesOf(message, at, calls))];
   const known = pieces.reduce((sum, piece) => sum + piece.bytes, 0);
   return [...pieces, { what: 'rest', name: null, message: null, bytes: Math.max(0, totalBytes - known) }];
 }
@@ -41,7 +43,25 @@ function messagesOf(body: JsonRecord): readonly Json[] {
   return typeof messages === 'string' ? [messages] : [];
 }
 
-function piecesOf(message: Json, at: number): Piece[] {
+/** A result names its call by id alone: which tool it is of is told by the call before it. */
+type CallNames = ReadonlyMap<Json | undefined, string>;
+
+function callNames(messages: readonly Json[]): CallNames {
+  const blocks = messages
+    .filter(isRecord)
+    .flatMap((message) => [
+      message,
+      ...[...listOf(message.content), ...listOf(message.tool_calls)].filter(isRecord),
+    ]);
+  return new Map(
+    blocks.flatMap((block) => {
+      const [id, name] = [block.call_id ?? block.id, ownName(block)];
+      return id === undefined || name === null ? [] : [[id, name] as const];
+    }),
+  );
+}
+
+function piecesOf(message: Json, at: number, calls: CallNames): Piece[] {
   if (!isRecord(message)) return [{ what: 'user', name: null, message: at, bytes: sizeOf(message) }];
   if (message.type === 'additional_tools') return toolsOf(message.tools, at);
   const what = kindOf(message);
@@ -49,13 +69,18 @@ function piecesOf(message: Json, at: number): Piece[] {
     const isCall = listOf(message.tool_calls).includes(block);
     return {
       what: isCall ? 'tool calls' : blockKind(block, what),
-      name: isRecord(block) ? nameOfCall(block) : null,
+      name: isRecord(block) ? nameOfCall(block, calls) : null,
       message: at,
       bytes: sizeOf(block),
     };
   });
   const inner = blocks.reduce((sum, piece) => sum + piece.bytes, 0);
-  const around: Piece = { what, name: nameOfCall(message), message: at, bytes: sizeOf(message) - inner };
+  const around: Piece = {
+    what,
+    name: nameOfCall(message, calls),
+    message: at,
+    bytes: sizeOf(message) - inner,
+  };
   // Role and brackets alone are no message of that role.
   const first = blocks[0];
   if (!first) return [around];
@@ -64,7 +89,11 @@ function piecesOf(message: Json, at: number): Piece[] {
 
 const listOf = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? value : []);
 
-function nameOfCall(block: JsonRecord): string | null {
+/** The tool that a call names, or that a result is of. */
+const nameOfCall = (block: JsonRecord, calls: CallNames): string | null =>
+  ownName(block) ?? calls.get(block.tool_use_id ?? block.tool_call_id ?? block.call_id) ?? null;
+
+function ownName(block: JsonRecord): string | null {
   const inner = isRecord(block.function) ? block.function : block;
   return typeof inner.name === 'string' && block.type !== 'message' ? inner.name : null;
 }
