@@ -97,3 +97,40 @@ test('the policy of a file decides; what it costs a policy to fail is its own pl
     );
   });
 });
+
+test('a call that waited keeps in the journal why it was granted when it was', async () => {
+  let go: () => void = () => {};
+  const hold = new Promise<void>((resolve) => (go = resolve));
+  const kernel = await startKernel(() => ({ hold }), '');
+  try {
+    const busy = await kernel.agent('busy');
+    const late = await kernel.agent('late');
+    const ask = ({ origin, token }: typeof busy, text: string) =>
+      send(`${origin}/v1/messages`, body.replace('hi', text), { 'x-mezz-key': token });
+    const running = ['a', 'b', 'c', 'd'].map((text) => ask(busy, text));
+    await kernel.upstream.seen(4);
+    const waiting = ask(late, 'e');
+    const why = async () => (await kernel.control.call('why', { subject: String(late.pid) })).waits[0];
+    let wait = await why();
+    while (!wait) wait = await why();
+    assert.deepEqual(
+      wait.rivals.map(({ agent, has }) => [agent, has?.resource]),
+      ['a', 'b', 'c', 'd'].map(() => [busy.pid, 'scripted']),
+    );
+    assert.match(wait.reasons.join('; '), /^4 of 4 slots of scripted are taken; nice 0/);
+    go();
+    await Promise.all([...running, waiting]);
+    const { entries } = await kernel.control.call('trace', { call: wait.call });
+    const start = entries.find(({ kind }) => kind === 'call.start');
+    assert.match(String(start?.order), /^mezz: nice 0; .*owner/);
+    const first = (await kernel.control.call('calls', { agent: String(busy.pid) })).calls.at(-1);
+    const atOnce = await kernel.control.call('trace', { call: first?.id ?? '' });
+    assert.equal(
+      atOnce.entries.find(({ kind }) => kind === 'call.start')?.order,
+      undefined,
+      'it did not wait',
+    );
+  } finally {
+    await kernel.close();
+  }
+});

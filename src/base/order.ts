@@ -45,6 +45,16 @@ export interface SpanView {
   /** null: it runs. */
   readonly endedAt: number | null;
 }
+/** Another call that goes before one that waits: it has what that one waits for, or is ahead of it in the order. */
+export interface RivalView {
+  readonly call: string;
+  readonly agent: number;
+  readonly agentName: string;
+  /** What it has, and for how long; null: it waits too. */
+  readonly has: { readonly resource: string; readonly sinceMs: number } | null;
+  /** Why it stands where it does. */
+  readonly reasons: readonly string[];
+}
 export interface WaitView {
   readonly call: string;
   readonly agent: number;
@@ -55,4 +65,9 @@ export interface WaitView {
   readonly sinceMs: number;
   readonly reasons: readonly string[];
   readonly ahead: number | null;
+  /** Who has what it waits for, then who is next before it; the first of each. */
+  readonly rivals: readonly RivalView[];
+  /** How much longer it should wait, and how far such estimates were off on average as a share; null: not known. */
+  readonly estimateMs: number | null;
+  readonly estimateError: number | null;
 }

@@ -77,6 +77,33 @@ describe('scheduler', () => {
     assert.equal(scheduler.explain('low'), undefined);
   });
 
+  test('explains who has the slot, who is ahead and why, and how long it may take, with the error of such estimates', () => {
+    const { clock, scheduler, submit } = bench({ policy: priority, maxWaitMs: 1e9 });
+    submit('warm');
+    clock.advanceTo(2_000);
+    scheduler.release('warm', 'x');
+    submit('has', { agent: 7 });
+    clock.advanceTo(2_500);
+    for (const [call, nice] of [
+      ['last', 5],
+      ['first', -5],
+      ['other', 6],
+    ] as const)
+      submit(call, { nice, agent: nice });
+    const told = scheduler.explain('last');
+    assert.deepEqual(told?.holders, [{ call: 'has', agent: 7, resource: 'x', sinceMs: 500 }]);
+    assert.deepEqual(
+      told?.before.map(({ call, agent, reasons }) => [call, agent, reasons]),
+      [['first', -5, ['nice -5; smaller values go first']]],
+    );
+    assert.equal(told?.estimateError, null);
+    assert.ok((told?.estimateMs ?? 0) > 0);
+    clock.advanceTo(2_500 + 2 * (told?.estimateMs ?? 0));
+    scheduler.release('has', 'x');
+    scheduler.release('first', 'x');
+    assert.equal(scheduler.explain('other')?.estimateError, 0.5, 'it took twice as long');
+  });
+
   test('a full queue refuses with a time to come back', () => {
     const { submit, log, refusals } = bench({ queue: 1 });
     for (const call of ['a', 'b', 'c']) submit(call);

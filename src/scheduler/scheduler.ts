@@ -41,12 +41,25 @@ export interface SchedulerOptions {
 
 export const PLAIN: Tuning = { weights: {}, reload: 1 };
 
+/** Another call that waits, and why it stands where it does. */
+interface Rival {
+  readonly call: string;
+  readonly agent: number;
+  readonly reasons: readonly string[];
+}
+interface Holder {
+  readonly call: string;
+  readonly agent: number;
+  readonly resource: string;
+  readonly sinceMs: number;
+}
 /** Why a call waits. */
 export interface Explanation {
   readonly position: number;
   readonly ahead: number;
-  /** Who is next before it, the first first; at most `LIMITS.listedAhead`. */
-  readonly calls: readonly string[];
+  /** Who is next before it and why, the first first, and who has what it waits for; at most `LIMITS.listedAhead` each. */
+  readonly before: readonly Rival[];
+  readonly holders: readonly Holder[];
   readonly resource: string;
   readonly reasons: string[];
   /** How much longer it should wait, and how far such estimates were off on average as a share; null: not known. */
@@ -69,6 +82,8 @@ export class Scheduler {
   /** What happened lately, for a policy that is put in charge. */
   #log: PolicyEvent[] = [];
   #toldFault: string | undefined;
+  /** The call that is submitted just now: if it is granted, it did not wait. */
+  #arriving: string | undefined;
   #order = 0;
   #meanServiceMs = 0;
 
@@ -117,12 +132,11 @@ export class Scheduler {
     }
     this.#queue.add(waiting, old?.order ?? this.#order++);
     if (!old) this.#tell({ kind: 'arrived', at: this.#now(), call: waiting });
-    for (const name of waiting.resources) {
-      if (!this.#queue.get(id)) return;
-      this.#serve(name);
-    }
-    if (this.#queue.get(id) && this.#queue.size > this.#options.queue)
-      this.#refuse(waiting, this.#full(waiting));
+    this.#arriving = id;
+    for (const name of waiting.resources) if (this.#queue.get(id)) this.#serve(name);
+    this.#arriving = undefined;
+    if (!this.#queue.get(id)) return;
+    if (this.#queue.size > this.#options.queue) this.#refuse(waiting, this.#full(waiting));
   }
 
   /** Takes a waiting call out of the queue. A running one is released instead. */
@@ -230,12 +244,30 @@ export class Scheduler {
     return {
       position: before.length + 1,
       ahead: before.length,
-      calls: before.slice(0, LIMITS.listedAhead.value).map((other) => other.call),
+      before: before.slice(0, LIMITS.listedAhead.value).map((other) => this.#rival(other)),
+      holders: this.#holders(slots),
       resource: waiting.resources[0] as string,
       reasons,
       estimateMs,
       estimateError: this.#estimates.error,
     };
+  }
+
+  #rival(other: Waiting): Rival {
+    return { call: other.call, agent: other.agent, reasons: this.#whyNow(other) };
+  }
+
+  /** Who has had these for longest. */
+  #holders(resources: readonly Resource[]): Holder[] {
+    return [...this.#running.values()]
+      .filter(({ resource }) => resources.includes(resource))
+      .slice(0, LIMITS.listedAhead.value)
+      .map(({ waiting: { call, agent }, resource, startedAt }) => ({
+        call,
+        agent,
+        resource: resource.name,
+        sinceMs: this.#now() - startedAt,
+      }));
   }
 
   /** The first of those that wait, in the order in force over all resources, with the reasons of each. */
@@ -313,7 +345,7 @@ export class Scheduler {
     const now = this.#now();
     const { name } = resource;
     const { policy } = this;
-    const reasons = waiting.arrivedAt < now ? this.#whyNow(waiting) : [];
+    const reasons = waiting.call === this.#arriving ? [] : this.#whyNow(waiting);
     this.#queue.remove(waiting.call);
     this.#estimates.granted(waiting.call, now);
     this.#running.set(waiting.call, { waiting, resource, startedAt: now });

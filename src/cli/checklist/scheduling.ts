@@ -38,16 +38,18 @@ async function inspected(room: Room) {
   const [busy, other] = [await room.agent('busy-3'), await room.agent('curious')];
   let told: string[] = [];
   let ahead: number | null = null;
+  let holder: string | undefined;
   const [start] = await room.race(busy, [other], async () => {
     const wait = await room.waits(other);
     told = [...(wait?.reasons ?? [])];
     ahead = wait?.ahead ?? null;
+    holder = wait?.rivals.find(({ has }) => has !== null)?.agentName;
   });
   const { entries } = await room.control.call('trace', { call: start?.call ?? '' });
   const kept = String(entries.find(({ kind }) => kind === 'call.start')?.order ?? '');
   return shows(
-    told.length > 0 && ahead !== null && kept !== '',
-    `mezz why said: ${ahead} ahead; ${told.join('; ') || 'nothing'}. The journal keeps: ${kept || 'nothing'}`,
+    told.length > 0 && ahead !== null && holder === busy.name && kept !== '',
+    `mezz why said: ${holder} has it, ${ahead} ahead; ${told.join('; ') || 'nothing'}. The journal keeps: ${kept || 'nothing'}`,
     start?.call ?? '',
   );
 }

@@ -2,11 +2,12 @@
 import { levelOf } from '../../agents/coverage.ts';
 import type { Agent } from '../../agents/table.ts';
 import type { AgentState, AgentView, CallView } from '../../base/control.ts';
-import type { WaitView } from '../../base/order.ts';
+import type { RivalView, WaitView } from '../../base/order.ts';
 import type { CallRow } from '../../db/schema/journal.ts';
 import type { Gate } from '../../gate/gate.ts';
 import { blockedBy, tellObstacle } from '../../gate/locking.ts';
 import type { Wait } from '../../gate/waits.ts';
+import type { Explanation } from '../../scheduler/scheduler.ts';
 
 /** Running, waiting and waiting-for-you are derived from what the gate holds right now. */
 export function agentViews(gate: Gate, agents: Iterable<Agent>): AgentView[] {
@@ -78,6 +79,28 @@ export function callView(row: CallRow): CallView {
   };
 }
 
+/** What stopped the agent that a call waits for: a limit and when its period ends, or somebody. */
+function heldBecause({ parts }: Gate, resource: string): string[] {
+  const agent = parts.agents.get(Number(resource));
+  return agent && agent.hold !== 'none' ? [`${agent.name} is ${agent.hold}: ${pauseText(agent)}`] : [];
+}
+
+function rivalsOf({ parts }: Gate, { holders, before }: Explanation): RivalView[] {
+  const named = ({ call, agent }: { readonly call: string; readonly agent: number }) => ({
+    call,
+    agent,
+    agentName: parts.agents.get(agent)?.name ?? String(agent),
+  });
+  return [
+    ...holders.map((one) => ({
+      ...named(one),
+      has: { resource: one.resource, sinceMs: one.sinceMs },
+      reasons: [],
+    })),
+    ...before.map((one) => ({ ...named(one), has: null, reasons: one.reasons })),
+  ];
+}
+
 export function waitView(gate: Gate, wait: Wait): WaitView {
   const { parts } = gate;
   const explained =
@@ -87,7 +110,9 @@ export function waitView(gate: Gate, wait: Wait): WaitView {
       ? blockedBy(parts, wait.call).map((obstacle) => tellObstacle(parts, obstacle))
       : wait.reason === 'limit'
         ? gate.limits.reasons(wait.resource)
-        : [];
+        : wait.reason === 'pause'
+          ? heldBecause(gate, wait.resource)
+          : [];
   return {
     call: wait.call,
     agent: wait.agent,
@@ -97,5 +122,8 @@ export function waitView(gate: Gate, wait: Wait): WaitView {
     sinceMs: gate.parts.clock.now() - wait.since,
     reasons: [...special, ...(explained?.reasons ?? [])],
     ahead: explained?.ahead ?? null,
+    rivals: explained ? rivalsOf(gate, explained) : [],
+    estimateMs: explained?.estimateMs ?? null,
+    estimateError: explained?.estimateError ?? null,
   };
 }

@@ -388,6 +388,20 @@ export const CALL_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'order-told',
+    group: 'order',
+    text: 'mezz why names who has what a call waits for, who is ahead and by which reasons of the policy, and an estimate with the measured error of such estimates; START keeps the reasons of a call that waited.',
+    restsOn: 'The policy that decides is the one that is asked for reasons.',
+    bypassedBy: "Reasons of an operator's own policy: they are what it says.",
+    tests: [
+      [
+        'src/scheduler/scheduler.test.ts',
+        'explains who has the slot, who is ahead and why, and how long it may take, with the error of such estimates',
+      ],
+      ['test/sched.test.ts', 'a call that waited keeps in the journal why it was granted when it was'],
+    ],
+  },
+  {
     id: 'order-kept',
     group: 'order',
     text: 'A scheduling policy is set, tuned and swapped while calls wait; what operators set is kept through a restart or a crash, until mezz.yaml says something else of scheduling.',
