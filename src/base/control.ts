@@ -224,6 +224,8 @@ export interface Launch {
   /** `http://127.0.0.1:<port>` */
   readonly origin: string;
   readonly hooks: boolean;
+  /** mezz offers tools by MCP at `/mcp`. */
+  readonly tools?: true;
   readonly cwd: string;
 }
 

@@ -9,6 +9,7 @@ import { CODEX } from './manifests/codex.ts';
 import { FILESYSTEM } from './manifests/filesystem.ts';
 import type { Manifest, Manifests } from './manifests/manifest.ts';
 import { MEMORY } from './manifests/memory.ts';
+import { MEZZ_SH } from './manifests/mezz-sh.ts';
 import { readPatch } from './patch.ts';
 import { readShell } from './shell/shell.ts';
 
@@ -18,7 +19,11 @@ const BY_SOFTWARE: Readonly<Record<string, Manifests>> = {
   'memory-server': MEMORY,
 };
 
-const SHIPPED: Readonly<Record<string, Manifests>> = { 'claude-code': CLAUDE_CODE, codex: CODEX };
+const SHIPPED: Readonly<Record<string, Manifests>> = {
+  'claude-code': CLAUDE_CODE,
+  codex: CODEX,
+  'mezz-sh': MEZZ_SH,
+};
 
 /** A tool of a tool server that the client started itself, as Claude Code and Codex name it. */
 const FOREIGN = /^mcp__(.+?)__/;

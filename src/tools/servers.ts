@@ -31,6 +31,10 @@ export class ToolServers {
     this.#servers = servers;
   }
 
+  get isEmpty(): boolean {
+    return this.#servers.size === 0;
+  }
+
   get(server: string): ToolServer | undefined {
     return this.#servers.get(server);
   }

@@ -249,3 +249,28 @@ test('the model a client will ask for is told from its words, its environment, o
   ] as const)
     assert.equal(adapter.model?.(args, context(env, files)), wanted, `${adapter.client} ${args.join(' ')}`);
 });
+
+describe('tools that mezz offers', () => {
+  const offering: Launch = { ...launch, tools: true };
+  const url = 'http://127.0.0.1:4141/a/TOK/mcp';
+
+  test('Claude Code is given them in a file of the run, and its prompt is not taken for one', () => {
+    for (const hooks of [true, false]) {
+      const { command, files } = claude.prepare({ ...offering, hooks }, ['claude', 'a prompt'], context());
+      assert.ok(command.includes('--mcp-config=/tmp/run/mcp.json'));
+      assert.equal(command.at(-1), 'a prompt');
+      const file = files.find(({ path }) => path === '/tmp/run/mcp.json');
+      assert.deepEqual(JSON.parse(file?.text ?? ''), { mcpServers: { mezz: { type: 'http', url } } });
+    }
+  });
+
+  test('Codex is given them by an argument; without any, neither is given anything', () => {
+    const { command } = codex.prepare(offering, ['codex'], context());
+    assert.equal(command[command.findIndex((arg) => arg.startsWith('mcp_servers')) - 1], '-c');
+    assert.ok(command.includes(`mcp_servers.mezz={url="${url}"}`));
+    for (const adapter of [claude, codex]) {
+      const plain = adapter.prepare(launch, [adapter.program], context());
+      assert.ok(!JSON.stringify(plain).includes('mcp'));
+    }
+  });
+});

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Launch } from '../../base/control.ts';
 import { isRecord, type Json, type JsonRecord, parseJson } from '../../base/json.ts';
 import { UsageFailure } from '../exit.ts';
 import { LIMITS } from '../limits.ts';
@@ -77,6 +78,17 @@ function modelInSettings({ env, home, readText }: Pick<LaunchContext, 'env' | 'h
     .find((model) => typeof model === 'string');
 }
 
+/** The tools that mezz offers, beside the servers of the user's own. Joined: the option takes every word behind it. */
+function mcpConfig(launch: Launch, { directory }: LaunchContext) {
+  if (!launch.tools) return { args: [], files: [] };
+  const path = join(directory, 'mcp.json');
+  const server = { type: 'http', url: `${agentUrl(launch)}/mcp` };
+  return {
+    args: [`--mcp-config=${path}`],
+    files: [{ path, text: JSON.stringify({ mcpServers: { mezz: server } }) }],
+  };
+}
+
 /** Claude Code: its own login travels in Authorization untouched; setting a key here would switch it off. */
 export const claude: ClientAdapter = {
   client: 'claude',
@@ -91,14 +103,16 @@ export const claude: ClientAdapter = {
       env: { ANTHROPIC_BASE_URL: agentUrl(launch), ...bypassProxy(context.env) },
       notes: replacedNotes(context.env, ['ANTHROPIC_BASE_URL']),
     };
-    if (!launch.hooks) return { ...common, command: [program, ...args], files: [] };
+    const offered = mcpConfig(launch, context);
+    if (!launch.hooks)
+      return { ...common, command: [program, ...offered.args, ...args], files: offered.files };
     const { own, rest } = takeSettings(args, context);
     const path = join(context.directory, 'settings.json');
     const settings = mergeSettings(own, claudeHooks(`${agentUrl(launch)}/hooks/claude`));
     return {
       ...common,
-      command: [program, '--settings', path, ...rest],
-      files: [{ path, text: JSON.stringify(settings) }],
+      command: [program, ...offered.args, '--settings', path, ...rest],
+      files: [{ path, text: JSON.stringify(settings) }, ...offered.files],
     };
   },
 };

@@ -50,6 +50,7 @@ export const codex: ClientAdapter = {
         `model_providers.mezz={name="mezz",base_url=${base},wire_api="responses",${login}}`,
         '-c',
         'model_provider="mezz"',
+        ...(launch.tools ? ['-c', `mcp_servers.mezz={url=${toml(`${agentUrl(launch)}/mcp`)}}`] : []),
         ...hookArgs,
         ...(launch.hooks ? ['--dangerously-bypass-hook-trust'] : []),
         ...args,

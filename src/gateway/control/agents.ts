@@ -110,6 +110,7 @@ export const agentVerbs: Handlers<
         token: created.secret,
         origin: context.origin,
         hooks: request.hooks,
+        ...(parts.servers.isEmpty ? {} : { tools: true as const }),
         cwd: request.cwd,
       });
     }
