@@ -54,7 +54,7 @@ function elsewhere(script: Script): Script {
         ? tool
         : { ...tool, name: new RegExp(tool.name.source.replace('^', '(^|__)')) },
     );
-    return tools ? { ...reply, tools } : reply;
+    return tools ? { ...reply, thought: 'First I look.', tools } : reply;
   };
 }
 
@@ -72,6 +72,11 @@ function assertServed(world: World, client: Client, dialect: NeutralDialect): vo
       turns.flatMap(({ calls }) => calls.map(({ id }) => id)).sort(),
       'every call has its result',
     );
+    const thoughts = turns.flatMap((turn) => (turn.calls.length > 0 ? [turn.thoughts] : []));
+    for (const [thought] of thoughts) {
+      // Its own seal behind it, and none of mezz's.
+      assert.match(thought ?? '', /^First I look\.\|(?!~mezz-seal).+/, 'what it thought before its calls');
+    }
     const sent = rawHeaders.join('\n') + body.toString();
     for (const secret of client.logins[0].secrets)
       assert.ok(!sent.includes(secret), "the client's login reaches nobody else");
@@ -111,6 +116,6 @@ defineEnclosed('clients served in another dialect', () => {
     [codex, ['anthropic', 'openai-chat']],
   ] as const)
     for (const dialect of dialects)
-      test(`${client.name} served by ${dialect}: its tool loop is done, its calls and results keep their ids, its usage is billed`, () =>
+      test(`${client.name} served by ${dialect}: its tool loop is done, its calls, results and thoughts come back to the model, its usage is billed`, () =>
         checkServed(client, dialect));
 });

@@ -164,9 +164,10 @@ export const CALL_PROMISES: readonly Promised[] = [
       ['test/goldens/requests.test.ts', 'of … through … and back say what they said'],
       ['test/goldens/requests.test.ts', 'of … for … lose nothing unsaid'],
       ['test/goldens/captured.test.ts', 'for … and back'],
+      ['test/goldens/anything.test.ts', 'answers, streams and errors'],
       [
         'test/long/translated.test.ts',
-        '… served by …: its tool loop is done, its calls and results keep their ids, its usage is billed',
+        '… served by …: its tool loop is done, its calls, results and thoughts come back to the model, its usage is billed',
       ],
     ],
   },
