@@ -1,5 +1,6 @@
 /** The embedded engine for real, on the tiny model: it proves mechanism; what that model says means nothing. */
 import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -297,6 +298,13 @@ describe('the engine', () => {
     assert.equal(await pidOf(), pid);
   });
 
+  test('its models are listed by their whole names', async () => {
+    const { body } = await send(`${base}/v1/models`, '', {}, 'GET');
+    const ids = JSON.parse(body.toString()).data.map(({ id }: { id: string }) => id);
+    assert.ok(ids.includes('engine/tiny') && ids.includes('house'));
+    assert.ok(!ids.some((id: string) => id.includes('*')));
+  });
+
   test('a client that leaves frees its sequence', async () => {
     const leave = () =>
       new Promise<void>((resolve) => {
@@ -371,6 +379,14 @@ describe('the engine', () => {
     assert.equal(files.find(({ id }) => id === 'text')?.name, 'damaged: it is no GGUF file');
     assert.equal((await post('anthropic', asking('anthropic', 'hi', 5))).status, 200);
   });
+});
+
+test('an engine whose kernel is gone ends by itself', async () => {
+  const child = fork(new URL('../src/drivers/engine/child.ts', import.meta.url), { stdio: 'ignore' });
+  await new Promise((resolve) => child.once('spawn', resolve));
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  child.disconnect();
+  assert.equal(await ended, 0);
 });
 
 /** A format whose answer does not end before the window does, as each dialect says it. */

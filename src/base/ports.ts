@@ -41,6 +41,8 @@ export interface Processes {
 export interface ModelBackend {
   readonly spec: BackendSpec;
   perform(ticket: Ticket, call: ModelCall): Promise<ModelOutcome>;
+  /** The whole names of what it serves under a pattern of the model table, where it knows them itself. */
+  models?(): readonly string[];
   close(): Promise<void>;
 }
 

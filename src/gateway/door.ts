@@ -1,6 +1,6 @@
 /** Connects the door to the gate: keys to callers, hooks to tool calls, requests to walks. */
 import { type ErrorCode, refusal } from '../base/errors.ts';
-import type { CallId } from '../base/ids.ts';
+import type { BackendId, CallId } from '../base/ids.ts';
 import type { JsonRecord } from '../base/json.ts';
 import type { ModelCall } from '../base/model.ts';
 import type { Arrivals } from '../gate/arrivals.ts';
@@ -75,11 +75,15 @@ export class Door implements Kernel {
   }
 
   models(): readonly ListedModel[] {
-    const { routes } = this.#gate.parts.catalog;
-    // Patterns are rules, not models: only whole names are listed.
-    return routes
-      .filter((route) => !route.pattern.includes('*'))
-      .map((route) => ({ name: route.pattern, owner: route.backends[0] ?? 'mezz' }));
+    const { catalog, backends } = this.#gate.parts;
+    return catalog.routes.flatMap((route) => {
+      const owner = route.backends[0] ?? ('mezz' as BackendId);
+      // A pattern is a rule, not a model: only whole names are listed.
+      const names = route.pattern.includes('*')
+        ? (backends.get(owner)?.models?.() ?? []).filter((name) => catalog.route(name) === route)
+        : [route.pattern];
+      return names.map((name) => ({ name, owner }));
+    });
   }
 
   ready(): boolean {

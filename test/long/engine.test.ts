@@ -8,12 +8,13 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import test from 'node:test';
+import test, { type TestContext } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { type JsonRecord, parseJson } from '../../src/base/json.ts';
 import { startMezz } from '../../src/cli/fixture.test.ts';
 import { answerOf, asking, callable, PATHS, SPOKEN, textOf, withoutMezz } from '../engine/asking.ts';
-import { send, startKernel } from '../kernel.ts';
+import { send, startKernel, type TestKernel } from '../kernel.ts';
+import { install, runClient } from '../sdks/clients.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
 const WINDOW = 2048;
@@ -29,7 +30,25 @@ const READ = {
   additionalProperties: false,
 };
 
-test('SmolLM2 answers: greedily as without mezz, streamed, several at once, with calls that fit', async (t) => {
+/** The vendors' own SDKs, unmodified, with nothing but a base URL and a key. */
+async function askBySdks(t: TestContext, kernel: TestKernel): Promise<void> {
+  const missing = install('js');
+  if (missing !== undefined) return t.diagnostic(`the SDKs are not to be had here: ${missing}`);
+  for (const script of ['openai-chat.js', 'openai-responses.js', 'anthropic.js', 'langchain-openai.js']) {
+    const agent = await kernel.agent(script.replace('.js', ''));
+    const lines = await runClient(script, agent, [
+      ['plain', 'engine/smollm2'],
+      ['stream', 'engine/smollm2'],
+    ]);
+    assert.equal(lines.length, 2);
+    for (const { got, thrown, task } of lines) {
+      assert.equal(thrown, undefined, `${script} ${task}`);
+      assert.ok(typeof got === 'string' && got.length > 0, `${script} ${task}: ${JSON.stringify(got)}`);
+    }
+  }
+}
+
+test('SmolLM2 answers: greedily as without mezz, streamed, several at once, with calls that fit, to the SDKs and mezz sh', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'mezz-smollm-'));
   const configPath = join(directory, 'mezz.yaml');
   const engine = `{ threads: 1, sequences: 4, window: ${WINDOW} }`;
@@ -65,6 +84,12 @@ test('SmolLM2 answers: greedily as without mezz, streamed, several at once, with
       assert.ok(call?.kind === 'call' && fits(parseJson(call.input)), JSON.stringify(answer));
       assert.match(call.input, /notes/);
     }
+    await askBySdks(t, kernel);
+    const shell = await startMezz(kernel.stateDir, ['sh', '-c', 'Say hello.']).ended;
+    assert.equal(shell.code, 0, shell.err);
+    assert.ok(shell.out.trim().length > 0);
+    const { calls } = await kernel.control.call('calls', { limit: 1 });
+    assert.equal(calls[0]?.target, 'engine/smollm2');
   } finally {
     await kernel.close();
     rmSync(directory, { recursive: true, force: true });

@@ -62,6 +62,10 @@ export class EngineBackend implements ModelBackend {
     });
   }
 
+  models(): readonly string[] {
+    return this.#places.shelf.ids().map((id) => `engine/${id}`);
+  }
+
   /** Process ids of the models in memory, by model. */
   loaded(): ReadonlyMap<string, number> {
     return new Map(
@@ -127,10 +131,7 @@ export class EngineBackend implements ModelBackend {
     if (path === undefined)
       return {
         status: 404,
-        message: notThere(
-          model,
-          shelf.list().map((one) => one.id),
-        ),
+        message: notThere(model, shelf.ids()),
       };
     const { ino, mtimeMs, size } = statSync(path);
     // Another file of the same name is another model.

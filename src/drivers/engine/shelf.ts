@@ -50,10 +50,15 @@ export class Shelf {
     this.directory = directory;
   }
 
-  list(): ShelvedModel[] {
+  /** Without a look into the files. */
+  ids(): string[] {
     if (!existsSync(this.directory)) return [];
-    const ids = readdirSync(this.directory).flatMap((name) => /^(.+)\.gguf$/.exec(name)?.[1] ?? []);
-    return ids.flatMap((id) => this.find(id) ?? []).sort((a, b) => (a.id < b.id ? -1 : 1));
+    const names = readdirSync(this.directory).flatMap((name) => /^(.+)\.gguf$/.exec(name)?.[1] ?? []);
+    return names.filter((id) => ID.test(id)).sort();
+  }
+
+  list(): ShelvedModel[] {
+    return this.ids().flatMap((id) => this.find(id) ?? []);
   }
 
   /** The file of a model that is there. */
