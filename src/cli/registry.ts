@@ -28,7 +28,7 @@ const demo = () => import('./commands/demo.ts');
 const account = () => import('./commands/account.ts');
 const money = () => import('./commands/money.ts');
 const backend = () => import('./commands/backend.ts');
-const backends = () => import('./commands/backends.ts');
+const key = () => import('./commands/key.ts');
 const model = () => import('./commands/model.ts');
 const approvals = () => import('./commands/approvals.ts');
 const policy = () => import('./commands/policy.ts');
@@ -115,7 +115,7 @@ export const GROUPS: readonly CommandGroup[] = [
       entry('deny', 'refuse a call that waits', approvals),
       entry('policy', 'show, check, test, explain and apply access policies', policy),
       entry('can', 'would an agent be allowed to do this', policy),
-      entry('key', "callers' keys: list, create, revoke", backends),
+      entry('key', "callers' keys: list, create, revoke", key),
       entry('backend', 'where models run; engines here, and how to use them', backend),
       entry('model', 'models, their prices, and model files of this machine: ls, pull, add, rm, show', model),
     ],

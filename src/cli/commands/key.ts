@@ -32,7 +32,7 @@ async function createKey(session: Session, name: string, options: CreateOptions)
   terminal.note(`key ${answer.key.id}: it is shown only now; mezz keeps a hash of it`);
 }
 
-function defineKey(program: Command, session: Session): void {
+export function define(program: Command, session: Session): void {
   const key = program.command('key').description("callers' keys");
   asList(key.command('ls', { isDefault: true }).description('list keys')).action((options: ViewOptions) =>
     show(session, options, {
@@ -53,8 +53,4 @@ function defineKey(program: Command, session: Session): void {
       for (const one of keys)
         await change(session, options, 'key.revoke', { key: one }, (answer) => `${answer.key.id} is void`);
     });
-}
-
-export function define(program: Command, session: Session): void {
-  defineKey(program, session);
 }
