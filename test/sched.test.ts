@@ -134,3 +134,35 @@ test('a call that waited keeps in the journal why it was granted when it was', a
     await kernel.close();
   }
 });
+
+test('what-if replays what the journal has, for each agent, and a policy that fails is no answer', async () => {
+  let go: () => void = () => {};
+  const hold = new Promise<void>((resolve) => (go = resolve));
+  const kernel = await startKernel(() => ({ hold }), '');
+  try {
+    const agents = [await kernel.agent('one'), await kernel.agent('two')] as const;
+    const sent = [0, 0, 0, 0, 0, 1].map((who, index) => {
+      const { origin, token } = agents[who] as (typeof agents)[0];
+      return send(`${origin}/v1/messages`, body.replace('hi', `text ${index}`), { 'x-mezz-key': token });
+    });
+    await kernel.upstream.seen(4);
+    go();
+    await Promise.all(sent);
+    const { rows, calls, inForce } = await kernel.control.call('whatif', { policies: ['fifo', 'mezz'] });
+    assert.deepEqual([calls, inForce], [6, 'mezz']);
+    assert.deepEqual(rows.map(({ agent, calls: own }) => [agent, own]).sort(), [
+      [agents[0].pid, 5],
+      [agents[1].pid, 1],
+    ]);
+    for (const { changesMs } of rows) assert.equal(changesMs[1], 0, 'the policy in force changes nothing');
+    const file = join(kernel.stateDir, 'broken.mjs');
+    writeFileSync(
+      file,
+      "export default { name: 'broken', text: '', start: () => null, event: () => null, key: () => no, reasons: () => [] };",
+    );
+    await assert.rejects(kernel.control.call('whatif', { policies: [file] }), /broken failed/);
+    assert.equal((await orderOf(kernel)).policy, 'mezz');
+  } finally {
+    await kernel.close();
+  }
+});

@@ -56,6 +56,7 @@ describe('a new user', () => {
         'why walker',
         'sched',
         'sched policies',
+        'whatif --policy fair --policy fifo',
         'sched set fair --weight me=2 --max-wait 5m',
         'sched set --reset',
         'sched gantt',

@@ -6,7 +6,7 @@
 import type { Refusal } from './errors.ts';
 import type { JsonRecord } from './json.ts';
 import type { LocksView, ToolServerView, ToolView } from './locks.ts';
-import type { LineView, OrderView, SchedChange, SpanView, WaitView } from './order.ts';
+import type { OrderVerbs, WaitView } from './order.ts';
 import type { BackendDraft, ContextMap, Pulse, RoomView, SettingsChange, WindowFit } from './sheets.ts';
 import type { NanoUsd, Usage } from './usage.ts';
 
@@ -244,7 +244,7 @@ interface Verb<Request, Response> {
 }
 type Selector = { /** pid, name or unique name prefix */ readonly agent: string };
 
-export interface ControlVerbs {
+export interface ControlVerbs extends OrderVerbs {
   status: Verb<
     Record<string, never>,
     {
@@ -311,18 +311,6 @@ export interface ControlVerbs {
   nice: Verb<Selector & { nice: number }, Record<string, never>>;
   calls: Verb<{ agent?: string; since?: number; limit?: number; state?: string }, { calls: CallView[] }>;
   trace: Verb<{ call: string }, { call: CallView; steps: TraceStep[]; entries: JsonRecord[] }>;
-  /** The order in force, and who is next: the first of those that wait. */
-  sched: Verb<Record<string, never>, { order: OrderView; line: LineView[] }>;
-  'sched.set': Verb<SchedChange, { order: OrderView }>;
-  'sched.policies': Verb<
-    Record<string, never>,
-    { policies: { name: string; text: string; inForce: boolean }[] }
-  >;
-  /** Calls that had a backend between two instants, the latest at most. */
-  'sched.gantt': Verb<
-    { since?: number; until?: number; agent?: string },
-    { since: number; until: number; spans: SpanView[]; more: boolean }
-  >;
   locks: Verb<{ agent?: string }, LocksView>;
   tools: Verb<Record<string, never>, { tools: ToolView[]; problems: string[] }>;
   'tool.servers': Verb<Record<string, never>, { servers: ToolServerView[] }>;
@@ -456,6 +444,7 @@ export const VERBS: { readonly [V in VerbName]: true } = {
   tools: true,
   'tool.servers': true,
   'tool.accept': true,
+  whatif: true,
   why: true,
   limits: true,
   'limit.set': true,

@@ -45,6 +45,17 @@ export interface SpanView {
   /** null: it runs. */
   readonly endedAt: number | null;
 }
+/** What an agent's calls waited, all together, and what they would have waited under other policies. */
+export interface WhatifRow {
+  readonly agent: number;
+  readonly agentName: string;
+  readonly calls: number;
+  readonly waitedMs: number;
+  /** How far a replay of the policy in force is off from what was: smaller differences say nothing. */
+  readonly errorMs: number;
+  /** For each policy that was asked about, its replay less that of the policy in force. */
+  readonly changesMs: readonly number[];
+}
 /** Another call that goes before one that waits: it has what that one waits for, or is ahead of it in the order. */
 export interface RivalView {
   readonly call: string;
@@ -70,4 +81,30 @@ export interface WaitView {
   /** How much longer it should wait, and how far such estimates were off on average as a share; null: not known. */
   readonly estimateMs: number | null;
   readonly estimateError: number | null;
+}
+
+interface Verb<Request, Response> {
+  readonly request: Request;
+  readonly response: Response;
+}
+
+/** The verbs about the order. */
+export interface OrderVerbs {
+  /** The order in force, and who is next: the first of those that wait. */
+  sched: Verb<Record<string, never>, { order: OrderView; line: LineView[] }>;
+  'sched.set': Verb<SchedChange, { order: OrderView }>;
+  'sched.policies': Verb<
+    Record<string, never>,
+    { policies: { name: string; text: string; inForce: boolean }[] }
+  >;
+  /** Calls that had a backend between two instants, the latest at most. */
+  'sched.gantt': Verb<
+    { since?: number; until?: number; agent?: string },
+    { since: number; until: number; spans: SpanView[]; more: boolean }
+  >;
+  /** Recorded calls replayed under other policies, by name or by the absolute path of a file. */
+  whatif: Verb<
+    { policies: string[]; since?: number },
+    { since: number; inForce: string; calls: number; left: number; more: boolean; rows: WhatifRow[] }
+  >;
 }

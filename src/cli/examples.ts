@@ -27,6 +27,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   tool: ['mezz tool ls', 'mezz tool ps', 'mezz tool logs memory', 'mezz tool accept memory'],
   locks: ['mezz locks --events', 'mezz locks fix --watch'],
   why: ['mezz why fix --watch'],
+  whatif: ['mezz whatif --policy fair', 'mezz whatif --policy fifo --policy las --since 2h'],
   sched: ['mezz sched', 'mezz sched set fair --weight me=2', 'mezz sched gantt --svg gantt.svg'],
   bill: ['mezz bill --by model --since today'],
   budget: ['mezz budget fix 5usd', 'mezz budget fix none'],

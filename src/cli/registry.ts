@@ -93,6 +93,7 @@ export const GROUPS: readonly CommandGroup[] = [
       entry('logs', 'list calls', calls),
       entry('trace', "show one call's path through the kernel, with times", calls),
       entry('why', 'explain what a call or an agent waits for', calls),
+      entry('whatif', 'what recorded calls would have waited under another policy', sched),
       entry('sched', 'the order of calls: which policy, who is next, who had what', sched),
       entry('tool', 'tool servers that mezz starts, and what they offer', tool),
       entry('locks', 'which tool calls hold what, and what was noticed', locks),

@@ -99,12 +99,18 @@ export class Ordering {
     return this.view();
   }
 
+  /** A policy by its name or the path of its file, without putting it in force. */
+  async find(name: string): Promise<Policy<unknown> | Refusal> {
+    const found = await findPolicy(name);
+    return 'code' in found ? found : found.policy;
+  }
+
   view(): OrderView {
     const { scheduler } = this.#parts as Parts;
     const set = this.#kept?.policy ?? this.#scheduling.policy;
     return {
       policy: scheduler.policy,
-      text: scheduler.policyText,
+      text: scheduler.inForce.text,
       file: POLICIES.has(set) ? null : set,
       source: this.#kept ? 'operator' : 'config',
       fault: scheduler.fault ?? this.problem ?? null,

@@ -15,6 +15,13 @@ export const LIMITS = {
   lossHeader: { value: 1024, unit: 'characters', what: 'the header that names what a translation lost' },
   connections: { value: 10_000, unit: 'connections', what: 'connections from agents at once' },
   listedWaits: { value: 50, unit: 'calls', what: 'that wait and are listed by mezz sched' },
+  whatifMs: {
+    value: 86_400_000,
+    unit: 'ms',
+    what: 'of calls that mezz whatif replays unless told otherwise',
+  },
+  whatifCalls: { value: 10_000, unit: 'calls', what: 'that mezz whatif replays, the latest' },
+  whatifPolicies: { value: 5, unit: 'policies', what: 'that one mezz whatif asks about' },
   ganttMs: { value: 3_600_000, unit: 'ms', what: 'that mezz sched gantt shows unless told otherwise' },
   ganttSpans: { value: 2_000, unit: 'calls', what: 'that mezz sched gantt shows, the latest' },
   flushMs: {

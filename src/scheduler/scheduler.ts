@@ -101,8 +101,8 @@ export class Scheduler {
     return this.#policy.policy.name;
   }
 
-  get policyText(): string {
-    return this.#policy.policy.text;
+  get inForce(): Policy<unknown> {
+    return this.#policy.policy;
   }
 
   /** Why the policy that was set is not in charge, if it is not. */

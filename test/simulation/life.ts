@@ -142,6 +142,9 @@ const contextOf = (gate: Gate): ControlContext => ({
     set: () => {
       throw new Error('the simulation sets no order');
     },
+    find: () => {
+      throw new Error('the simulation asks for no policy');
+    },
   },
   reload: async () => [],
   addBackend: async () => ({ file: '', added: [], kept: [], problems: [] }),

@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { LineView, OrderView, SchedChange } from '../../base/order.ts';
+import type { LineView, OrderView, SchedChange, WhatifRow } from '../../base/order.ts';
 import { UsageFailure } from '../exit.ts';
 import { formatDuration, parseDuration, parseSince } from '../format.ts';
 import { ganttSvg, ganttText } from '../gantt.ts';
@@ -15,6 +15,10 @@ interface SetOptions extends ViewOptions {
   readonly reload?: string;
   readonly maxWait?: string;
   readonly reset?: boolean;
+}
+interface WhatifOptions extends ViewOptions {
+  readonly policy?: readonly string[];
+  readonly since?: string;
 }
 interface GanttOptions extends ViewOptions {
   readonly agent?: string;
@@ -131,9 +135,56 @@ function gantt(session: Session, options: GanttOptions): Promise<void> {
   });
 }
 
+/** Differences that the replay cannot tell from nothing are not shown. */
+function changeText(row: WhatifRow, index: number): string {
+  const change = row.changesMs[index] ?? 0;
+  if (Math.abs(change) <= row.errorMs || change === 0) return '-';
+  return `${change < 0 ? '-' : '+'}${formatDuration(Math.abs(change))}`;
+}
+
+function whatif(session: Session, options: WhatifOptions): Promise<void> {
+  const { terminal } = session;
+  const names = options.policy ?? [];
+  if (names.length === 0) throw new UsageFailure('mezz whatif needs a policy', 'mezz whatif --policy fair');
+  return show(session, options, {
+    verb: 'whatif',
+    request: {
+      policies: names.map((name) => policyArgument(session, name)),
+      ...(options.since === undefined ? {} : { since: parseSince(options.since, session.now()) }),
+    },
+    ids: ({ rows }) => rows.map(({ agent }) => agent),
+    render: ({ rows, calls, left, more, inForce }) => {
+      terminal.printTable(
+        [
+          { head: 'AGENT', cell: (row) => `${row.agentName} (${row.agent})` },
+          { head: 'CALLS', cell: (row) => String(row.calls), right: true },
+          { head: 'WAITED', cell: (row) => formatDuration(row.waitedMs), right: true },
+          { head: 'ERROR', cell: (row) => `±${formatDuration(row.errorMs)}`, right: true },
+          ...names.map((name, index) => ({
+            head: name.toUpperCase(),
+            cell: (row: WhatifRow) => changeText(row, index),
+            right: true,
+          })),
+        ],
+        rows,
+      );
+      terminal.note(
+        `${calls} calls replayed; the error is how far a replay under ${inForce} is off from what was`,
+      );
+      if (left > 0) terminal.note(`${left} calls had no backend, or have none now, and were left out`);
+      if (more) terminal.note('there were more calls: narrow it with --since');
+    },
+  });
+}
+
 const many = (text: string, before: readonly string[] = []): string[] => [...before, text];
 
 export function define(program: Command, session: Session): void {
+  asList(program.command('whatif').description('what recorded calls would have waited under another policy'))
+    .option('--policy <policy>', 'a name of mezz sched policies, or a file; again for more', many)
+    .option('--since <time>', 'calls from then on: 2h, today, or a date (24h)')
+    .addHelpText('after', WHATIF)
+    .action((options: WhatifOptions) => whatif(session, options));
   const sched = program
     .command('sched')
     .description('the order of calls: which policy, who is next, who had what');
@@ -158,6 +209,10 @@ export function define(program: Command, session: Session): void {
     .option('--svg <file>', 'as a picture, to a file')
     .action((options: GanttOptions) => gantt(session, options));
 }
+
+const WHATIF = `
+Calls of the journal are replayed in virtual time by the policies' own code. How long each ran and what it answered is held as
+it was; an agent's next call comes as long after its last as it did. A change smaller than the error is shown as -.`;
 
 const OWN_FILE = `
 A file of your own has a policy as its default export: { name, text, start, event, key, reasons } (src/scheduler/policy.ts).

@@ -17,6 +17,7 @@ import type { BackendDraft, SettingsChange } from '../../base/sheets.ts';
 import type { EnginePlaces } from '../../drivers/engine/backend.ts';
 import type { Gate } from '../../gate/gate.ts';
 import type { RetentionRule } from '../../journal/retention.ts';
+import type { Policy } from '../../scheduler/policy.ts';
 
 export interface ControlContext {
   readonly gate: Gate;
@@ -39,6 +40,7 @@ export interface ControlContext {
   readonly ordering: {
     view(): OrderView;
     set(change: SchedChange): Promise<OrderView | Refusal>;
+    find(name: string): Promise<Policy<unknown> | Refusal>;
   };
   addBackend(backend: BackendDraft): Promise<SettingsChange>;
   /** Ends the kernel after the answer to this request has left. */

@@ -1,12 +1,15 @@
 /** Verbs about the order of calls: which policy, who is next, who had what when. */
-import type { SpanView } from '../../base/order.ts';
+import { refusal } from '../../base/errors.ts';
+import type { SpanView, WhatifRow } from '../../base/order.ts';
 import { CALL, type CallRow } from '../../db/schema/journal.ts';
 import type { Gate } from '../../gate/gate.ts';
+import { ENGINE } from '../../scheduler/cost.ts';
 import { POLICIES } from '../../scheduler/policies/all.ts';
+import { type Recorded, replay, type Waits, type World, waitsRecorded } from '../../scheduler/whatif.ts';
 import { LIMITS } from '../limits.ts';
 import { type Handlers, selectAgent } from './context.ts';
 
-type SchedulingVerb = 'sched' | 'sched.set' | 'sched.policies' | 'sched.gantt';
+type SchedulingVerb = 'sched' | 'sched.set' | 'sched.policies' | 'sched.gantt' | 'whatif';
 
 const nameOf = ({ parts }: Gate, pid: number): string => parts.agents.get(pid)?.name ?? String(pid);
 
@@ -31,7 +34,7 @@ export const schedulingVerbs: Handlers<SchedulingVerb> = {
   },
 
   async 'sched.policies'({ gate }) {
-    const { policy, policyText } = gate.parts.scheduler;
+    const { name: policy, text: policyText } = gate.parts.scheduler.inForce;
     const policies = [...POLICIES.values()].map(({ name, text }) => ({
       name,
       text,
@@ -69,4 +72,86 @@ export const schedulingVerbs: Handlers<SchedulingVerb> = {
     });
     return { since, until, spans: spans.reverse(), more: rows.length === limit };
   },
+
+  async whatif({ gate, ordering }, request) {
+    const { store, clock, scheduler } = gate.parts;
+    if (!(request.policies?.length > 0 && request.policies.length <= LIMITS.whatifPolicies.value))
+      return refusal('bad_request', `Name 1 to ${LIMITS.whatifPolicies.value} policies.`, {
+        remedy: 'mezz whatif --policy fair',
+      });
+    const since = request.since ?? clock.now() - LIMITS.whatifMs.value;
+    const limit = LIMITS.whatifCalls.value;
+    const rows = await store.range(CALL, { by: ['arrivedAt'], from: since, reverse: true, limit });
+    const calls = rows.flatMap((row) => recordedOf(gate, row) ?? []);
+    const again = replay(calls, scheduler.inForce, worldOf(gate)).waits;
+    const others: Waits[] = [];
+    for (const name of request.policies) {
+      const policy = await ordering.find(name);
+      if ('code' in policy) return policy;
+      const { waits, fault } = replay(calls, policy, worldOf(gate));
+      if (fault !== undefined) return refusal('bad_request', `It cannot be said: ${fault}.`);
+      others.push(waits);
+    }
+    return {
+      since,
+      inForce: scheduler.policy,
+      calls: calls.length,
+      left: rows.length - calls.length,
+      more: rows.length === limit,
+      rows: whatifRows(gate, calls, again, others),
+    };
+  },
 };
+
+/** A call as What-if replays it; undefined for one that had no backend, runs still, or whose backend is gone. */
+function recordedOf({ parts }: Gate, row: CallRow): Recorded | undefined {
+  const { backend, startedAt, endedAt } = row;
+  if (backend === null || startedAt === null || endedAt === null) return undefined;
+  if (![...parts.catalog.backends.values()].some(({ id }) => id === backend)) return undefined;
+  const agent = parts.agents.get(row.agent);
+  return {
+    call: row.id,
+    agent: row.agent,
+    owner: row.owner,
+    turn: row.turn ?? undefined,
+    nice: agent?.nice ?? 0,
+    image: agent?.client ?? '',
+    backend,
+    arrivedAt: row.arrivedAt,
+    startedAt,
+    endedAt,
+    input: row.input + row.cacheWrite,
+    cached: row.cacheRead,
+    output: row.output,
+  };
+}
+
+function worldOf({ parts }: Gate): World {
+  const { catalog, scheduler } = parts;
+  const resources = [...catalog.backends.values()].map(({ id, slots, cacheTokens }) => ({
+    name: id,
+    size: slots,
+    terms: { ...ENGINE, cacheTokens },
+  }));
+  return { resources, tuning: scheduler.tuning, maxWaitMs: scheduler.bounds.maxWaitMs };
+}
+
+function whatifRows(
+  gate: Gate,
+  calls: readonly Recorded[],
+  again: Waits,
+  others: readonly Waits[],
+): WhatifRow[] {
+  const counts = Map.groupBy(calls, ({ agent }) => agent);
+  return [...waitsRecorded(calls)].map(([agent, waitedMs]) => {
+    const replayedMs = again.get(agent) ?? 0;
+    return {
+      agent,
+      agentName: nameOf(gate, agent),
+      calls: counts.get(agent)?.length ?? 0,
+      waitedMs,
+      errorMs: Math.abs(replayedMs - waitedMs),
+      changesMs: others.map((waits) => (waits.get(agent) ?? 0) - replayedMs),
+    };
+  });
+}

@@ -403,6 +403,25 @@ export const CALL_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'what-if',
+    group: 'order',
+    text: 'mezz whatif replays recorded calls under other policies by the code that runs live, says for each agent how far a replay of the policy in force is off from what was, and shows no smaller difference.',
+    restsOn: 'Policies are pure: events in, keys out.',
+    bypassedBy:
+      'What is held as it was and would not have been: how long calls ran, what they answered, waits for people and limits.',
+    tests: [
+      [
+        'src/scheduler/whatif.test.ts',
+        'the policy that was in force gives what was; another one gives what would have been, closed loop',
+      ],
+      ['src/scheduler/whatif.test.ts', 'what first come, first served did, the replay of it does again'],
+      [
+        'test/sched.test.ts',
+        'what-if replays what the journal has, for each agent, and a policy that fails is no answer',
+      ],
+    ],
+  },
+  {
     id: 'order-kept',
     group: 'order',
     text: 'A scheduling policy is set, tuned and swapped while calls wait; what operators set is kept through a restart or a crash, until mezz.yaml says something else of scheduling.',
