@@ -165,6 +165,26 @@ describe('mezz sh', () => {
     }
   });
 
+  test('a write on what a peer has changed since it was read is refused, and says who did', {
+    skip: noTerminal,
+  }, async () => {
+    const shared = path('shared.txt');
+    writeFileSync(shared, 'old');
+    const shell = openShell({ MEZZ_HOME: kernel.stateDir });
+    try {
+      shell.size(40, 300);
+      await shell.begin(MEZZ);
+      await shell.say('mezz sh --model lab --name slow', '\\n> ');
+      await shell.say(`@lab call read {"path":"${shared}"}`, 'answered: old\r\n> ');
+      assert.equal((await use('quick', 'write', { path: shared, text: 'new' })).code, 0);
+      const write = `@lab call write {"path":"${shared}","text":"lost"}`;
+      assert.match(await shell.say(write, 'answered: [^>]*\n> '), /refused: mezz: .*quick/);
+      assert.equal(readFileSync(shared, 'utf8'), 'new');
+    } finally {
+      shell.close();
+    }
+  });
+
   test('in a terminal: Ctrl-C stops the answer and not the shell, a pasted block is one question, Ctrl-D leaves', {
     skip: noTerminal,
   }, async () => {
