@@ -93,7 +93,7 @@ describe('a first start', () => {
     const { seen, ended } = run('tour');
     assert.equal(await ended, 0);
     assert.match(seen.text, /"lab", which is no model/);
-    for (const id of ['1a', '1b', '1c', '2b', '4a', '4b', '4c', 'engine'])
+    for (const id of ['1a', '1b', '1c', '2b', '3a', '3b', '4a', '4b', '4c', 'engine'])
       assert.match(seen.text, new RegExp(`c[0-9a-z]{16}( c[0-9a-z]{16})? \\(${id}\\)`), seen.text);
     const scenes = STORY.flatMap((chapter) => chapter.scenes);
     assert.equal(seen.text.match(/^ {4}(✔|✘|not built yet:) /gm)?.length, scenes.length, seen.text);

@@ -94,7 +94,7 @@ export function stableText(text: string, places: Readonly<Record<string, string>
       // How far the tour was when the key was pressed.
       .replaceAll(/(again\.\n)[\s\S]*?(\nThe tour is ended)/g, '$1\n<the tour, until the key>\n$2')
       // Of what is built, this changes the most.
-      .replace(/(What decides between them:\n)[\s\S]*?(?=\n\n)/, '$1    <what was seen>')
+      .replace(/(Two agents write one file.*\n)[\s\S]*?(?=\n\n)/, '$1  <what was told and seen>')
       .split('\n')
       .map((line) => line.replaceAll(/(?<=\S) {2,}/g, '  ').trimEnd())
       .join('\n')

@@ -35,7 +35,10 @@ export const STORY: readonly Chapter[] = [
   },
   {
     trouble: 'Two agents write one file, and one of them loses.',
-    scenes: [{ id: '3a', told: 'What decides between them:' }],
+    scenes: [
+      { id: '3a', told: 'Two agents edit one file at once:' },
+      { id: '3b', told: 'Both have read a file, one replaces it, and then the other means to:' },
+    ],
   },
   {
     trouble: 'An agent does what nobody wanted, and there is no brake.',
