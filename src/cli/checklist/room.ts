@@ -199,11 +199,11 @@ export class Room {
     tool: string,
     input: JsonRecord,
     toolUseId: string,
-    act = () => {},
+    act: () => void | Promise<void> = () => {},
   ): Promise<Hooked> {
     const answer = await this.before(agent, tool, input, toolUseId);
     if (!answer.allowed) return answer;
-    act();
+    await act();
     await this.tell(agent, tool, input, toolUseId);
     return answer;
   }
