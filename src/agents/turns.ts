@@ -21,6 +21,12 @@ export interface Turn {
 export class Turns {
   /** Per agent the turn of each conversation, by the canonical id after its last request; least recently used first. */
   readonly #byAgent = new Map<number, Map<string, TurnId>>();
+  readonly #latest = new Map<number, TurnId>();
+
+  /** The turn that an agent is in: that of its latest request. */
+  current(agent: number): TurnId | undefined {
+    return this.#latest.get(agent);
+  }
 
   /** The turn of a request; `newId` names a new one. The same request again (a retry) stays in its turn. */
   recognise(input: TurnInput, newId: () => TurnId): Turn {
@@ -34,11 +40,13 @@ export class Turns {
     const turn = goesOn ? old : newId();
     if (head !== undefined) known.delete(head);
     known.set(last, turn);
+    this.#latest.set(input.agent, turn);
     if (known.size > LIMITS.conversationsPerAgent.value) known.delete(known.keys().next().value as string);
     return { id: turn, isNew: !goesOn };
   }
 
   forget(agent: number): void {
     this.#byAgent.delete(agent);
+    this.#latest.delete(agent);
   }
 }

@@ -16,7 +16,7 @@ import type { Batch } from '../db/store.ts';
 import { applyEntry, callPut, endEntry, NO_ANSWER } from '../journal/calls.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
-import { releaseSlot } from './schedule.ts';
+import { releaseSlot, turnOf } from './schedule.ts';
 import { bookedModel } from './start.ts';
 import { SYSCALLS } from './syscalls.ts';
 
@@ -126,14 +126,16 @@ export async function book(parts: Parts, flight: Flight, result: Result): Promis
 /** Tells the scheduler what the call used; what it learned of turns of its kind is stored with END. */
 function teach(
   parts: Parts,
-  { call, granted }: Flight,
+  flight: Flight,
   { usage, code, intents }: Result,
 ): { readonly puts: Puts; readonly deletes: Deletes } {
+  const { call, granted } = flight;
   const used = {
     input: usage.input + usage.cacheWrite,
     cached: usage.cacheRead,
     output: usage.output,
-    endsTurn: code === 'ok' && intents === 0,
+    // A sub-agent's last answer is one more step of its main agent's turn.
+    endsTurn: code === 'ok' && intents === 0 && turnOf(parts, flight) === call.turn,
   };
   return (granted && parts.scheduler.used(call.id, used)) ?? { puts: [], deletes: [] };
 }

@@ -12,7 +12,7 @@ import { AgentTable } from '../agents/table.ts';
 import { Turns } from '../agents/turns.ts';
 import type { Clock } from '../base/clock.ts';
 import { type Observer, observeAll } from '../base/observer.ts';
-import type { ToolServer, Workspace } from '../base/ports.ts';
+import type { BackendSpec, ToolServer, Workspace } from '../base/ports.ts';
 import type { Random } from '../base/random.ts';
 import { Accounts } from '../budget/accounts.ts';
 import { Estimator } from '../budget/estimate.ts';
@@ -23,7 +23,7 @@ import type { Store } from '../db/store.ts';
 import { ContextStore } from '../journal/context.ts';
 import { openJournal } from '../journal/journal.ts';
 import { Salts } from '../journal/salts.ts';
-import { ENGINE } from '../scheduler/cost.ts';
+import { ENGINE, HOSTED, type Terms } from '../scheduler/cost.ts';
 import { History } from '../scheduler/history.ts';
 import { LIMITS as SCHEDULER_LIMITS } from '../scheduler/limits.ts';
 import type { Policy, Tuning } from '../scheduler/policy.ts';
@@ -134,6 +134,10 @@ export function applyChange(parts: Parts, change: Changeable): void {
 }
 
 const slotsOf = ({ catalog }: Changeable): Slots[] =>
-  [...catalog.backends.values()].map(
-    ({ id, slots, cacheTokens }) => new Slots(id, slots, { ...ENGINE, cacheTokens }),
-  );
+  [...catalog.backends.values()].map((spec) => new Slots(spec.id, spec.slots, termsOf(spec)));
+
+/** What serving costs there: an engine's time, or a provider's limits. */
+export const termsOf = ({ credential, cacheTokens }: BackendSpec): Terms => ({
+  ...(credential === 'local' ? ENGINE : HOSTED),
+  cacheTokens,
+});

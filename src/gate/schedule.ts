@@ -3,6 +3,7 @@
  * of a tool call. Waits are volatile: a restart forgets them and the client's retry waits again.
  */
 import { type Refusal, refusal } from '../base/errors.ts';
+import type { TurnId } from '../base/ids.ts';
 import type { SyscallKind } from '../base/syscall.ts';
 import type { PolicyCall } from '../scheduler/policy.ts';
 import { type Flight, go, refuse, type Stage } from './flight.ts';
@@ -46,8 +47,18 @@ export function schedule<K extends SyscallKind>(parts: Parts, flight: Flight<K>)
   };
 }
 
+/**
+ * The turn that a call is part of for the scheduler. Sub-agents, told apart by headers under one key, are threads of the
+ * turn their main agent is in: what users wait for is that turn.
+ */
+export function turnOf({ turns }: Parts, { call, agent, chain }: Flight): TurnId | undefined {
+  const main = chain.findLast((other) => other.keyId === agent.keyId);
+  return main && main !== agent ? (turns.current(main.pid) ?? call.turn) : call.turn;
+}
+
 /** The call as scheduling policies see it. */
-function scheduledCall(parts: Parts, { call, agent, deadlineAt, candidates }: Flight): PolicyCall {
+function scheduledCall(parts: Parts, flight: Flight): PolicyCall {
+  const { call, agent, deadlineAt, candidates } = flight;
   const { payload } = call;
   const model = candidates[0]?.upstreamModel ?? '';
   const tokens =
@@ -58,13 +69,14 @@ function scheduledCall(parts: Parts, { call, agent, deadlineAt, candidates }: Fl
     call: call.id,
     agent: agent.pid,
     owner: agent.owner,
-    turn: call.turn,
+    turn: turnOf(parts, flight),
+    thread: call.turn,
     nice: agent.nice,
     arrivedAt: call.arrivedAt,
     deadlineAt,
     inTokens: tokens.tokensIn,
     outTokens: tokens.tokensOut,
-    image: agent.parent === null ? agent.client : `${agent.client} sub-agent`,
+    image: agent.client,
   };
 }
 

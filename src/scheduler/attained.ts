@@ -10,18 +10,21 @@ import type { PolicyCall, PolicyConfig, PolicyEvent } from './policy.ts';
 interface Turn {
   /** Service of calls that ended, and of those that run as far as it is known. */
   attained: number;
-  /** Tokens of the conversation after the last call. */
+  readonly running: Map<string, { readonly cold: boolean; readonly terms: Terms; served: number }>;
+}
+/** What a conversation has in a cache: a turn has one, and one for each of its sub-agents. */
+interface Prefix {
+  /** Tokens of the conversation after its last call. */
   context: number;
   /** Of the backend that served it last. */
   terms: Terms;
-  /** Where its prefix is cached, as far as is known. */
+  /** Where it is cached, as far as is known. */
   cachedAt: string | undefined;
-  calls: number;
-  readonly running: Map<string, { readonly cold: boolean; readonly terms: Terms; served: number }>;
 }
 
 export class Attained {
   readonly #turns = new Recent<string, Turn>(LIMITS.turns.value);
+  readonly #prefixes = new Recent<string, Prefix>(LIMITS.turns.value);
   #terms = new Map<string, Terms>();
 
   constructor(config: PolicyConfig) {
@@ -37,15 +40,10 @@ export class Attained {
     return this.#turns.get(turnOf(call))?.attained ?? 0;
   }
 
-  /** Virtual tokens it would take to compute again what was cached of the turn and is no more; 0 if nothing was. */
+  /** Virtual tokens it would take to compute again what was cached of its conversation and is no more; 0 if nothing was. */
   reloadOf(call: PolicyCall): number {
-    const turn = this.#turns.get(turnOf(call));
-    if (!turn || turn.calls === 0 || turn.cachedAt !== undefined) return 0;
-    return costOf(turn.terms, turn.context, 0);
-  }
-
-  isCold(call: PolicyCall): boolean {
-    return this.reloadOf(call) > 0;
+    const prefix = this.#prefixes.get(threadOf(call));
+    return prefix && prefix.cachedAt === undefined ? costOf(prefix.terms, prefix.context, 0) : 0;
   }
 
   /** Takes in an event; for one that ends a turn, the service that all of it had. */
@@ -61,16 +59,13 @@ export class Attained {
   #started(call: PolicyCall, resource: string): void {
     // A tool call moves no tokens: it is no part of the turn's service, and leaves its cache as it is.
     if (call.inTokens + call.outTokens === 0) return;
-    const id = turnOf(call);
-    const old = this.#turns.get(id);
     const terms = this.#terms.get(resource) ?? ENGINE;
-    const turn = old ?? newTurn(terms);
-    this.#turns.set(id, turn);
-    const cold = turn.calls > 0 && turn.cachedAt !== resource;
+    const turn = this.#turns.get(turnOf(call)) ?? { attained: 0, running: new Map() };
+    this.#turns.set(turnOf(call), turn);
+    const prefix = this.#prefixes.get(threadOf(call));
+    const cold = prefix !== undefined && prefix.cachedAt !== resource;
     turn.running.set(call.call, { cold, terms, served: 0 });
-    turn.terms = terms;
-    turn.cachedAt = resource;
-    turn.calls++;
+    this.#prefixes.set(threadOf(call), { context: prefix?.context ?? 0, terms, cachedAt: resource });
   }
 
   #served(call: PolicyCall, tokens: number): void {
@@ -82,8 +77,8 @@ export class Attained {
   }
 
   #evicted(call: PolicyCall, resource: string): void {
-    const turn = this.#turns.get(turnOf(call));
-    if (turn?.cachedAt === resource) turn.cachedAt = undefined;
+    const prefix = this.#prefixes.get(threadOf(call));
+    if (prefix?.cachedAt === resource) prefix.cachedAt = undefined;
   }
 
   #ended({ call, used }: Extract<PolicyEvent, { kind: 'ended' }>): number | undefined {
@@ -92,29 +87,24 @@ export class Attained {
     const running = turn?.running.get(call.call);
     if (!turn || !running) return undefined;
     turn.running.delete(call.call);
+    const prefix = this.#prefixes.get(threadOf(call));
     if (used) {
       const total = used.input + used.cached;
       // What was only computed again is no progress of the turn.
-      const fresh = running.cold ? Math.max(0, total - turn.context) : used.input;
+      const fresh = running.cold ? Math.max(0, total - (prefix?.context ?? 0)) : used.input;
       const cost = costOf(running.terms, Math.min(fresh, used.input), used.output);
       turn.attained += Math.max(0, cost - running.served);
-      turn.context = total + used.output;
+      if (prefix) prefix.context = total + used.output;
     }
     const isOver = call.turn === undefined || used?.endsTurn === true;
     if (!isOver || turn.running.size > 0) return undefined;
     this.#turns.delete(id);
+    this.#prefixes.delete(threadOf(call));
     return used && turn.attained;
   }
 }
 
-const newTurn = (terms: Terms): Turn => ({
-  attained: 0,
-  context: 0,
-  terms,
-  cachedAt: undefined,
-  calls: 0,
-  running: new Map(),
-});
-
 /** A call that belongs to no turn is one by itself. */
 export const turnOf = ({ turn, call }: PolicyCall): string => turn ?? call;
+/** The conversation it extends: its turn's own, unless it says otherwise. */
+export const threadOf = (call: PolicyCall): string => call.thread ?? turnOf(call);

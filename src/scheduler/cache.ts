@@ -1,9 +1,9 @@
 /**
  * What a backend's cache of prefixes holds, as far as can be told from outside: the conversations used last, up to its
- * size. Invariant: a turn that runs is held. It is a model: an engine may keep more, or less.
+ * size. Invariant: a conversation of which a call runs is held. It is a model: an engine may keep more, or less.
  */
 
-import { turnOf } from './attained.ts';
+import { threadOf } from './attained.ts';
 import { LIMITS } from './limits.ts';
 import type { PolicyCall } from './policy.ts';
 
@@ -36,7 +36,7 @@ export class CacheModel {
 
   /** A call started: its context is held now. The turns whose prefix made room for it. */
   started(call: PolicyCall, now: number): PolicyCall[] {
-    const id = turnOf(call);
+    const id = threadOf(call);
     const old = this.#held.get(id);
     const tokens = call.inTokens + call.outTokens;
     this.#put(id, { call, tokens, running: (old?.running ?? 0) + 1, usedAt: now });
@@ -45,7 +45,7 @@ export class CacheModel {
 
   /** A call ended; `tokens` is the length of its conversation now, if that is known. */
   ended(call: PolicyCall, now: number, tokens: number | undefined, isOver: boolean): PolicyCall[] {
-    const id = turnOf(call);
+    const id = threadOf(call);
     const old = this.#held.get(id);
     if (!old) return [];
     const running = Math.max(0, old.running - 1);
@@ -55,7 +55,7 @@ export class CacheModel {
   }
 
   holds(call: PolicyCall): boolean {
-    return this.#held.has(turnOf(call));
+    return this.#held.has(threadOf(call));
   }
 
   /** Is the call's prefix held, or is there room for it beside all that will soon be wanted again? */

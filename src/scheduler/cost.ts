@@ -16,6 +16,12 @@ export interface Terms {
 /** An engine reads about this many tokens while it writes one (measured on real ones: 50 to 200). */
 export const ENGINE: Terms = { inputWeight: 1 / 100, requestWeight: 0, combine: 'sum' };
 
+/**
+ * Hosted APIs limit input, answers and requests each by itself. In the limits that they publish, a minute has about five
+ * tokens of uncached input for one of answer, and a request for some 160.
+ */
+export const HOSTED: Terms = { inputWeight: 1 / 5, requestWeight: 160, combine: 'max' };
+
 /** The cost of so many computed tokens of input and so many of answer, in virtual tokens. */
 export function costOf(terms: Terms, input: number, output: number): number {
   const parts = [input * terms.inputWeight, output, terms.requestWeight];

@@ -6,7 +6,7 @@ import { VirtualClock } from '../base/clock.ts';
 import { seededRandom } from '../base/random.ts';
 import type { ServiceRow } from '../db/schema/scheduler.ts';
 import { CacheModel } from './cache.ts';
-import { costOf, ENGINE } from './cost.ts';
+import { costOf, ENGINE, HOSTED } from './cost.ts';
 import { aCall, aWaiting, NO_CONFIG } from './fixture.test.ts';
 import { History } from './history.ts';
 import { Order } from './order.ts';
@@ -76,6 +76,29 @@ test('las: the turn that was served least; what is only computed again is no pro
     used: { input: 100_100, cached: 0, output: 50, endsTurn: false },
   });
   assert.equal(attained(), costOf(ENGINE, 100_000, 100) + 50);
+});
+
+test('sub-agents are threads of their turn: its service is theirs together, each has a cached prefix of its own', () => {
+  const main = aCall('1', { turn: 't', thread: 't' });
+  const sub = aCall('2', { turn: 't', thread: 's' });
+  const large = { input: 50_000, cached: 0, output: 100, endsTurn: false };
+  const order = told('remaining', [
+    [main, large],
+    [sub, used(300)],
+  ]);
+  const had = () => Number(/had (\d+)/.exec(order.reasonsFor(main).join())?.[1]);
+  assert.equal(had(), costOf(ENGINE, 50_000, 100) + 300);
+  const before = [main, sub].map((call) => order.keyOf(call)[0] as number);
+  order.tell({ kind: 'evicted', at: 9, call: main, resource: 'x' });
+  const [cold, warm] = [main, sub].map((call, i) => (order.keyOf(call)[0] as number) - (before[i] as number));
+  assert.deepEqual([Math.round(cold as number), warm], [501, 0]);
+});
+
+test('a slot costs the time it is held, a provider the limit that is the scarcest for the call', () => {
+  assert.equal(costOf(ENGINE, 10_000, 300), 400);
+  assert.equal(costOf(HOSTED, 10_000, 300), 2_000, 'input');
+  assert.equal(costOf(HOSTED, 100, 300), 300, 'answer');
+  assert.equal(costOf(HOSTED, 100, 1), 160, 'requests');
 });
 
 /** Turns of one kind end early or run very long. */

@@ -12,6 +12,8 @@ export interface PolicyCall {
   /** Whose share it is. */
   readonly owner: string;
   readonly turn?: string | undefined;
+  /** The conversation whose cached prefix it extends, where its turn has several: a sub-agent's. */
+  readonly thread?: string | undefined;
   /** -20 (first) to 19 (last). */
   readonly nice: number;
   readonly arrivedAt: number;

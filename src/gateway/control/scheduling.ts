@@ -3,7 +3,7 @@ import { refusal } from '../../base/errors.ts';
 import type { SpanView, WhatifRow } from '../../base/order.ts';
 import { CALL, type CallRow } from '../../db/schema/journal.ts';
 import type { Gate } from '../../gate/gate.ts';
-import { ENGINE } from '../../scheduler/cost.ts';
+import { termsOf } from '../../gate/open.ts';
 import { POLICIES } from '../../scheduler/policies/all.ts';
 import { type Recorded, replay, type Waits, type World, waitsRecorded } from '../../scheduler/whatif.ts';
 import { LIMITS } from '../limits.ts';
@@ -128,10 +128,10 @@ function recordedOf({ parts }: Gate, row: CallRow): Recorded | undefined {
 
 function worldOf({ parts }: Gate): World {
   const { catalog, scheduler } = parts;
-  const resources = [...catalog.backends.values()].map(({ id, slots, cacheTokens }) => ({
-    name: id,
-    size: slots,
-    terms: { ...ENGINE, cacheTokens },
+  const resources = [...catalog.backends.values()].map((spec) => ({
+    name: spec.id,
+    size: spec.slots,
+    terms: termsOf(spec),
   }));
   return { resources, tuning: scheduler.tuning, maxWaitMs: scheduler.bounds.maxWaitMs };
 }
