@@ -54,7 +54,9 @@ describe('a first start', () => {
     const { seen, ended } = run('start');
     assert.equal(await ended, 0);
     const [, steps = ''] = seen.text.split('Type next:\n');
-    const lines = [...steps.matchAll(/^ {2}(\S.*?)(?: {2,}\S.*)?$/gm)].map(([, line]) => line as string);
+    const printed = [...steps.matchAll(/^ {2}(\S.*?)(?: {2,}\S.*)?$/gm)].map(([, line]) => line as string);
+    // An engine may run on the machine that the test runs on.
+    const lines = printed.filter((line) => !line.startsWith('mezz backend add '));
     assert.deepEqual(
       lines.map((line) => line.replace(/=.*/, '')),
       [

@@ -87,14 +87,17 @@ export function stableText(text: string, places: Readonly<Record<string, string>
       .replaceAll(/\b\d+(\.\d+)? %/g, '<share>')
       .replaceAll(/^ +(?=AT |\+<while>)/gm, '')
       .replaceAll(/[\w-]+-[0-9a-f]{6}\.log\b/g, '<run>.log')
+      // Of the machine that the test runs on.
+      .replaceAll(/^ {2}engines .*/gm, '  engines <of this machine>')
+      .replaceAll(/^ {2}mezz backend add .*\n/gm, '')
       // Only where the machine is slow.
       .replaceAll(/^ .*waits at the gate.*\n/gm, '')
       // Programs that run at once end in any order.
       .replaceAll(/(^\[fix.*\n)+/gm, (lines) => `${lines.trimEnd().split('\n').sort().join('\n')}\n`)
       // How far the tour was when the key was pressed.
       .replaceAll(/(again\.\n)[\s\S]*?(\nThe tour is ended)/g, '$1\n<the tour, until the key>\n$2')
-      // Of what is built, this changes the most.
-      .replace(/(Two agents write one file.*\n)[\s\S]*?(?=\n\n)/, '$1  <what was told and seen>')
+      // What an experiment saw belongs to the checklist's own tests.
+      .replaceAll(/^ {4}(✔|✘|\?|not built yet:) .*(?:\n {6}.*)*/gm, '    $1 <what was seen, and the calls>')
       .split('\n')
       .map((line) => line.replaceAll(/(?<=\S) {2,}/g, '  ').trimEnd())
       .join('\n')
