@@ -6,7 +6,7 @@ import { agentPut } from '../agents/table.ts';
 import { VirtualClock } from '../base/clock.ts';
 import type { AccountId, BackendId } from '../base/ids.ts';
 import type { ModelCall, ModelOutcome } from '../base/model.ts';
-import type { BackendSpec, ModelBackend, Workspace } from '../base/ports.ts';
+import type { BackendSpec, ModelBackend, ToolServer, Workspace } from '../base/ports.ts';
 import { seededRandom } from '../base/random.ts';
 import type { Usage } from '../base/usage.ts';
 import { Prices } from '../budget/prices.ts';
@@ -39,6 +39,7 @@ export async function openGate(
   slots: Slots = { one: 1, two: 1 },
   faults: Faults = {},
   workspace?: Workspace,
+  servers: readonly ToolServer[] = [],
 ) {
   const clock = new VirtualClock(Date.UTC(2026, 0, 1));
   const store = new MemoryStore(faults);
@@ -52,6 +53,7 @@ export async function openGate(
   const parts = await openParts({
     ...change(slots),
     ...(workspace ? { workspace } : {}),
+    toolServers: new Map(servers.map((server) => [server.spec.id, server])),
     store,
     clock,
     random: seededRandom(1),
@@ -77,6 +79,7 @@ export async function openGate(
     parts,
     gate,
     arrivals,
+    caller,
     agent,
     key,
     change: (next: Slots) => gate.change(change(next)),

@@ -6,12 +6,14 @@
 import { agentPut } from '../agents/table.ts';
 import { assert } from '../base/assert.ts';
 import { isRecord, type JsonRecord, parseJson } from '../base/json.ts';
+import type { SyscallKind } from '../base/syscall.ts';
 import { allOf } from '../budget/ledger.ts';
 import { CALL } from '../db/schema/journal.ts';
 import { applyEntry, callPut, endEntry, NO_ANSWER } from '../journal/calls.ts';
 import { LIMITS } from './limits.ts';
 import type { Parts } from './parts.ts';
 import { payersOf } from './proof.ts';
+import { SYSCALLS } from './syscalls.ts';
 
 /** The body of a call's last START: who paid, whatever the tree of accounts is now. */
 async function startOf(parts: Parts, call: string): Promise<JsonRecord> {
@@ -39,7 +41,10 @@ export async function recover(parts: Parts): Promise<number> {
     const usage = allOf(held);
     const scopes = payersOf(parts, row.agent, start);
     const model = String(start.model);
-    const settled = parts.ledger.recover([{ call: row.id, scopes, ...held, model }], now);
+    // What ends later was booked with its START.
+    const settled = SYSCALLS[row.kind as SyscallKind].endsLater
+      ? { puts: [] }
+      : parts.ledger.recover([{ call: row.id, scopes, ...held, model }], now);
     const entry = endEntry(now, {
       call: row.id,
       agent: row.agent,

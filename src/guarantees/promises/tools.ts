@@ -95,6 +95,10 @@ export const TOOL_PROMISES: readonly Promised[] = [
         'mezz demo clobber: agents at once lose writes in one checkout and with the official servers, and none through mezz',
       ],
       [
+        'src/gate/brokered.test.ts',
+        'tools of a server without a manifest run one at a time, also those of one agent, and END gives the locks back',
+      ],
+      [
         'test/tools.test.ts',
         'a replace by MCP of what a peer has changed since is a tool error that says who, and a hook sees the same versions',
       ],
@@ -108,6 +112,10 @@ export const TOOL_PROMISES: readonly Promised[] = [
     bypassedBy:
       'A client that sends the same request again sends a new call. What the server does with a call it was told to cancel is its own.',
     tests: [
+      [
+        'src/gate/brokered.test.ts',
+        'after a crash a call at a tool server is in doubt and was sent once; a hooked one goes on',
+      ],
       [
         'test/tools.test.ts',
         'a call whose tool server ends meanwhile is in doubt, told so, and not repeated; the next one starts it again',

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ToolAnswer, ToolServer } from '../base/ports.ts';
+import { CALL } from '../db/schema/journal.ts';
+import { openGate, settle } from './fixture.test.ts';
+import { proveBalances } from './proof.ts';
+import { recover } from './recovery.ts';
+
+/** A server whose answers come when a test says so. */
+function newServer() {
+  const asked: { readonly tool: string; answer(answer: ToolAnswer): void }[] = [];
+  const server: ToolServer = {
+    spec: { id: 'box', command: [], env: {}, cwd: '/' },
+    osPid: undefined,
+    said: '',
+    describe: async () => ({ software: 'box', tools: [{ name: 'put' }, { name: 'get' }] }),
+    call: (ticket, tool) =>
+      new Promise((answer) => {
+        ticket.use();
+        asked.push({ tool, answer });
+      }),
+    close: async () => {},
+  };
+  return { server, asked };
+}
+
+const DONE: ToolAnswer = { kind: 'called', result: { content: [] }, isError: false };
+
+test('tools of a server without a manifest run one at a time, also those of one agent, and END gives the locks back', async () => {
+  const { server, asked } = newServer();
+  const { arrivals, caller, parts } = await openGate({ one: 1 }, {}, undefined, [server]);
+  const signal = new AbortController().signal;
+  const calls = ['box__put', 'box__get'].map((name, n) => arrivals.offered(caller, name, { n }, signal));
+  await settle();
+  assert.deepEqual(
+    [
+      asked.map(({ tool }) => tool),
+      [...parts.waits.all()].map(({ reason, resource }) => `${reason} ${resource}`),
+    ],
+    [['put'], ['lock server:box']],
+  );
+  asked[0]?.answer(DONE);
+  await calls[0];
+  await settle();
+  asked[1]?.answer({ kind: 'called', result: {}, isError: true });
+  await calls[1];
+  assert.equal(parts.broker.locks.busy, 0);
+  const rows = await parts.store.range(CALL, { limit: 10 });
+  assert.deepEqual(rows.map(({ state }) => state).sort(), ['done', 'failed']);
+  assert.deepEqual((await proveBalances(parts)).problems, []);
+});
+
+test('after a crash a call at a tool server is in doubt and was sent once; a hooked one goes on', async () => {
+  const { server, asked } = newServer();
+  const { arrivals, caller, parts, tool } = await openGate({ one: 1 }, {}, undefined, [server]);
+  void arrivals.offered(caller, 'box__put', {}, new AbortController().signal);
+  await tool('ls', 'use-1');
+  await settle();
+  // What the next kernel on this store does first.
+  assert.equal(await recover(parts), 1);
+  const rows = await parts.store.range(CALL, { limit: 10 });
+  assert.deepEqual(rows.map(({ target, state }) => `${target} ${state}`).sort(), [
+    'box/put in_doubt',
+    'generic/Bash running',
+  ]);
+  assert.equal(asked.length, 1);
+  assert.deepEqual((await proveBalances(parts)).problems, []);
+});
