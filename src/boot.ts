@@ -177,6 +177,13 @@ async function serve(opened: Opened): Promise<Running> {
     configLimits: () => ({ limits: listLimits() }),
     ordering: settings.ordering,
     reload: async () => [...(await settings.reload())],
+    callTool: ({ keyId, owner, pid, name: caller }, name, args) =>
+      arrivals.offered(
+        { keyId: keyId ?? '', owner, pid, name: caller },
+        name,
+        args,
+        new AbortController().signal,
+      ),
     addBackend: (backend) => settings.addBackend(backend),
     shutDown: (askedMs) => {
       graceMs = askedMs;

@@ -88,10 +88,13 @@ test('one endpoint an agent: both eras of the protocol list and call the tools o
     assert.deepEqual(done(), ['count {"n":1}', 'count {"n":2}'], 'what was refused never ran');
     assert.equal((await rpc(agent, 'resources/list', {})).error?.code, -32601);
     assert.match((await call(agent, 'counting__nothing', {})).text, /There is no tool "counting__nothing"/);
+    const typed = { agent: agent.name, name: 'counting__count', args: { n: 3 } };
+    assert.equal((await kernel.control.call('tool.call', typed)).isError, false);
+    assert.equal(done().at(-1), 'count {"n":3}');
     const { calls } = await kernel.control.call('calls', { agent: String(agent.pid) });
     assert.deepEqual(
       calls.map(({ target, state }) => `${target} ${state}`),
-      ['counting/count done', 'counting/count done'],
+      ['counting/count done', 'counting/count done', 'counting/count done'],
     );
   }));
 

@@ -314,6 +314,8 @@ export interface ControlVerbs extends OrderVerbs {
   locks: Verb<{ agent?: string }, LocksView>;
   tools: Verb<Record<string, never>, { tools: ToolView[]; problems: string[] }>;
   'tool.servers': Verb<Record<string, never>, { servers: ToolServerView[] }>;
+  /** Made as this agent, and decided as its own. */
+  'tool.call': Verb<Selector & { name: string; args: JsonRecord }, { result: JsonRecord; isError: boolean }>;
   'tool.accept': Verb<{ server: string }, { tools: ToolView[] }>;
   why: Verb<{ subject: string }, { waits: WaitView[]; text: string[] }>;
   limits: Verb<{ scope?: string }, { limits: LimitView[]; windows: WindowView[] }>;
@@ -443,6 +445,7 @@ export const VERBS: { readonly [V in VerbName]: true } = {
   locks: true,
   tools: true,
   'tool.servers': true,
+  'tool.call': true,
   'tool.accept': true,
   whatif: true,
   why: true,

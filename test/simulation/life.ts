@@ -147,6 +147,7 @@ const contextOf = (gate: Gate): ControlContext => ({
     },
   },
   reload: async () => [],
+  callTool: async () => ({ kind: 'released' }),
   addBackend: async () => ({ file: '', added: [], kept: [], problems: [] }),
   shutDown: () => {},
 });

@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { isRecord, parseJson } from '../../base/json.ts';
+import { UsageFailure } from '../exit.ts';
 import type { Session } from '../session.ts';
 import { asJson, asList, change, show, type ViewOptions } from '../view.ts';
 
@@ -50,6 +52,27 @@ async function logs(session: Session, server: string, options: ViewOptions): Pro
   else for (const { said } of found) session.terminal.out.write(said);
 }
 
+interface CallOptions {
+  readonly json?: boolean;
+  readonly agent: string;
+  readonly args: string;
+}
+
+/** Prints what a tool says; an answer that is an error is the exit code too. */
+async function call(session: Session, name: string, { json, agent, args }: CallOptions): Promise<void> {
+  const input = parseJson(args);
+  if (!isRecord(input))
+    throw new UsageFailure('--args takes one JSON object', `write it as --args '{"path":"a"}'`);
+  const answer = await session.control.call('tool.call', { agent, name, args: input });
+  if (answer.isError) session.exit = 1;
+  if (json) return session.terminal.printJson(answer);
+  const content = Array.isArray(answer.result.content) ? answer.result.content : [];
+  for (const part of content)
+    session.terminal.print(
+      isRecord(part) && typeof part.text === 'string' ? part.text : JSON.stringify(part),
+    );
+}
+
 export function define(program: Command, session: Session): void {
   const tool = program.command('tool').description('tool servers that mezz starts, and what they offer');
   asList(tool.command('ls', { isDefault: true }).description('list tools, as agents call them')).action(
@@ -58,6 +81,11 @@ export function define(program: Command, session: Session): void {
   asList(tool.command('ps').description('list tool servers')).action((options: ViewOptions) =>
     servers(session, options),
   );
+  asJson(tool.command('call').description('call a tool as an agent: the gate decides as for its own calls'))
+    .argument('<tool>', 'as mezz tool ls names it')
+    .requiredOption('--agent <agent>', 'pid, name, or the beginning of a name')
+    .option('--args <json>', 'its arguments', '{}')
+    .action((name: string, options: CallOptions) => call(session, name, options));
   asJson(tool.command('logs').description('the last that a tool server said on its error stream'))
     .argument('<server>', 'its name in mezz.yaml')
     .action((server: string, options: ViewOptions) => logs(session, server, options));

@@ -11,9 +11,11 @@ import type {
   VerbResponse,
 } from '../../base/control.ts';
 import { type Refusal, refusal } from '../../base/errors.ts';
+import type { JsonRecord } from '../../base/json.ts';
 import type { OrderView, SchedChange } from '../../base/order.ts';
 import type { Processes } from '../../base/ports.ts';
 import type { BackendDraft, SettingsChange } from '../../base/sheets.ts';
+import type { Outcomes } from '../../base/syscall.ts';
 import type { EnginePlaces } from '../../drivers/engine/backend.ts';
 import type { Gate } from '../../gate/gate.ts';
 import type { RetentionRule } from '../../journal/retention.ts';
@@ -42,6 +44,8 @@ export interface ControlContext {
     set(change: SchedChange): Promise<OrderView | Refusal>;
     find(name: string): Promise<Policy<unknown> | Refusal>;
   };
+  /** A call of a tool that mezz offers, as this agent. */
+  callTool(agent: Agent, name: string, args: JsonRecord): Promise<Outcomes['tool.call'] | Refusal>;
   addBackend(backend: BackendDraft): Promise<SettingsChange>;
   /** Ends the kernel after the answer to this request has left. */
   shutDown(graceMs: number): void;

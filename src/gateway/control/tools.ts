@@ -1,16 +1,17 @@
 /** Verbs about tool servers: what they offer, how they are, and accepting what they changed. */
 
+import { refusal } from '../../base/errors.ts';
 import type { ToolView } from '../../base/locks.ts';
 import type { Gate } from '../../gate/gate.ts';
 import type { Offer } from '../../tools/servers.ts';
-import type { Handlers } from './context.ts';
+import { type Handlers, selectAgent } from './context.ts';
 
 const viewOf = ({ name, server, tool, digest, state, definition }: Offer): ToolView => ({
   ...{ name, server, tool, digest, state },
   text: typeof definition.description === 'string' ? definition.description : '',
 });
 
-export const toolVerbs: Handlers<'tools' | 'tool.servers' | 'tool.accept'> = {
+export const toolVerbs: Handlers<'tools' | 'tool.servers' | 'tool.call' | 'tool.accept'> = {
   async tools({ gate }) {
     const { offers, problems } = await gate.parts.servers.list();
     return { tools: offers.map(viewOf), problems: problems.map(({ message }) => message) };
@@ -18,6 +19,16 @@ export const toolVerbs: Handlers<'tools' | 'tool.servers' | 'tool.accept'> = {
 
   async 'tool.servers'({ gate }) {
     return { servers: [...gate.parts.servers.all()].map((server) => serverView(gate, server)) };
+  },
+
+  async 'tool.call'(context, { agent: selector, name, args }) {
+    const agent = selectAgent(context, selector);
+    if ('code' in agent) return agent;
+    const outcome = await context.callTool(agent, name, args);
+    if ('code' in outcome) return outcome;
+    return outcome.kind === 'called'
+      ? { result: outcome.result, isError: outcome.isError }
+      : refusal('failed', `${name} was let go and not called.`);
   },
 
   async 'tool.accept'({ gate }, { server }) {
