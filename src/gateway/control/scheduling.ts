@@ -1,4 +1,5 @@
 /** Verbs about the order of calls: which policy, who is next, who had what when. */
+import { setImmediate as breathe } from 'node:timers/promises';
 import { refusal } from '../../base/errors.ts';
 import type { SpanView, WhatifRow } from '../../base/order.ts';
 import { CALL, type CallRow } from '../../db/schema/journal.ts';
@@ -88,6 +89,8 @@ export const schedulingVerbs: Handlers<SchedulingVerb> = {
     for (const name of request.policies) {
       const policy = await ordering.find(name);
       if ('code' in policy) return policy;
+      // A replay of many calls takes a while: what runs goes on between two.
+      await breathe();
       const { waits, fault } = replay(calls, policy, worldOf(gate));
       if (fault !== undefined) return refusal('bad_request', `It cannot be said: ${fault}.`);
       others.push(waits);
