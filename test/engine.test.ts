@@ -278,7 +278,9 @@ describe('the engine', () => {
   });
 
   test('what cannot be answered is refused in the dialect that was spoken, and disturbs nothing', async () => {
+    await post('anthropic', asking('anthropic', 'hi', 5));
     const pid = await pidOf();
+    assert.ok(pid);
     for (const dialect of SPOKEN) {
       const long = await post(dialect, asking(dialect, 'x'.repeat(WINDOW), 5));
       assert.equal(long.status, 400);
@@ -327,6 +329,7 @@ describe('the engine', () => {
   });
 
   test('an engine that is killed in the middle of answers ends them all, and comes back', async () => {
+    await post('anthropic', asking('anthropic', 'hi', 5));
     const pid = await pidOf();
     assert.ok(pid);
     let begun = 0;
