@@ -35,6 +35,7 @@ export const LIMITS = {
     unit: 'ms',
     what: 'time after which a model that nobody asks leaves memory',
   },
+  engineLibraryMs: { value: 60_000, unit: 'ms', what: 'time the library of the engine may take to load' },
   engineOpenMs: { value: 300_000, unit: 'ms', what: 'time the engine may take to load a model' },
   engineFirstPauseMs: { value: 1000, unit: 'ms', what: 'pause after the engine died, doubled each time' },
   engineLongestPauseMs: { value: 60_000, unit: 'ms', what: 'the longest pause after the engine died' },

@@ -12,7 +12,7 @@ let weights: Weights | undefined;
 async function open(message: Extract<ToChild, { kind: 'open' }>): Promise<void> {
   yieldMemory();
   try {
-    weights = await Weights.open(message);
+    weights = await Weights.open(message, () => say({ kind: 'loading' }));
     say({ kind: 'ready' });
   } catch (error) {
     say({ kind: 'unusable', message: error instanceof Error ? error.message : String(error) });

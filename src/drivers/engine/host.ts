@@ -97,18 +97,24 @@ export class EngineHost {
     this.#child = child;
     this.#lastWords = '';
     this.#unusable = undefined;
-    this.#phase = 'while it loaded this model';
+    this.#phase = 'while its library was loaded';
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#lastWords = (this.#lastWords + text).slice(-LIMITS.engineLastWordsCharacters.value);
     });
     return new Promise((resolve) => {
-      const cancel = this.#clock.after(LIMITS.engineOpenMs.value, () => child.kill('SIGKILL'));
+      const within = (ms: number) => this.#clock.after(ms, () => child.kill('SIGKILL'));
+      // Loading a model may take minutes; a library that says nothing so long hangs.
+      let cancel = within(LIMITS.engineLibraryMs.value);
       const settle = (trouble: string | undefined) => {
         cancel();
         resolve(trouble);
       };
       child.on('message', (message: FromChild) => {
-        if (message.kind === 'ready') {
+        if (message.kind === 'loading') {
+          this.#phase = 'while it loaded this model';
+          cancel();
+          cancel = within(LIMITS.engineOpenMs.value);
+        } else if (message.kind === 'ready') {
           this.#phase = 'while it worked';
           settle(undefined);
         } else if (message.kind === 'unusable') {
@@ -124,7 +130,7 @@ export class EngineHost {
     });
   }
 
-  #hear(message: Exclude<FromChild, { kind: 'ready' | 'unusable' }>): void {
+  #hear(message: Extract<FromChild, { id: number }>): void {
     const running = this.#running.get(message.id);
     if (!running) return;
     if (message.kind === 'events') return running.emit(message.events);

@@ -44,6 +44,8 @@ export type ToChild =
   | { readonly kind: 'stop'; readonly id: number };
 
 export type FromChild =
+  /** The library works; the model comes next. */
+  | { readonly kind: 'loading' }
   | { readonly kind: 'ready' }
   | { readonly kind: 'unusable'; readonly message: string }
   | { readonly kind: 'events'; readonly id: number; readonly events: readonly NeutralEvent[] }

@@ -54,8 +54,8 @@ export class Weights {
     this.#free = Array.from({ length: opening.sequences }, () => context.getSequence());
   }
 
-  /** Throws what the engine says of a file that it cannot load, or that does not fit. */
-  static async open(opening: Opening): Promise<Weights> {
+  /** Throws what the engine says of a file that it cannot load, or that does not fit. `loading`: the library works. */
+  static async open(opening: Opening, loading: () => void): Promise<Weights> {
     const library = (await import(opening.component)) as Library;
     const llama = await library.getLlama({
       // Without a graphics processor's package there is nothing to look for.
@@ -66,6 +66,7 @@ export class Weights {
       maxThreads: opening.threads,
       logLevel: library.LlamaLogLevel.error,
     });
+    loading();
     const model = await llama.loadModel({ modelPath: opening.modelPath, checkTensors: true });
     const { sequences, threads, windowTokens } = opening;
     const most = Math.min(windowTokens, model.trainContextSize ?? windowTokens);
