@@ -32,6 +32,9 @@ const SEQUENCES = 4;
 const SETTINGS = `
 backends: { engine: { slots: 8, engine: { threads: 1, sequences: ${SEQUENCES}, window: ${WINDOW} } } }
 models: { house: { backends: [engine], alias: engine/tiny, price: free } }
+
+# The same is asked again until a model is back: that is no loop.
+loop: { repeats: 100000 }
 `;
 const asking = (dialect: NeutralDialect, text: string, most: number, more: JsonRecord = {}) =>
   ask(dialect, text, most, { model: 'engine/tiny', ...more });

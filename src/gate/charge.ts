@@ -26,7 +26,7 @@ export function chargeOf(parts: Parts, flight: Flight, candidate: Candidate | un
   const price = free ? 'free' : parts.prices.priceOf(candidate.upstreamModel);
   if (price === undefined) {
     return refusal('price_unknown', `The price of "${candidate.upstreamModel}" is not known.`, {
-      remedy: 'give it one in mezz.yaml: models: - name, price: free | {input, output}',
+      remedy: `give it one in mezz.yaml, in USD per million tokens: models: { '${candidate.upstreamModel}': { backends: [${candidate.backend.id}], price: { input: 1, output: 5 } } }`,
     });
   }
   const priced = (tokensIn: number, tokensOut: number): Bound => ({

@@ -92,8 +92,10 @@ export function stableText(text: string, places: Readonly<Record<string, string>
       .replaceAll(/^ {2}mezz backend add .*\n/gm, '')
       // Only where the machine is slow.
       .replaceAll(/^ .*waits at the gate.*\n/gm, '')
+      // Claude Codes that start at once may find their settings while another writes them, and say so.
+      .replaceAll(/^\[[\w-]+\]( (Claude configuration file|A backup file|You can manually) .*)?\n/gm, '')
       // Programs that run at once end in any order.
-      .replaceAll(/(^\[fix.*\n)+/gm, (lines) => `${lines.trimEnd().split('\n').sort().join('\n')}\n`)
+      .replaceAll(/(^\[[\w-]+\] .*\n)+/gm, (lines) => `${lines.trimEnd().split('\n').sort().join('\n')}\n`)
       // How far the tour was when the key was pressed.
       .replaceAll(/(again\.\n)[\s\S]*?(\nThe tour is ended)/g, '$1\n<the tour, until the key>\n$2')
       // What an experiment saw belongs to the checklist's own tests.
