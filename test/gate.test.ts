@@ -323,6 +323,10 @@ test('a tool call that its client never told the end of is in doubt when the cli
     assert.equal(await state(), 'running');
     await kernel.control.call('agent.exited', { agent: 'coder', exitCode: 0, signal: null });
     assert.equal(await state(), 'in_doubt');
+    const paused = await kernel.control.call('signal', { agent: 'coder', signal: 'pause' });
+    assert.deepEqual(paused.agents, []);
+    const [left] = (await kernel.control.call('ps', { all: true })).agents;
+    assert.equal(left?.state, 'exited', 'who has ended is not paused');
     assert.deepEqual((await kernel.control.call('fsck', {})).problems, []);
   } finally {
     await kernel.close();

@@ -148,7 +148,8 @@ export const agentVerbs: Handlers<
     const { gate } = context;
     const { parts } = gate;
     const tree = parts.agents.tree(agent).filter((member) => member.hold !== 'exited');
-    const affected = request.signal === 'pause' ? [agent] : tree;
+    // What has exited stays so, whoever pauses it.
+    const affected = request.signal === 'pause' ? tree.filter((member) => member === agent) : tree;
     for (const member of affected) {
       member.hold = request.signal === 'pause' ? 'paused' : request.signal === 'resume' ? 'none' : 'stopped';
       member.holdWhy = request.signal === 'pause' ? 'by operator' : null;
