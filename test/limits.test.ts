@@ -101,6 +101,25 @@ describe('an account that is over its rate limit', () => {
       }
     });
 
+  test('so is a stream that is held until its tool calls are decided', async () => {
+    const { promise: written, resolve: write } = Promise.withResolvers<void>();
+    const kernel = await startKernel(() => ({ text: 'Done.', hold: written }), 'hold: all\n', IMPATIENT);
+    try {
+      const agent = await kernel.agent('coder');
+      const url = `${agent.origin}/a/${agent.token}/v1/messages`;
+      const answered = send(url, bodyOf('/v1/messages', 'x', true));
+      setTimeout(write, 500);
+      const { status, body } = await answered;
+      assert.equal(status, 200);
+      const [, beats = '', rest] = /^((?:event: ping\n[^\n]*\n\n)+)([\s\S]*)$/.exec(body.toString()) ?? [];
+      assert.ok(beats.length > 0, body.toString());
+      assert.equal(rest, kernel.upstream.answers.at(-1)?.toString());
+    } finally {
+      write();
+      await kernel.close();
+    }
+  });
+
   test('what its call comes to is told in the stream, where it has begun', async () => {
     let seen = 0;
     const script: Script = () =>

@@ -8,6 +8,7 @@ import type { TraceStep } from '../base/control.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import type { CallId } from '../base/ids.ts';
 import type { ModelOutcome } from '../base/model.ts';
+import { Recent } from '../base/recent.ts';
 import type { Outcomes, SyscallKind } from '../base/syscall.ts';
 import { reserve } from './admit.ts';
 import { ask } from './ask.ts';
@@ -43,7 +44,7 @@ export class Gate {
   /** Agents whose client says that it waits for its user. */
   readonly waitingForYou = new Set<number>();
   /** The steps of the latest calls, for `mezz trace`; what is older is told from its entries. */
-  readonly recentSteps = new Map<CallId | string, readonly TraceStep[]>();
+  readonly recentSteps = new Recent<string, readonly TraceStep[]>(LIMITS.recentTraces.value);
   #draining = false;
   #spans = 0;
   #whenIdle: (() => void) | undefined;
@@ -85,7 +86,7 @@ export class Gate {
       forgetLocks(this.parts, flight as unknown as Flight);
       this.flights.delete(id);
       this.parts.ending.delete(id);
-      this.#keepSteps(id, flight.steps);
+      this.recentSteps.set(id, flight.steps);
       this.#settle();
     }
   }
@@ -278,13 +279,6 @@ export class Gate {
     parts.epochs.advance();
     const tree = agents.flatMap((agent) => parts.agents.tree(agent).map(({ pid }) => pid));
     parts.waits.wakeAgents(new Set(tree));
-  }
-
-  #keepSteps(id: CallId, steps: readonly TraceStep[]): void {
-    this.recentSteps.set(id, steps);
-    if (this.recentSteps.size <= LIMITS.recentTraces.value) return;
-    const oldest = this.recentSteps.keys().next();
-    if (!oldest.done) this.recentSteps.delete(oldest.value);
   }
 
   /** No new calls; resolves when those in flight have ended or `graceMs` has passed (then they are cut). */

@@ -60,6 +60,30 @@ describe('a rate limit of a provider', () => {
     assert.deepEqual([...parts.waits.all()], []);
   });
 
+  test('costs nothing where none was ever met: a call that ends looks at nobody who waits', async () => {
+    const { model, performed, parts, clock } = await openGate();
+    const all = parts.waits.all.bind(parts.waits);
+    let looks = 0;
+    parts.waits.all = () => {
+      looks++;
+      return all();
+    };
+    const walked = model('one', 'a');
+    await settle();
+    performed[0]?.answer(usage);
+    await walked;
+    assert.equal(looks, 0);
+    const refused = model('one', 'b');
+    await settle();
+    performed[1]?.pushBack(after(1));
+    await settle();
+    assert.ok(looks > 0, 'one that was met is looked at');
+    clock.advanceTo(clock.now() + 1000);
+    await settle();
+    performed[2]?.answer(usage);
+    await refused;
+  });
+
   test('is not waited for where another account can take the call', async () => {
     const { model, performed, parts } = await openGate();
     const walked = model('one+two');

@@ -67,8 +67,10 @@ export class RateLimits {
     flight.underLimit = undefined;
     const now = this.#now();
     const verdict = verdictOf(outcome, now);
+    const wasBound = this.#governor.isBound(name);
     this.#governor.leave(name, verdict, now);
-    this.#wake(name);
+    // Nobody waits for a limit that was never met, and all that wait for anything are looked through to find out.
+    if (wasBound || this.#governor.isBound(name)) this.#wake(name);
     return (
       typeof verdict === 'object' &&
       !verdict.isFinal &&

@@ -38,6 +38,11 @@ export class Governor {
     return untilMs > now ? untilMs : 0;
   }
 
+  /** Does it hold anything back, now or as soon as more calls are sent? One that never refused does not. */
+  isBound(name: string): boolean {
+    return (this.#limits.get(name)?.window ?? Number.POSITIVE_INFINITY) < Number.POSITIVE_INFINITY;
+  }
+
   /** Why calls wait for it, for people. */
   reason(name: string, now: number): string {
     const { untilMs = 0, window = 0, inFlight = 0 } = this.#limits.get(name) ?? {};

@@ -54,13 +54,14 @@ export class Versions {
       return false;
     }
     const isOther = known.digest?.hash !== digest?.hash;
+    this.#keep(known);
     known.digest = digest;
     return isOther;
   }
 
   /** A new version. Its author has seen it whole if it had seen the one before, or put all of it there itself. */
   wrote(key: string, author: Author, whole: boolean): void {
-    const known = this.#known.get(key) ?? this.#keep({ key, n: 0, digest: undefined, authors: [] });
+    const known = this.#keep(this.#known.get(key) ?? { key, n: 0, digest: undefined, authors: [] });
     const saw = this.#stamps.get(author.agent)?.get(key) === known.n;
     known.n++;
     known.authors.push({ n: known.n, author });
@@ -97,7 +98,9 @@ export class Versions {
     this.#stamps.delete(agent);
   }
 
+  /** As the one used last: what is used goes last. */
   #keep(known: Known): Known {
+    this.#known.delete(known.key);
     this.#known.set(known.key, known);
     dropOldest(this.#known, LIMITS.knownKeys.value);
     return known;
