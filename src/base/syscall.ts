@@ -3,6 +3,13 @@ import type { CallId, Pid, TurnId } from './ids.ts';
 import type { JsonRecord } from './json.ts';
 import type { ModelCall, ModelOutcome } from './model.ts';
 
+/**
+ * What making a tool call once more would do, where nobody knows whether it took effect. `pure`: it changes nothing;
+ * `idempotent`: no more than the first; `keyed`: its server knows a repetition by the key it is given; `checkable`: its
+ * server can be asked whether the first took effect; `unsafe`: the effect twice.
+ */
+export type RetryClass = 'pure' | 'idempotent' | 'keyed' | 'checkable' | 'unsafe';
+
 /** A tool call that the agent's own client makes (by hook or held) or that mezz makes for it. */
 export interface ToolCall {
   /** The tool's name as its client calls it: `Bash`, `Edit`, `exec`. */

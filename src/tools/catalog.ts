@@ -1,7 +1,7 @@
 /** From a tool call to what it touches: the manifest of its tool, its arguments, and where the paths really lead. */
 import { isRecord, type Json, type JsonRecord } from '../base/json.ts';
 import type { Workspace } from '../base/ports.ts';
-import type { ToolCall } from '../base/syscall.ts';
+import type { RetryClass, ToolCall } from '../base/syscall.ts';
 import { type Effect, type GitPart, mergeEffects, type Touch } from './effects.ts';
 import { LIMITS } from './limits.ts';
 import { CLAUDE_CODE } from './manifests/claude-code.ts';
@@ -39,9 +39,18 @@ export async function effectsOf(call: ToolCall, cwd: string, workspace: Workspac
   return mergeEffects([...resolved.flat(), ...more]);
 }
 
-function touchesOf({ server, tool, input, software, how }: ToolCall, cwd: string): readonly Touch[] {
+/** The manifest of a call: by what software its server is, or by its client; undefined where nobody described it. */
+export function manifestOf({ server, tool, software, how }: ToolCall): Manifest | undefined {
+  return how === 'brokered' ? BY_SOFTWARE[software ?? '']?.[tool] : SHIPPED[server]?.[tool];
+}
+
+/** What is not described may do its effect twice. */
+export const retryOf = (call: ToolCall): RetryClass => manifestOf(call)?.retry ?? 'unsafe';
+
+function touchesOf(call: ToolCall, cwd: string): readonly Touch[] {
+  const { server, tool, input, how } = call;
+  const manifest = manifestOf(call);
   if (how === 'brokered') {
-    const manifest = BY_SOFTWARE[software ?? '']?.[tool];
     // Of a server that nobody described, any tool may write anything.
     return manifest
       ? apply(manifest, { ...input, server }, cwd)
@@ -51,7 +60,6 @@ function touchesOf({ server, tool, input, software, how }: ToolCall, cwd: string
   // What goes through mezz itself is locked there, by what it touches.
   if (foreign === 'mezz') return [];
   if (foreign !== undefined) return [{ on: 'server', name: foreign, access: 'delta', guessed: true }];
-  const manifest = SHIPPED[server]?.[tool];
   return manifest ? apply(manifest, input, cwd) : [];
 }
 
