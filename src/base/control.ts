@@ -5,10 +5,13 @@
  */
 import type { Refusal } from './errors.ts';
 import type { JsonRecord } from './json.ts';
-import type { LocksView, ToolServerView, ToolView } from './locks.ts';
-import type { OrderVerbs, WaitView } from './order.ts';
-import type { BackendDraft, ContextMap, Pulse, RoomView, SettingsChange, WindowFit } from './sheets.ts';
+import { type BackendView, MODEL_VERBS, type ModelVerbs } from './models.ts';
+import { type LimitView, MONEY_VERBS, type MoneyVerbs, type WindowView } from './money.ts';
+import { ORDER_VERBS, type OrderVerbs, type WaitView } from './order.ts';
+import type { ContextMap, Pulse, RoomView } from './sheets.ts';
+import { TOOL_VERBS, type ToolVerbs } from './tools.ts';
 import type { NanoUsd, Usage } from './usage.ts';
+import type { Selector, Verb } from './verb.ts';
 
 export type AgentState =
   | 'ready'
@@ -88,51 +91,6 @@ export interface ApprovalView {
   readonly openedAt: number;
   readonly expiresAt: number;
 }
-export interface LimitView {
-  readonly id: string;
-  /** `account:<id>`, `agent:<pid>` or `owner:<id>`. */
-  readonly scope: string;
-  /** `share`: of the account's plan window, in percent, as its provider reports it. */
-  readonly dimension: 'usd' | 'tokens' | 'requests' | 'output' | 'share';
-  /** `5h` and `7d` are plan windows: they begin with their first use, or where the provider's own began. */
-  readonly period: 'total' | 'day' | 'month' | '5h' | '7d';
-  /** Nano-dollars for `usd`, percent for `share`, else a count. */
-  readonly cap: number;
-  readonly used: number;
-  readonly held: number;
-  readonly strict: boolean;
-  /** `config`: mezz.yaml set it. */
-  readonly source: 'config' | 'operator';
-  /** When the period ends; null where it never does, or has not begun. */
-  readonly resetsAt: number | null;
-}
-export interface BillRow {
-  readonly key: string;
-  /** An agent's name; null where the key says all. */
-  readonly name: string | null;
-  readonly requests: number;
-  readonly usage: Usage;
-  readonly cost: NanoUsd;
-}
-export interface WindowView {
-  readonly account: string;
-  readonly name: string;
-  readonly usedShare: number;
-  readonly resetsAt: number | null;
-  readonly status: string | null;
-  readonly seenAt: number;
-}
-/** Whose money or plan. `used` counts what passed through it and the accounts below it. */
-export interface AccountView {
-  readonly id: string;
-  readonly parent: string | null;
-  readonly kind: 'kernel' | 'client' | 'local' | 'group';
-  readonly provider: string;
-  readonly owner: string | null;
-  readonly used: Omit<BillRow, 'key' | 'name'>;
-  readonly limits: readonly LimitView[];
-  readonly windows: readonly WindowView[];
-}
 export interface KeyView {
   readonly id: string;
   readonly name: string;
@@ -141,63 +99,6 @@ export interface KeyView {
   readonly createdAt: number;
   readonly lastUsedAt: number | null;
   readonly revoked: boolean;
-}
-export interface BackendView {
-  readonly id: string;
-  readonly url: string;
-  readonly dialects: readonly string[];
-  readonly credential: string;
-  readonly account: string;
-  readonly slots: number;
-  readonly busy: number;
-  readonly waiting: number;
-  readonly level: string;
-  readonly label: string | null;
-  /** Is the credential it needs there? Never the credential. */
-  readonly ready: boolean;
-  /** Does mezz hold a key for it, so that an agent needs none? */
-  readonly keyHeld: boolean;
-}
-export interface ModelView {
-  readonly name: string;
-  readonly backends: readonly string[];
-  readonly alias: string | null;
-  /** Per million tokens in nano-dollars, `free`, or null when unknown. */
-  readonly price: { readonly input: NanoUsd; readonly output: NanoUsd } | 'free' | null;
-  /** Tokens of context, prompt and answer together, or null when unknown; a glob is as wide as its own row says. */
-  readonly window: number | null;
-}
-/** A model file that the embedded engine can run, asked for as `engine/<id>`. */
-export interface ModelFileView {
-  readonly id: string;
-  /** What the file calls itself, or that it is damaged. */
-  readonly name: string;
-  readonly architecture: string;
-  readonly path: string;
-  readonly bytes: number;
-  /** As it was when the file came here. */
-  readonly sha256: string;
-  /** Where it came from. */
-  readonly source: string;
-  readonly licence: string | null;
-  /** Tokens of the longest conversation it was trained on. */
-  readonly windowTokens: number | null;
-  /** Does it know how a conversation is written? */
-  readonly chat: boolean;
-  /** The process that holds it in memory, while one does. */
-  readonly osPid: number | null;
-}
-/** The library that the engine is made of: here or not, and how it comes here. */
-export interface EngineView {
-  readonly installed: boolean;
-  /** Where `mezz model engine install` puts it. */
-  readonly directory: string;
-  /** What is installed, exactly; null where there is no binary for this machine. */
-  readonly packages: readonly string[] | null;
-  readonly bytes: number;
-  readonly licence: string;
-  /** Where the models are. */
-  readonly models: string;
 }
 export interface Finding {
   readonly id: string;
@@ -238,13 +139,7 @@ export interface StoreSizesView {
   readonly tables: readonly { readonly name: string; readonly rows: number; readonly bytes: number }[];
 }
 
-interface Verb<Request, Response> {
-  readonly request: Request;
-  readonly response: Response;
-}
-type Selector = { /** pid, name or unique name prefix */ readonly agent: string };
-
-export interface ControlVerbs extends OrderVerbs {
+export interface ControlVerbs extends ModelVerbs, MoneyVerbs, OrderVerbs, ToolVerbs {
   status: Verb<
     Record<string, never>,
     {
@@ -311,45 +206,10 @@ export interface ControlVerbs extends OrderVerbs {
   nice: Verb<Selector & { nice: number }, Record<string, never>>;
   calls: Verb<{ agent?: string; since?: number; limit?: number; state?: string }, { calls: CallView[] }>;
   trace: Verb<{ call: string }, { call: CallView; steps: TraceStep[]; entries: JsonRecord[] }>;
-  locks: Verb<{ agent?: string }, LocksView>;
-  tools: Verb<Record<string, never>, { tools: ToolView[]; problems: string[] }>;
-  'tool.servers': Verb<Record<string, never>, { servers: ToolServerView[] }>;
-  /** Made as this agent, and decided as its own. */
-  'tool.call': Verb<Selector & { name: string; args: JsonRecord }, { result: JsonRecord; isError: boolean }>;
-  'tool.accept': Verb<{ server: string }, { tools: ToolView[] }>;
   why: Verb<{ subject: string }, { waits: WaitView[]; text: string[] }>;
-  limits: Verb<{ scope?: string }, { limits: LimitView[]; windows: WindowView[] }>;
-  'limit.set': Verb<
-    {
-      scope: string;
-      dimension: LimitView['dimension'];
-      period: LimitView['period'];
-      cap: number | null;
-      strict?: boolean;
-    },
-    { limit: LimitView | null }
-  >;
-  bill: Verb<
-    { by: 'agent' | 'account' | 'model' | 'day' | 'owner'; since?: number; agent?: string },
-    { rows: BillRow[]; total: BillRow; estimateError: number | null }
-  >;
-  accounts: Verb<Record<string, never>, { accounts: AccountView[] }>;
   keys: Verb<Record<string, never>, { keys: KeyView[] }>;
   'key.create': Verb<{ name: string; owner?: string; agent?: string }, { key: KeyView; secret: string }>;
   'key.revoke': Verb<{ key: string }, { key: KeyView }>;
-  backends: Verb<Record<string, never>, { backends: BackendView[] }>;
-  models: Verb<Record<string, never>, { models: ModelView[]; files: ModelFileView[] }>;
-  engine: Verb<Record<string, never>, EngineView>;
-  /** Takes a model file in: a copy of `path`, or with `move` the file itself; without a path the tiny model is made. */
-  'model.add': Verb<
-    { path?: string; name?: string; source?: string; licence?: string; move?: boolean },
-    { model: ModelFileView }
-  >;
-  'model.remove': Verb<{ name: string }, { removed: string }>;
-  /** Writes a local backend and its models into mezz.yaml and puts them in force; what is there stays. */
-  'backend.add': Verb<BackendDraft, SettingsChange>;
-  /** What a model takes, and what agents of a client sent at first, where some were seen. */
-  window: Verb<{ model: string; client: string }, WindowFit>;
   inbox: Verb<{ all?: boolean }, { approvals: ApprovalView[] }>;
   approve: Verb<{ approval: string }, { approval: ApprovalView }>;
   deny: Verb<{ approval: string; reason?: string }, { approval: ApprovalView }>;
@@ -422,6 +282,10 @@ export type VerbResponse<V extends VerbName> = ControlVerbs[V]['response'];
 
 /** Every verb, for the server's routes and the client's completion; the compiler keeps it whole. */
 export const VERBS: { readonly [V in VerbName]: true } = {
+  ...MODEL_VERBS,
+  ...MONEY_VERBS,
+  ...ORDER_VERBS,
+  ...TOOL_VERBS,
   status: true,
   down: true,
   ps: true,
@@ -438,31 +302,10 @@ export const VERBS: { readonly [V in VerbName]: true } = {
   nice: true,
   calls: true,
   trace: true,
-  sched: true,
-  'sched.set': true,
-  'sched.policies': true,
-  'sched.gantt': true,
-  locks: true,
-  tools: true,
-  'tool.servers': true,
-  'tool.call': true,
-  'tool.accept': true,
-  whatif: true,
   why: true,
-  limits: true,
-  'limit.set': true,
-  bill: true,
-  accounts: true,
   keys: true,
   'key.create': true,
   'key.revoke': true,
-  backends: true,
-  'backend.add': true,
-  window: true,
-  models: true,
-  engine: true,
-  'model.add': true,
-  'model.remove': true,
   inbox: true,
   approve: true,
   deny: true,

@@ -1,4 +1,5 @@
 /** The order of calls, as the control protocol tells and changes it. */
+import type { Verb } from './verb.ts';
 
 /** The order in force. */
 export interface OrderView {
@@ -83,11 +84,6 @@ export interface WaitView {
   readonly estimateError: number | null;
 }
 
-interface Verb<Request, Response> {
-  readonly request: Request;
-  readonly response: Response;
-}
-
 /** The verbs about the order. */
 export interface OrderVerbs {
   /** The order in force, and who is next: the first of those that wait. */
@@ -108,3 +104,10 @@ export interface OrderVerbs {
     { since: number; inForce: string; calls: number; left: number; more: boolean; rows: WhatifRow[] }
   >;
 }
+export const ORDER_VERBS: { readonly [V in keyof OrderVerbs]: true } = {
+  sched: true,
+  'sched.set': true,
+  'sched.policies': true,
+  'sched.gantt': true,
+  whatif: true,
+};

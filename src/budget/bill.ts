@@ -1,5 +1,5 @@
 /** Bills: the usage rows, grouped. */
-import type { BillRow } from '../base/control.ts';
+import type { BillRow } from '../base/money.ts';
 import { USAGE, type UsageRow } from '../db/schema/budget.ts';
 import type { Store } from '../db/store.ts';
 import { addUse, type Counts, noCounts } from './counts.ts';

@@ -1,5 +1,5 @@
 /** Counters as the rows hold them, and how a limit's dimension reads them. */
-import type { LimitView } from '../base/control.ts';
+import type { LimitView } from '../base/money.ts';
 import type { NanoUsd, Usage } from '../base/usage.ts';
 
 export interface Counts {

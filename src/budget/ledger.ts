@@ -5,8 +5,8 @@
  * journals the call, and must be committed in the order they were made. It must not know the gate, agents or wires.
  */
 import { assert } from '../base/assert.ts';
-import type { BillRow, LimitView } from '../base/control.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
+import type { BillRow, LimitView } from '../base/money.ts';
 import type { NanoUsd, Usage } from '../base/usage.ts';
 import { type BalanceRow, LIMIT, type LimitRow, type UsageRow } from '../db/schema/budget.ts';
 import type { Batch, Store } from '../db/store.ts';

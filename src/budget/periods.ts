@@ -1,5 +1,5 @@
 /** The periods a limit may have: calendar ones in UTC, and the windows of providers' plans. */
-import type { LimitView } from '../base/control.ts';
+import type { LimitView } from '../base/money.ts';
 
 export type Period = LimitView['period'];
 /** A window begins with its first use, or where the provider says that its own began. */

@@ -1,5 +1,5 @@
 /** Plan windows: how much of a subscription's allowance is used, as the provider's answers say in their headers. */
-import type { WindowView } from '../base/control.ts';
+import type { WindowView } from '../base/money.ts';
 import { WINDOW, type WindowRow } from '../db/schema/budget.ts';
 import type { Batch, Store } from '../db/store.ts';
 import { LIMITS } from './limits.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { AccountView, LimitView, WindowView } from '../../base/control.ts';
+import type { AccountView, LimitView, WindowView } from '../../base/money.ts';
 import { formatAmount, formatCount, formatMoney, formatUsage } from '../format.ts';
 import type { Session } from '../session.ts';
 import type { Column } from '../table.ts';

@@ -4,7 +4,8 @@
  * It must not know: another command, or (but for up.ts) any module of the kernel.
  */
 import { Argument, type Command } from 'commander';
-import type { AgentView, LimitView } from '../../base/control.ts';
+import type { AgentView } from '../../base/control.ts';
+import type { LimitView } from '../../base/money.ts';
 import { CALL_COLUMNS, formatCoverage } from '../columns.ts';
 import {
   formatAge,

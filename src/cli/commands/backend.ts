@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { BackendView } from '../../base/control.ts';
+import type { BackendView } from '../../base/models.ts';
 import type { SettingsChange } from '../../base/sheets.ts';
 import { UsageFailure } from '../exit.ts';
 import { formatCount } from '../format.ts';

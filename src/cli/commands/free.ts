@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import type { BackendView, LimitView, WindowView } from '../../base/control.ts';
+import type { BackendView } from '../../base/models.ts';
+import type { LimitView, WindowView } from '../../base/money.ts';
 import type { Piece, PieceSum } from '../../base/sheets.ts';
 import type { Answer } from '../../sdk/client.ts';
 import { formatAmount, formatBytes, formatCount, formatTime } from '../format.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { LockView, ToolEventView } from '../../base/locks.ts';
+import type { LockView, ToolEventView } from '../../base/tools.ts';
 import { formatDuration } from '../format.ts';
 import type { Session } from '../session.ts';
 import { asList, show, type ViewOptions } from '../view.ts';

@@ -1,7 +1,7 @@
 import { rmSync, statfsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { EngineView, ModelFileView, ModelView } from '../../base/control.ts';
+import type { EngineView, ModelFileView, ModelView } from '../../base/models.ts';
 import { confirm } from '../confirm.ts';
 import { UsageFailure } from '../exit.ts';
 import { formatBytes, formatCount, formatMoney } from '../format.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { BillRow, LimitView, WindowView } from '../../base/control.ts';
+import type { BillRow, LimitView, WindowView } from '../../base/money.ts';
 import { UsageFailure } from '../exit.ts';
 import {
   formatAge,

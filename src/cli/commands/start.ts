@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { BackendView } from '../../base/control.ts';
+import type { BackendView } from '../../base/models.ts';
 import type { Answer } from '../../sdk/client.ts';
 import { formatCount } from '../format.ts';
 import { needsNoLogin } from '../found/model.ts';

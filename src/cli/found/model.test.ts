@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { BackendView, ModelFileView, ModelView } from '../../base/control.ts';
+import type { BackendView, ModelFileView, ModelView } from '../../base/models.ts';
 import { chooseModel, LAB, PROVIDER_MODELS, waysToModel } from './model.ts';
 
 const backend = (id: string, more: Partial<BackendView> = {}): BackendView => ({

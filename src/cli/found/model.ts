@@ -1,4 +1,4 @@
-import type { BackendView } from '../../base/control.ts';
+import type { BackendView } from '../../base/models.ts';
 import type { Answer } from '../../sdk/client.ts';
 import type { Environment } from '../../sdk/home.ts';
 

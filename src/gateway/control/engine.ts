@@ -1,6 +1,7 @@
 /** Verbs of the embedded engine: its library, and the model files it can run. */
-import type { ModelFileView } from '../../base/control.ts';
+
 import { refusal } from '../../base/errors.ts';
+import type { ModelFileView } from '../../base/models.ts';
 import { EngineBackend } from '../../drivers/engine/backend.ts';
 import {
   ENGINE_BYTES,

@@ -1,7 +1,8 @@
 /** Verbs that explain: calls, traces, waits, backends, models. */
-import type { BackendView, ModelView } from '../../base/control.ts';
+
 import { refusal } from '../../base/errors.ts';
 import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
+import type { BackendView, ModelView } from '../../base/models.ts';
 import { CALL, type CallRow } from '../../db/schema/journal.ts';
 import type { Gate } from '../../gate/gate.ts';
 import { type Handlers, selectAgent } from './context.ts';

@@ -1,5 +1,5 @@
 /** The verb `locks`: which tool calls hold what, who waits for them, and what was noticed. */
-import type { LockView } from '../../base/locks.ts';
+import type { LockView } from '../../base/tools.ts';
 import type { Gate } from '../../gate/gate.ts';
 import { type Handlers, selectAgent } from './context.ts';
 import { waitView } from './views.ts';

@@ -1,7 +1,7 @@
 /** Verbs about tool servers: what they offer, how they are, and accepting what they changed. */
 
 import { refusal } from '../../base/errors.ts';
-import type { ToolView } from '../../base/locks.ts';
+import type { ToolView } from '../../base/tools.ts';
 import type { Gate } from '../../gate/gate.ts';
 import type { Offer } from '../../tools/servers.ts';
 import { type Handlers, selectAgent } from './context.ts';

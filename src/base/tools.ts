@@ -1,5 +1,7 @@
 /** Tools and what their calls hold, as the control protocol tells it. */
+import type { JsonRecord } from './json.ts';
 import type { WaitView } from './order.ts';
+import type { Selector, Verb } from './verb.ts';
 
 /** What one tool call holds; nobody else may touch it in a way that conflicts until it ends. */
 export interface LockView {
@@ -62,3 +64,19 @@ export interface ToolServerView {
   /** The last it said on its error stream. */
   readonly said: string;
 }
+
+export interface ToolVerbs {
+  locks: Verb<{ agent?: string }, LocksView>;
+  tools: Verb<Record<string, never>, { tools: ToolView[]; problems: string[] }>;
+  'tool.servers': Verb<Record<string, never>, { servers: ToolServerView[] }>;
+  /** Made as this agent, and decided as its own. */
+  'tool.call': Verb<Selector & { name: string; args: JsonRecord }, { result: JsonRecord; isError: boolean }>;
+  'tool.accept': Verb<{ server: string }, { tools: ToolView[] }>;
+}
+export const TOOL_VERBS: { readonly [V in keyof ToolVerbs]: true } = {
+  locks: true,
+  tools: true,
+  'tool.servers': true,
+  'tool.call': true,
+  'tool.accept': true,
+};

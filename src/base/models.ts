@@ -1,0 +1,87 @@
+/** Backends, models and the embedded engine, as the control protocol tells and changes them. */
+import type { BackendDraft, SettingsChange, WindowFit } from './sheets.ts';
+import type { NanoUsd } from './usage.ts';
+import type { Verb } from './verb.ts';
+
+export interface BackendView {
+  readonly id: string;
+  readonly url: string;
+  readonly dialects: readonly string[];
+  readonly credential: string;
+  readonly account: string;
+  readonly slots: number;
+  readonly busy: number;
+  readonly waiting: number;
+  readonly level: string;
+  readonly label: string | null;
+  /** Is the credential it needs there? Never the credential. */
+  readonly ready: boolean;
+  /** Does mezz hold a key for it, so that an agent needs none? */
+  readonly keyHeld: boolean;
+}
+export interface ModelView {
+  readonly name: string;
+  readonly backends: readonly string[];
+  readonly alias: string | null;
+  /** Per million tokens in nano-dollars, `free`, or null when unknown. */
+  readonly price: { readonly input: NanoUsd; readonly output: NanoUsd } | 'free' | null;
+  /** Tokens of context, prompt and answer together, or null when unknown; a glob is as wide as its own row says. */
+  readonly window: number | null;
+}
+/** A model file that the embedded engine can run, asked for as `engine/<id>`. */
+export interface ModelFileView {
+  readonly id: string;
+  /** What the file calls itself, or that it is damaged. */
+  readonly name: string;
+  readonly architecture: string;
+  readonly path: string;
+  readonly bytes: number;
+  /** As it was when the file came here. */
+  readonly sha256: string;
+  /** Where it came from. */
+  readonly source: string;
+  readonly licence: string | null;
+  /** Tokens of the longest conversation it was trained on. */
+  readonly windowTokens: number | null;
+  /** Does it know how a conversation is written? */
+  readonly chat: boolean;
+  /** The process that holds it in memory, while one does. */
+  readonly osPid: number | null;
+}
+/** The library that the engine is made of: here or not, and how it comes here. */
+export interface EngineView {
+  readonly installed: boolean;
+  /** Where `mezz model engine install` puts it. */
+  readonly directory: string;
+  /** What is installed, exactly; null where there is no binary for this machine. */
+  readonly packages: readonly string[] | null;
+  readonly bytes: number;
+  readonly licence: string;
+  /** Where the models are. */
+  readonly models: string;
+}
+
+export interface ModelVerbs {
+  backends: Verb<Record<string, never>, { backends: BackendView[] }>;
+  models: Verb<Record<string, never>, { models: ModelView[]; files: ModelFileView[] }>;
+  engine: Verb<Record<string, never>, EngineView>;
+  /** Takes a model file in: a copy of `path`, or with `move` the file itself; without a path the tiny model is made. */
+  'model.add': Verb<
+    { path?: string; name?: string; source?: string; licence?: string; move?: boolean },
+    { model: ModelFileView }
+  >;
+  'model.remove': Verb<{ name: string }, { removed: string }>;
+  /** Writes a local backend and its models into mezz.yaml and puts them in force; what is there stays. */
+  'backend.add': Verb<BackendDraft, SettingsChange>;
+  /** What a model takes, and what agents of a client sent at first, where some were seen. */
+  window: Verb<{ model: string; client: string }, WindowFit>;
+}
+export const MODEL_VERBS: { readonly [V in keyof ModelVerbs]: true } = {
+  backends: true,
+  models: true,
+  engine: true,
+  'model.add': true,
+  'model.remove': true,
+  'backend.add': true,
+  window: true,
+};

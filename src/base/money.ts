@@ -1,0 +1,74 @@
+/** Money, plans and their limits, as the control protocol tells and changes them. */
+import type { NanoUsd, Usage } from './usage.ts';
+import type { Verb } from './verb.ts';
+
+export interface LimitView {
+  readonly id: string;
+  /** `account:<id>`, `agent:<pid>` or `owner:<id>`. */
+  readonly scope: string;
+  /** `share`: of the account's plan window, in percent, as its provider reports it. */
+  readonly dimension: 'usd' | 'tokens' | 'requests' | 'output' | 'share';
+  /** `5h` and `7d` are plan windows: they begin with their first use, or where the provider's own began. */
+  readonly period: 'total' | 'day' | 'month' | '5h' | '7d';
+  /** Nano-dollars for `usd`, percent for `share`, else a count. */
+  readonly cap: number;
+  readonly used: number;
+  readonly held: number;
+  readonly strict: boolean;
+  /** `config`: mezz.yaml set it. */
+  readonly source: 'config' | 'operator';
+  /** When the period ends; null where it never does, or has not begun. */
+  readonly resetsAt: number | null;
+}
+export interface BillRow {
+  readonly key: string;
+  /** An agent's name; null where the key says all. */
+  readonly name: string | null;
+  readonly requests: number;
+  readonly usage: Usage;
+  readonly cost: NanoUsd;
+}
+export interface WindowView {
+  readonly account: string;
+  readonly name: string;
+  readonly usedShare: number;
+  readonly resetsAt: number | null;
+  readonly status: string | null;
+  readonly seenAt: number;
+}
+/** Whose money or plan. `used` counts what passed through it and the accounts below it. */
+export interface AccountView {
+  readonly id: string;
+  readonly parent: string | null;
+  readonly kind: 'kernel' | 'client' | 'local' | 'group';
+  readonly provider: string;
+  readonly owner: string | null;
+  readonly used: Omit<BillRow, 'key' | 'name'>;
+  readonly limits: readonly LimitView[];
+  readonly windows: readonly WindowView[];
+}
+
+export interface MoneyVerbs {
+  limits: Verb<{ scope?: string }, { limits: LimitView[]; windows: WindowView[] }>;
+  'limit.set': Verb<
+    {
+      scope: string;
+      dimension: LimitView['dimension'];
+      period: LimitView['period'];
+      cap: number | null;
+      strict?: boolean;
+    },
+    { limit: LimitView | null }
+  >;
+  bill: Verb<
+    { by: 'agent' | 'account' | 'model' | 'day' | 'owner'; since?: number; agent?: string },
+    { rows: BillRow[]; total: BillRow; estimateError: number | null }
+  >;
+  accounts: Verb<Record<string, never>, { accounts: AccountView[] }>;
+}
+export const MONEY_VERBS: { readonly [V in keyof MoneyVerbs]: true } = {
+  limits: true,
+  'limit.set': true,
+  bill: true,
+  accounts: true,
+};
