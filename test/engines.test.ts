@@ -85,6 +85,16 @@ describe('engines', () => {
     );
   });
 
+  test('only one that says it orders by priority is told priorities', async () => {
+    const hints = async (name: EngineName) => {
+      const engine = await inspectEngine(portOf(name));
+      assert.ok(engine);
+      return (await backendFor(engine)).hints;
+    };
+    assert.deepEqual(await hints('vllm'), ['priority']);
+    for (const name of NAMES) if (name !== 'vllm') assert.equal(await hints(name), undefined, name);
+  });
+
   test('change nothing before they are added; then mezz.yaml keeps every comment, and they serve', async () => {
     const kernel = await startKernel(
       undefined,

@@ -67,7 +67,11 @@ export interface ResponseFacts {
 }
 
 /** The closed list of changes mezz ever makes to bytes that pass; each is a pure function in wire/transforms/. */
-export type TransformName = 'alias' | 'usage' | 'unseal' | 'translate' | 'held';
+export type TransformName = 'alias' | 'usage' | 'unseal' | 'translate' | 'held' | 'hints';
+
+/** What a backend is told beside the request, where its settings say that it understands it (wire/transforms/hints.ts). */
+export const HINTS = ['priority', 'dynamo', 'llm-d', 'prompt-cache-key', 'cache-1h'] as const;
+export type HintName = (typeof HINTS)[number];
 
 /** Where a driver writes the answer. The door implements it; bytes written here may have left already. */
 export interface ResponseSink {

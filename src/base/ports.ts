@@ -2,7 +2,7 @@
 import type { Refusal } from './errors.ts';
 import type { AccountId, BackendId } from './ids.ts';
 import type { JsonRecord } from './json.ts';
-import type { DialectName, ModelCall, ModelOutcome } from './model.ts';
+import type { DialectName, HintName, ModelCall, ModelOutcome } from './model.ts';
 import type { CredentialKind, Ticket } from './ticket.ts';
 
 export type { CredentialKind };
@@ -24,6 +24,8 @@ export interface BackendSpec {
   readonly slots: number;
   /** Tokens that its cache of prefixes holds, where that is known. */
   readonly cacheTokens?: number;
+  /** What it is told of a call's priority and session; absent: nothing. */
+  readonly hints?: readonly HintName[];
   /** Silence after which the upstream counts as dead, ms. */
   readonly idleTimeoutMs: number;
   /** `lab` and other deterministic stand-ins are always labelled. */

@@ -1,4 +1,5 @@
 /** What the protocol says of contexts, of what is left, and of backends that are to be added. */
+import type { HintName } from './model.ts';
 import type { NanoUsd } from './usage.ts';
 
 /** How full a model's context was at one call, as its provider counted the tokens. */
@@ -92,6 +93,8 @@ export interface BackendDraft {
   readonly url: string;
   readonly dialects: readonly string[];
   readonly slots: number;
+  /** What the engine says that it understands. */
+  readonly hints?: readonly HintName[];
   readonly models: readonly { readonly name: string; readonly window?: number }[];
 }
 

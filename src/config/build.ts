@@ -123,6 +123,7 @@ function buildBackends(raw: RawConfig, path: (text: string) => string, issues: I
         backend.engine?.sequences ??
         (backend.engine ? ENGINE_DEFAULTS.sequences : DEFAULTS.slots),
       ...cacheOf(backend),
+      ...(backend.hints?.length ? { hints: backend.hints } : {}),
       idleTimeoutMs: duration(backend.idleTimeout ?? DEFAULTS.idleTimeout),
       ...(backend.lab ? { label: 'lab' } : {}),
     };

@@ -18,9 +18,9 @@ export function addBackend(text: string, backend: BackendDraft): Edited | undefi
   const document = parseDocument(text);
   const root = document.contents;
   if (document.errors.length > 0 || (root !== null && (!isMap(root) || root.flow))) return undefined;
-  const { id, url, dialects, slots, models } = backend;
+  const { id, url, dialects, slots, hints, models } = backend;
   const wanted = {
-    backends: [[id, { url, dialects, credential: 'local', slots }]],
+    backends: [[id, { url, dialects, credential: 'local', slots, ...(hints ? { hints } : {}) }]],
     models: models.map(({ name, window }) => [
       name,
       { backends: [id], price: 'free', ...(window === undefined ? {} : { window }) },

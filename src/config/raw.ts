@@ -1,5 +1,5 @@
 /** mezz.yaml after the schema accepted it: the types its settings then have. */
-import type { DialectName } from '../base/model.ts';
+import type { DialectName, HintName } from '../base/model.ts';
 import type { CredentialChoice } from '../base/ports.ts';
 import type { LabOptions } from '../drivers/lab/options.ts';
 import type { Config, KeySource, LimitConfig } from './config.ts';
@@ -21,6 +21,7 @@ export interface RawBackend {
   readonly account?: string;
   readonly slots?: number;
   readonly cacheTokens?: number;
+  readonly hints?: readonly HintName[];
   readonly idleTimeout?: string;
   readonly lab?: RawLab;
   readonly engine?: RawEngine;

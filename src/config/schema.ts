@@ -2,6 +2,7 @@
  * The schema of mezz.yaml (JSON Schema 2020-12), the one source of schema/mezz.schema.json, of the validator and of
  * what a mistake is told. `title` completes "must be ..."; the first example is what to type.
  */
+import { HINTS } from '../base/model.ts';
 import { POLICIES } from '../scheduler/policies/all.ts';
 import { DURATION, MONEY, SHARE, SIZE } from './units.ts';
 
@@ -170,6 +171,11 @@ const backend = object(
       ...whole(1, 1_000_000_000, 500_000),
       description: 'Tokens that its cache of prefixes holds. Known, it decides who may push out whom.',
     },
+    hints: list(
+      choice('Something that engines of its kind understand.', ...HINTS),
+      ['priority'],
+      'What it is told of a call: priority (vLLM with --scheduling-policy priority), dynamo and llm-d (headers), prompt-cache-key (OpenAI), cache-1h (Anthropic: prefixes stay an hour, and cost more to write). Nothing by default, and nothing that the client says itself.',
+    ),
     idleTimeout: duration('10m', 'Silence after which the upstream counts as dead.'),
     lab,
     engine,

@@ -1,7 +1,10 @@
 /** The named transforms a model call needs on the backend it was granted. They are applied here and nowhere else. */
+import type { Agent } from '../agents/table.ts';
 import type { Refusal } from '../base/errors.ts';
+import { sha256Hex } from '../base/hash.ts';
 import type { ModelCall, NeutralDialect, TransformName } from '../base/model.ts';
 import { aliasModel } from '../wire/transforms/alias.ts';
+import { addHints } from '../wire/transforms/hints.ts';
 import { unseal } from '../wire/transforms/unseal.ts';
 import { askForUsage } from '../wire/transforms/usage.ts';
 import { translateRequest } from '../wire/translate.ts';
@@ -18,8 +21,36 @@ export function prepare(flight: Flight, now: number): Refusal | undefined {
       ? transform(payload, flight.granted)
       : translate(payload, payload.dialect, dialect, flight.granted.upstreamModel, now);
   if ('code' in outgoing) return outgoing;
-  flight.outgoing = outgoing;
+  flight.outgoing = hint(outgoing, flight.agent, flight.granted);
   return undefined;
+}
+
+/** What the backend understands of who asks, where its settings say so; the same object when there is nothing to say. */
+function hint(
+  call: ModelCall,
+  { nice, pid, keyId, createdAt }: Agent,
+  { backend, dialect }: Candidate,
+): ModelCall {
+  if (!backend.hints || call.facts.model === '') return call;
+  const session = sha256Hex(`${keyId} ${pid} ${createdAt}`).slice(0, 32);
+  const hinted = addHints({ ...call, dialect, body: call.decoded }, backend.hints, { nice, session });
+  return hinted ? changed(call, hinted.body, hinted.headers, ['hints']) : call;
+}
+
+/** The call with another body, which is not compressed. */
+function changed(
+  call: ModelCall,
+  body: Uint8Array,
+  headers: readonly string[],
+  names: readonly TransformName[],
+): ModelCall {
+  return {
+    ...call,
+    body,
+    decoded: body,
+    headers: headers.filter((_, i) => headers[i - (i % 2)]?.toLowerCase() !== 'content-encoding'),
+    transforms: [...(call.transforms ?? []), ...names],
+  };
 }
 
 /** For a backend of another dialect: another path, another body, and the way back for the answer. */
@@ -78,10 +109,5 @@ function transform(call: ModelCall, granted: Candidate): ModelCall {
     names.push('unseal');
   }
   if (names.length === 0) return call;
-  // The new body is not compressed.
-  const headers = call.headers.filter(
-    (_, i) => call.headers[i - (i % 2)]?.toLowerCase() !== 'content-encoding',
-  );
-  const transforms = [...(call.transforms ?? []), ...names];
-  return { ...call, body, decoded: body, headers, transforms, ...(plain ? { losses: ['reasoning'] } : {}) };
+  return { ...changed(call, body, call.headers, names), ...(plain ? { losses: ['reasoning'] } : {}) };
 }

@@ -134,6 +134,9 @@ const ENGINES: Readonly<Record<EngineName, { readonly routes: Routes; readonly u
       ...CHAT,
       'GET /v1/models': () =>
         list('vllm', { id: 'Qwen/Qwen3-8B', max_model_len: 40_960, root: 'Qwen/Qwen3-8B' }),
+      'GET /server_info?config_format=json': () => ({
+        json: { vllm_config: { scheduler_config: { policy: 'priority' } } },
+      }),
       'POST /v1/responses': serving(responses, 422),
     },
     unknown: { status: 404, text: '{"detail":"Not Found"}' },

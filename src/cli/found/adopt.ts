@@ -36,6 +36,7 @@ export async function backendFor(engine: Engine): Promise<BackendDraft> {
     url: `http://127.0.0.1:${engine.port}/v1`,
     dialects: await dialectsOf(engine.port),
     slots: engine.slots,
+    ...(engine.hints ? { hints: engine.hints } : {}),
     // What an engine only takes by itself is no setting: it changes with the machine.
     models: engine.models.map(({ name, window, assumed }) => ({
       name,

@@ -1,5 +1,7 @@
 /** Model engines on loopback: which they are, by what they answer and not by their port, and what each model holds. */
+
 import { isRecord, type Json, type JsonRecord } from '../../base/json.ts';
+import type { BackendDraft } from '../../base/sheets.ts';
 import { LIMITS } from '../limits.ts';
 import { askEngine } from './ask.ts';
 
@@ -25,6 +27,8 @@ export interface Engine {
   readonly models: readonly FoundModel[];
   /** Answers it writes at once, as far as that is known. */
   readonly slots: number;
+  /** What it says that it understands beside a request. */
+  readonly hints?: BackendDraft['hints'];
 }
 
 /** Where the common engines listen unless they are told otherwise. */
@@ -96,9 +100,18 @@ const probeServed: Probe = async (port, models) => {
     kind,
     port,
     slots: 64,
+    ...(kind === 'vllm' && (await ordersByPriority(port)) ? { hints: ['priority'] } : {}),
     models: models.map((one) => model(one, count(one.max_model_len), null)),
   };
 };
+
+/** vLLM refuses priorities unless it was started for them, and tells how it was started in its development mode alone. */
+async function ordersByPriority(port: number): Promise<boolean> {
+  const info = (await askEngine(port, '/server_info?config_format=json'))?.json;
+  const config = isRecord(info) ? info.vllm_config : undefined;
+  const scheduling = isRecord(config) ? config.scheduler_config : undefined;
+  return isRecord(scheduling) && scheduling.policy === 'priority';
+}
 
 /** llama-server: one model; `/props` has the context of one slot, and how many slots there are. */
 const probeLlama: Probe = async (port, models) => {

@@ -122,6 +122,11 @@ export const CALL_PROMISES: readonly Promised[] = [
         'test/gate.test.ts',
         'a chat stream that does not ask for usage is charged what it used, and its client sees what it would have seen',
       ],
+      ['src/wire/transforms/hints.test.ts', 'any body: taking out what was added gives the bytes that were'],
+      [
+        'test/hints.test.ts',
+        'an engine is told priority and session where its settings say so: named, compressed or not, translated or not',
+      ],
     ],
   },
   {
