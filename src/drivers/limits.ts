@@ -28,6 +28,11 @@ export const LIMITS = {
     unit: 'tokens',
     what: 'the shortest beginning of a prompt that the engine takes from what it holds',
   },
+  engineChunkTokens: {
+    value: 128,
+    unit: 'tokens',
+    what: 'of a prompt that the engine reads in one step; between two it can be stopped',
+  },
   engineTopK: { value: 40, unit: 'tokens', what: 'likeliest tokens the engine chooses from by default' },
   engineModels: { value: 2, unit: 'models', what: 'models the engine holds in memory at once' },
   engineIdleMs: {

@@ -2,6 +2,7 @@
 import type { Promised } from './promise.ts';
 import { CALL_PROMISES } from './promises/calls.ts';
 import { ENGINE_PROMISES } from './promises/engine.ts';
+import { PREEMPTION_PROMISES } from './promises/preemption.ts';
 import { PROGRAM_PROMISES } from './promises/programs.ts';
 import { RECORD_PROMISES } from './promises/records.ts';
 import { RIGHT_PROMISES } from './promises/rights.ts';
@@ -16,4 +17,5 @@ export const PROMISES: readonly Promised[] = [
   ...TOOL_PROMISES,
   ...WATCHING_PROMISES,
   ...ENGINE_PROMISES,
+  ...PREEMPTION_PROMISES,
 ];

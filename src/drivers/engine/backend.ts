@@ -101,7 +101,7 @@ export class EngineBackend implements ModelBackend {
     if (path === '/embeddings') return this.#embed(host, body, upstream, fail);
     if (!counted) return new Answering(call, dialect, body, upstream, this.#clock, fail).run(host);
     const job: Job = { kind: 'count', request: CODECS[counted].decodeRequest(body) };
-    finish(await host.run(job, () => {}, upstream.signal), upstream, fail, ({ tokens }) => ({
+    finish(await host.run(job, () => {}, upstream.signal).ended, upstream, fail, ({ tokens }) => ({
       input_tokens: tokens ?? 0,
       ...(counted === 'anthropic' ? {} : { object: 'response.input_tokens' }),
     }));
@@ -119,7 +119,7 @@ export class EngineBackend implements ModelBackend {
         status: 400,
         message: `input must be a text or at most ${LIMITS.engineInputs.value} texts; the engine takes no tokens.`,
       });
-    const end = await host.run({ kind: 'embed', texts }, () => {}, upstream.signal);
+    const end = await host.run({ kind: 'embed', texts }, () => {}, upstream.signal).ended;
     finish(end, upstream, fail, (result) => encodeEmbeddings(result as unknown as Embedded, body));
   }
 
@@ -279,7 +279,7 @@ class Answering {
       { kind: 'generate', request, sampling: samplingOf(request.extras) },
       emit,
       upstream.signal,
-    );
+    ).ended;
     if (end.kind === 'done' && request.stream) return upstream.end();
     finish(end, upstream, this.#fail, () => codec.encodeAnswer(collectAnswer(events), at));
   }

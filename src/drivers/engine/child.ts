@@ -1,12 +1,14 @@
 /** The child process: one model, asked by messages. It ends when the kernel is gone. */
 import { writeFileSync } from 'node:fs';
 import type { FromChild, Job, ToChild } from './protocol.ts';
+import type { Latch } from './steps.ts';
 import { Weights } from './weights.ts';
 
 const say = (message: FromChild): void => {
   process.send?.(message);
 };
-const stops = new Map<number, AbortController>();
+/** The jobs that run: what ends each, and what stops it for a while. */
+const running = new Map<number, { readonly stop: AbortController; readonly latch: Latch }>();
 let weights: Weights | undefined;
 
 async function open(message: Extract<ToChild, { kind: 'open' }>): Promise<void> {
@@ -31,26 +33,28 @@ function yieldMemory(): void {
 
 async function perform(id: number, job: Job, weights: Weights): Promise<void> {
   const stop = new AbortController();
-  stops.set(id, stop);
+  const latch = weights.newLatch();
+  running.set(id, { stop, latch });
   try {
-    const answer = await answerOf(id, job, weights, stop.signal);
+    const answer = await answerOf(id, job, weights, latch, stop.signal);
     if (answer !== undefined && 'status' in answer) say({ kind: 'refused', id, refusal: answer });
     else say({ kind: 'done', id, ...(answer === undefined ? {} : { result: { ...answer } }) });
   } catch (error) {
     const message = `The engine failed: ${error instanceof Error ? error.message : String(error)}`;
     say({ kind: 'refused', id, refusal: { status: 500, message } });
   } finally {
-    stops.delete(id);
+    running.delete(id);
   }
 }
 
-async function answerOf(id: number, job: Job, weights: Weights, signal: AbortSignal) {
+async function answerOf(id: number, job: Job, weights: Weights, latch: Latch, signal: AbortSignal) {
   switch (job.kind) {
     case 'generate':
       return weights.generate(
         job.request,
         job.sampling,
         (event) => say({ kind: 'events', id, events: [event] }),
+        latch,
         signal,
       );
     case 'embed':
@@ -62,9 +66,17 @@ async function answerOf(id: number, job: Job, weights: Weights, signal: AbortSig
   }
 }
 
+/** Closes the latch of a job, and says when it has stopped and how many steps that took. */
+function suspend(id: number, weights: Weights): void {
+  const before = weights.stepsEnded;
+  running.get(id)?.latch.close(() => say({ kind: 'suspended', id, steps: weights.stepsEnded - before }));
+}
+
 process.on('message', (message: ToChild) => {
   if (message.kind === 'open') void open(message);
-  else if (message.kind === 'stop') stops.get(message.id)?.abort();
-  else if (weights) void perform(message.id, message.job, weights);
+  else if (message.kind === 'stop') running.get(message.id)?.stop.abort();
+  else if (message.kind === 'proceed') running.get(message.id)?.latch.open();
+  else if (weights && message.kind === 'suspend') suspend(message.id, weights);
+  else if (weights && message.kind === 'job') void perform(message.id, message.job, weights);
 });
 process.on('disconnect', () => process.exit(0));

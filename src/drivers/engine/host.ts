@@ -16,9 +16,27 @@ export type JobEnd =
   | { readonly kind: 'refused'; readonly refusal: JobRefusal; readonly retryAfterMs?: number }
   | { readonly kind: 'died'; readonly message: string };
 
+/** What was stopped between two steps of the model, and after how many steps from the word on. */
+export interface Suspended {
+  readonly steps: number;
+}
+
 interface Running {
   readonly emit: (events: readonly NeutralEvent[]) => void;
   readonly end: (end: JobEnd) => void;
+  /** The child has it. */
+  sent: boolean;
+  /** Told when it has stopped; undefined while it may run. */
+  suspended: ((suspended: Suspended) => void) | undefined;
+}
+
+/** A job that was begun. */
+export interface EngineJob {
+  /** Never rejects. */
+  readonly ended: Promise<JobEnd>;
+  /** Stops it before its next step; never settles where it ends before that. */
+  suspend(): Promise<Suspended>;
+  proceed(): void;
 }
 
 const ENTRY = fileURLToPath(new URL('./child.ts', import.meta.url));
@@ -55,11 +73,34 @@ export class EngineHost {
     return this.#child?.pid;
   }
 
-  /** Does one job; never throws. A signal that is aborted stops it between two tokens. */
-  async run(job: Job, emit: (events: readonly NeutralEvent[]) => void, signal: AbortSignal): Promise<JobEnd> {
-    this.usedAt = this.#clock.now();
+  /** Begins one job. A signal that is aborted ends it between two tokens. */
+  run(job: Job, emit: (events: readonly NeutralEvent[]) => void, signal: AbortSignal): EngineJob {
     const id = ++this.#jobs;
-    const ended = new Promise<JobEnd>((end) => this.#running.set(id, { emit, end }));
+    const { promise, resolve: end } = Promise.withResolvers<JobEnd>();
+    const running: Running = { emit, end, sent: false, suspended: undefined };
+    this.#running.set(id, running);
+    return {
+      ended: this.#perform(id, job, running, promise, signal),
+      suspend: () =>
+        new Promise((resolve) => {
+          running.suspended = resolve;
+          if (running.sent) this.#send({ kind: 'suspend', id });
+        }),
+      proceed: () => {
+        running.suspended = undefined;
+        if (running.sent) this.#send({ kind: 'proceed', id });
+      },
+    };
+  }
+
+  async #perform(
+    id: number,
+    job: Job,
+    running: Running,
+    ended: Promise<JobEnd>,
+    signal: AbortSignal,
+  ): Promise<JobEnd> {
+    this.usedAt = this.#clock.now();
     const stop = () => this.#send({ kind: 'stop', id });
     signal.addEventListener('abort', stop, { once: true });
     try {
@@ -69,6 +110,8 @@ export class EngineHost {
       const trouble = await this.#ready;
       if (trouble !== undefined) return unusable(trouble);
       this.#send({ kind: 'job', id, job });
+      running.sent = true;
+      if (running.suspended) this.#send({ kind: 'suspend', id });
       if (signal.aborted) stop();
       return await ended;
     } finally {
@@ -134,6 +177,7 @@ export class EngineHost {
     const running = this.#running.get(message.id);
     if (!running) return;
     if (message.kind === 'events') return running.emit(message.events);
+    if (message.kind === 'suspended') return running.suspended?.({ steps: message.steps });
     // It lives and works: what was is past.
     this.#deaths = 0;
     if (message.kind === 'refused') running.end({ kind: 'refused', refusal: message.refusal });

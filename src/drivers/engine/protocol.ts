@@ -13,7 +13,7 @@ export interface Opening {
   readonly component: string;
   readonly modelPath: string;
   readonly threads: number;
-  /** Answers written at once; each has a window of its own in memory. */
+  /** Answers written at once, and those kept while they are stopped; each has a window of its own in memory. */
   readonly sequences: number;
   /** The most tokens of one conversation. */
   readonly windowTokens: number;
@@ -40,6 +40,8 @@ export interface JobRefusal {
 export type ToChild =
   | ({ readonly kind: 'open' } & Opening)
   | { readonly kind: 'job'; readonly id: number; readonly job: Job }
+  /** This answer stops before its next step, and goes on. */
+  | { readonly kind: 'suspend' | 'proceed'; readonly id: number }
   /** Nobody waits for this job any more. */
   | { readonly kind: 'stop'; readonly id: number };
 
@@ -49,6 +51,8 @@ export type FromChild =
   | { readonly kind: 'ready' }
   | { readonly kind: 'unusable'; readonly message: string }
   | { readonly kind: 'events'; readonly id: number; readonly events: readonly NeutralEvent[] }
+  /** No step of this answer runs any more. `steps`: how many of the model ended between the word and this. */
+  | { readonly kind: 'suspended'; readonly id: number; readonly steps: number }
   | { readonly kind: 'done'; readonly id: number; readonly result?: JsonRecord }
   | { readonly kind: 'refused'; readonly id: number; readonly refusal: JobRefusal };
 

@@ -1,4 +1,5 @@
 /** One model in memory: reads prompts, writes answers in several sequences at once, embeds. Lives in the child alone. */
+import { randomInt } from 'node:crypto';
 import type {
   LlamaContext,
   LlamaContextSequence,
@@ -11,6 +12,7 @@ import type { NeutralEvent, NeutralRequest } from '../../wire/neutral.ts';
 import { LIMITS } from '../limits.ts';
 import { callGrammar, schemaGrammar } from './grammar.ts';
 import type { Embedded, JobRefusal, Opening, Sampling } from './protocol.ts';
+import { type Latch, Steps } from './steps.ts';
 import { type Prompt, promptOf } from './template.ts';
 import { Writing } from './writing.ts';
 
@@ -34,6 +36,7 @@ export class Weights {
   readonly #context: LlamaContext;
   readonly #chat: Chat;
   readonly #threads: number;
+  readonly #steps = new Steps(setImmediate);
   readonly #free: LlamaContextSequence[];
   readonly #queue: ((sequence: LlamaContextSequence) => void)[] = [];
   #embedder: Promise<LlamaEmbeddingContext> | undefined;
@@ -70,8 +73,23 @@ export class Weights {
     const model = await llama.loadModel({ modelPath: opening.modelPath, checkTensors: true });
     const { sequences, threads, windowTokens } = opening;
     const most = Math.min(windowTokens, model.trainContextSize ?? windowTokens);
-    const context = await model.createContext({ sequences, threads, contextSize: { max: most } });
+    const context = await model.createContext({
+      sequences,
+      threads,
+      contextSize: { max: most },
+      batchSize: LIMITS.engineChunkTokens.value,
+    });
     return new Weights(library, llama, model, context, opening);
+  }
+
+  /** Steps of the model so far, over all that it writes. */
+  get stepsEnded(): number {
+    return this.#steps.ended;
+  }
+
+  /** Of one answer: where it stops and goes on. */
+  newLatch(): Latch {
+    return this.#steps.newLatch();
   }
 
   /** Tokens of the prompt that a request becomes. */
@@ -85,6 +103,7 @@ export class Weights {
     request: NeutralRequest,
     sampling: Sampling,
     emit: (event: NeutralEvent) => void,
+    latch: Latch,
     signal: AbortSignal,
   ): Promise<JobRefusal | undefined> {
     const read = this.#read(request);
@@ -107,10 +126,12 @@ export class Weights {
           prompt,
           tokens,
           evaluation: evaluationOf(request, sampling),
+          seed: sampling.seed ?? randomInt(2 ** 32),
           format: format === undefined ? undefined : this.#grammar(format),
           mostTokens: Math.min(request.maxOutput ?? window, window - tokens.length - 1),
           newGrammar: (text) => this.#grammar(text),
           emit,
+          latch,
           signal,
         },
         sequence,
@@ -189,11 +210,10 @@ const tooLong = (what: string, window: number): JobRefusal => ({
   message: `${what}, and the window of this model holds ${window}. Send less, or raise backends.engine.engine.window in mezz.yaml.`,
 });
 
-function evaluationOf(request: NeutralRequest, { topK, seed }: Sampling): SequenceEvaluateOptions {
+function evaluationOf(request: NeutralRequest, { topK }: Sampling): SequenceEvaluateOptions {
   return {
     temperature: request.temperature ?? TEMPERATURE,
     topP: request.topP ?? TOP_P,
     topK: topK ?? LIMITS.engineTopK.value,
-    ...(seed === undefined ? {} : { seed }),
   };
 }

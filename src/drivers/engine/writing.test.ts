@@ -6,6 +6,7 @@ import { collectAnswer } from '../../wire/collect.ts';
 import type { NeutralEvent, NeutralRequest } from '../../wire/neutral.ts';
 import { CODECS } from '../../wire/translate.ts';
 import type { Mark } from './scanner.ts';
+import { Steps } from './steps.ts';
 import type { MarkKind } from './template.ts';
 import { Writing } from './writing.ts';
 
@@ -25,7 +26,9 @@ const LONG_TEXT = '<call>nothing';
 /** Says `free`, and once it is held to a grammar `held`; what it was given is in its own memory. */
 function speaker(free: string, held: string) {
   const read: number[] = [];
+  /** What it was given when it was first held to a grammar. */
   const given: string[] = [];
+  const said = { free: [...free], held: [...held] };
   const sequence = {
     context: { batchSize: 8 },
     model: {
@@ -40,12 +43,10 @@ function speaker(free: string, held: string) {
     },
     async *evaluate(tokens: number[], options: { grammarEvaluationState?: unknown }) {
       read.push(...tokens);
-      given.push(String.fromCodePoint(...tokens));
-      for (const one of options.grammarEvaluationState ? held : free) {
-        const token = one.codePointAt(0) as number;
-        yield token as Token;
-        read.push(token);
-      }
+      if (options.grammarEvaluationState && said.held.length === held.length)
+        given.push(String.fromCodePoint(...tokens));
+      const next = (options.grammarEvaluationState ? said.held : said.free).shift();
+      if (next !== undefined) yield next.codePointAt(0) as Token;
     },
   };
   return { sequence: sequence as unknown as LlamaContextSequence, given };
@@ -81,6 +82,7 @@ async function write(
       },
       tokens: [...'prompt of some length'].map((one) => one.codePointAt(0) as Token),
       evaluation: {},
+      seed: 1,
       format: undefined,
       mostTokens: more.most ?? 1000,
       newGrammar: (text) => {
@@ -88,6 +90,7 @@ async function write(
         return {} as LlamaGrammarEvaluationState;
       },
       emit: (event) => events.push(event),
+      latch: new Steps(setImmediate).newLatch(),
       signal: new AbortController().signal,
     },
     sequence,
@@ -120,7 +123,7 @@ test('a call that the model begins by itself is held to its tools from there on'
   assert.deepEqual(parts, ['text: I look. ', 'read_all {"a":1}']);
   assert.equal(written?.stop, 'calls');
   assert.deepEqual(grammars, ['root ::= "read(" object | "read_all(" object']);
-  assert.equal(given.at(-1), '>');
+  assert.equal(given[0], '>');
   const none = await write(`${LONG} of the kind`);
   assert.deepEqual(none.parts, ['text: <call>nothing of the kind']);
   const short = await write('<call>', 'read({"a":"', { most: 12 });
@@ -131,7 +134,7 @@ test('a call that was asked for begins the answer; the text of a custom tool com
   const forced = await write('no', 'read({}', { asked: { tool_choice: { type: 'any' } } });
   assert.deepEqual(forced.parts, ['read {}']);
   assert.equal(forced.written?.output, '<call>read({}'.length);
-  assert.equal(forced.given.at(-1), 'll>');
+  assert.equal(forced.given[0], 'll>');
   const custom = {
     kind: 'custom',
     name: 'read',

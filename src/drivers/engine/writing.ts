@@ -1,4 +1,8 @@
-/** One answer as it is written, token by token: it stops between any two of them, at a mark or when nobody waits. */
+/**
+ * One answer as it is written, token by token: it stops between any two of them, at a mark, when its latch is closed or
+ * when nobody waits. Invariant: what it says depends on its prompt and its seed alone, not on where it was stopped nor on
+ * what else runs.
+ */
 import { randomUUID } from 'node:crypto';
 import type {
   LlamaContextSequence,
@@ -11,6 +15,8 @@ import type { NeutralEvent, NeutralRequest, Stop } from '../../wire/neutral.ts';
 import { type CallableTool, callGrammar } from './grammar.ts';
 import { Parts } from './parts.ts';
 import { Scanner } from './scanner.ts';
+import { tokenSeed } from './seeds.ts';
+import type { Latch } from './steps.ts';
 import type { MarkKind, Prompt } from './template.ts';
 
 export interface Order {
@@ -19,11 +25,14 @@ export interface Order {
   /** The prompt as the model reads it. */
   readonly tokens: readonly Token[];
   readonly evaluation: SequenceEvaluateOptions;
+  /** Where the random numbers of its tokens come from. */
+  readonly seed: number;
   /** Holds the whole answer, where a format was asked for. */
   readonly format: LlamaGrammarEvaluationState | undefined;
   readonly mostTokens: number;
   newGrammar(text: string): LlamaGrammarEvaluationState;
   emit(event: NeutralEvent): void;
+  readonly latch: Latch;
   readonly signal: AbortSignal;
 }
 
@@ -151,21 +160,34 @@ export class Writing {
 
   /** What the model writes next, character by whole character, until it ends, is full, or nobody waits. */
   async *#pieces(grammar: LlamaGrammarEvaluationState | undefined): AsyncGenerator<string> {
-    const { evaluation, signal } = this.#order;
-    const sequence = this.#sequence;
-    const unread = () => this.#all.slice(sequence.nextTokenIndex);
-    // In batches, so that a long prompt of a client that left is read no further.
-    for (const { batchSize } = sequence.context; unread().length > batchSize && !signal.aborted; )
-      await sequence.evaluateWithoutGeneratingNewTokens(unread().slice(0, batchSize));
-    if (signal.aborted || this.#full) return;
+    const { evaluation, latch, signal } = this.#order;
+    const { batchSize } = this.#sequence.context;
     const options = grammar === undefined ? evaluation : { ...evaluation, grammarEvaluationState: grammar };
-    for await (const token of sequence.evaluate(unread(), options)) {
+    while (!this.#full) {
+      const unread = this.#all.slice(this.#sequence.nextTokenIndex);
+      let token: Token | undefined;
+      const isWhole = unread.length <= batchSize;
+      const went = await latch.step(unread.length > 1 ? 'read' : 'write', signal, async () => {
+        if (isWhole) token = await this.#next(unread, options);
+        else await this.#sequence.evaluateWithoutGeneratingNewTokens(unread.slice(0, batchSize));
+      });
+      if (!went || signal.aborted) return;
+      if (!isWhole) continue;
+      if (token === undefined) return;
       this.#all.push(token);
       this.#output++;
       if (this.#kind === 'reasoning') this.#reasoning++;
       yield this.#decode(token);
-      if (this.#full || signal.aborted) return;
     }
+  }
+
+  /** Each token has a seed of its own, so that none depends on how often the answer was stopped. */
+  async #next(unread: readonly Token[], options: SequenceEvaluateOptions): Promise<Token | undefined> {
+    const seed = tokenSeed(this.#order.seed, this.#all.length);
+    const step = this.#sequence.evaluate([...unread], { ...options, seed });
+    const { value, done } = await step.next();
+    await step.return();
+    return done === true ? undefined : value;
   }
 
   #decode(token: Token): string {

@@ -31,7 +31,7 @@ export const ENGINE_PROMISES: readonly Promised[] = [
     text: "The engine's greedy answers through mezz are those that it gives without mezz, in three dialects, streamed or not; tokens are counted by its own tokenizer, and cost nothing.",
     restsOn: 'The same chat template, tokens and sampling; mezz adds none of its own.',
     bypassedBy:
-      'A prompt whose beginning the engine still remembers, or that is read beside others, is computed in other batches than one alone: sums of floating-point numbers then differ in their last digits, and an answer of a large model may.',
+      'A prompt whose beginning the engine still remembers is computed in other batches than one that is new: sums of floating-point numbers then differ in their last digits, and an answer of a large model may.',
     tests: [
       [
         'test/engine.test.ts',
