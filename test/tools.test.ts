@@ -6,7 +6,10 @@ import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { stringify } from 'yaml';
 import type { Launch } from '../src/base/control.ts';
+import { formatProblem } from '../src/config/config.ts';
+import { loadConfig } from '../src/config/load.ts';
 import { send, startKernel } from './kernel.ts';
 
 interface Rpc {
@@ -20,6 +23,7 @@ interface Rpc {
 }
 
 const OFFERS = ['die', 'change', 'count'].map((name) => ({ name, inputSchema: { type: 'object' } }));
+const MEMORY = join(process.cwd(), 'node_modules/@modelcontextprotocol/server-memory/dist/index.js');
 const FILESYSTEM = 'node_modules/@modelcontextprotocol/server-filesystem/dist/index.js';
 
 async function withServers(
@@ -43,6 +47,7 @@ async function openRoom() {
   const tools = {
     counting: { command: [node, join(import.meta.dirname, 'upstream/toolserver.ts'), offers, done] },
     files: { command: [node, FILESYSTEM, directory], cwd: process.cwd() },
+    memory: { command: [node, MEMORY], env: { MEMORY_FILE_PATH: join(directory, 'memory.jsonl') } },
   };
   const kernel = await startKernel(undefined, `tools: ${JSON.stringify(tools)}`);
   const rpc = async (agent: Launch, method: string, params: object, headers: Record<string, string> = {}) => {
@@ -150,6 +155,46 @@ test('a changed definition is neither shown nor callable until it is accepted', 
       'accepted',
     );
   }));
+
+test('what is known of tools fits the real servers, and a server that nobody describes is said and drafted', () =>
+  withServers(async ({ kernel, directory }) => {
+    const { problems } = await kernel.control.call('tool.lint', {});
+    assert.deepEqual(
+      problems.map(({ server, problem }) => `${server}: ${problem}`),
+      ['counting: nobody has described it: its tools run one at a time, each may write anything of it'],
+    );
+    const { manifest } = await kernel.control.call('tool.learn', { server: 'counting' });
+    const path = join(directory, 'counting.manifest.yaml');
+    const sources = async () => {
+      const { tools } = await kernel.control.call('tool.manifest', { server: 'counting' });
+      return tools.map(({ name, source }) => `${name} ${source}`);
+    };
+    assert.deepEqual(await sources(), [
+      'counting__change none',
+      'counting__count none',
+      'counting__die none',
+    ]);
+    const config = join(kernel.stateDir, 'mezz.yaml');
+    const named = (text: string) =>
+      text.replace('"counting":{', `"counting":{"manifest":${JSON.stringify(path)},`);
+    await kernel.restart(async () => {
+      writeFileSync(path, stringify(manifest));
+      writeFileSync(config, named(readFileSync(config, 'utf8')));
+    });
+    assert.deepEqual((await kernel.control.call('tool.lint', {})).problems, []);
+    assert.ok((await sources()).every((line) => line.endsWith(' operator')));
+    const mistake = await loadManifest(path, stringify({ tools: { count: { resources: [{ key: 'a' }] } } }));
+    assert.match(mistake, /counting\.manifest\.yaml:4:9: tools\.count\.resources\.0/);
+  }));
+
+/** What the settings say of a manifest with this text. */
+async function loadManifest(path: string, text: string): Promise<string> {
+  writeFileSync(path, text);
+  const config = `${path}.config.yaml`;
+  writeFileSync(config, JSON.stringify({ tools: { counting: { command: ['x'], manifest: path } } }));
+  const { problems } = await loadConfig(config, {});
+  return problems.map(formatProblem).join('\n');
+}
 
 test('a call whose tool server ends meanwhile is in doubt, told so, and not repeated; the next one starts it again', () =>
   withServers(async ({ kernel, call, done }) => {

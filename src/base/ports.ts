@@ -2,6 +2,7 @@
 import type { Refusal } from './errors.ts';
 import type { AccountId, BackendId } from './ids.ts';
 import type { JsonRecord } from './json.ts';
+import type { ManifestFile } from './manifest.ts';
 import type { DialectName, HintName, ModelCall, ModelOutcome } from './model.ts';
 import type { CredentialKind, Ticket } from './ticket.ts';
 
@@ -86,12 +87,18 @@ export interface ToolServerSpec {
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
+  /** What its operator says of its tools. */
+  readonly manifest?: ManifestFile;
+  /** Its annotations are believed where nobody else says a word. */
+  readonly trusted?: boolean;
 }
 
 /** What a tool server says of itself: its software's name, and its tools as it words them. */
 export interface Described {
   readonly software: string;
   readonly tools: readonly JsonRecord[];
+  /** What the protocol itself says that they do: HTTP's methods. */
+  readonly manifest?: ManifestFile;
 }
 
 /** `broken` by a refusal; the code `in_doubt` says that the call was sent and nothing came back. */

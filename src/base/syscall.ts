@@ -1,14 +1,8 @@
 /** The syscalls' names and payloads. What each needs and how it is performed is the table in gate/syscalls.ts. */
 import type { CallId, Pid, TurnId } from './ids.ts';
 import type { JsonRecord } from './json.ts';
+import type { Manifest } from './manifest.ts';
 import type { ModelCall, ModelOutcome } from './model.ts';
-
-/**
- * What making a tool call once more would do, where nobody knows whether it took effect. `pure`: it changes nothing;
- * `idempotent`: no more than the first; `keyed`: its server knows a repetition by the key it is given; `checkable`: its
- * server can be asked whether the first took effect; `unsafe`: the effect twice.
- */
-export type RetryClass = 'pure' | 'idempotent' | 'keyed' | 'checkable' | 'unsafe';
 
 /** A tool call that the agent's own client makes (by hook or held) or that mezz makes for it. */
 export interface ToolCall {
@@ -20,8 +14,8 @@ export interface ToolCall {
   /** The client's own id for this use of the tool: retries carry the same one. */
   readonly toolUseId: string;
   readonly how: 'hooked' | 'held' | 'brokered';
-  /** What software the tool server says it is: its manifest goes by that. */
-  readonly software?: string;
+  /** What is known of the tool of a tool server; nothing where nobody described it. */
+  readonly manifest?: Manifest;
   /** Where it runs, as its client says; the agent's own directory by default. */
   readonly cwd?: string;
 }

@@ -1,5 +1,6 @@
 /** Tools and what their calls hold, as the control protocol tells it. */
 import type { JsonRecord } from './json.ts';
+import type { Access, Manifest, ManifestFile } from './manifest.ts';
 import type { WaitView } from './order.ts';
 import type { Selector, Verb } from './verb.ts';
 
@@ -12,7 +13,7 @@ export interface LockView {
   readonly heldMs: number;
   readonly keys: readonly {
     readonly key: string;
-    readonly access: 'read' | 'append' | 'delta' | 'replace';
+    readonly access: Access;
     /** A command that mezz cannot read may write anywhere below the key. */
     readonly guessed: boolean;
   }[];
@@ -55,6 +56,20 @@ export interface ToolView {
   readonly text: string;
 }
 
+/** What is known of a tool, and by whom: `none` means that it may write anything of its server. */
+export interface KnownView {
+  readonly name: string;
+  readonly source: 'operator' | 'shipped' | 'http' | 'annotations' | 'none';
+  readonly manifest: Manifest | null;
+}
+
+/** What is wrong with a description of a server's tools, or with having none. */
+export interface LintView {
+  readonly server: string;
+  readonly problem: string;
+  readonly remedy: string;
+}
+
 export interface ToolServerView {
   readonly id: string;
   readonly command: readonly string[];
@@ -72,6 +87,11 @@ export interface ToolVerbs {
   /** Made as this agent, and decided as its own. */
   'tool.call': Verb<Selector & { name: string; args: JsonRecord }, { result: JsonRecord; isError: boolean }>;
   'tool.accept': Verb<{ server: string }, { tools: ToolView[] }>;
+  /** Of one server, or of all. */
+  'tool.manifest': Verb<{ server?: string }, { tools: KnownView[] }>;
+  'tool.lint': Verb<{ server?: string }, { problems: LintView[] }>;
+  /** A draft for a server: nothing of it holds until an operator says so. */
+  'tool.learn': Verb<{ server: string }, { manifest: ManifestFile }>;
 }
 export const TOOL_VERBS: { readonly [V in keyof ToolVerbs]: true } = {
   locks: true,
@@ -79,4 +99,7 @@ export const TOOL_VERBS: { readonly [V in keyof ToolVerbs]: true } = {
   'tool.servers': true,
   'tool.call': true,
   'tool.accept': true,
+  'tool.manifest': true,
+  'tool.lint': true,
+  'tool.learn': true,
 };

@@ -74,10 +74,14 @@ export function buildConfig(raw: RawConfig, directory: string, home: string): Bu
     rateLimit: { on: rateLimit.on, maxHoldMs: duration(rateLimit.maxHold) },
     hold: raw.hold ?? DEFAULTS.hold,
     hostedTools: raw.hostedTools ?? [],
-    tools: Object.entries(raw.tools ?? {}).map(([id, { command, env = {}, cwd = '.' }]) => ({
-      ...{ id, command, env },
-      cwd: path(cwd),
-    })),
+    tools: Object.entries(raw.tools ?? {}).map(
+      ([id, { command, env = {}, cwd = '.', manifest, trusted }]) => ({
+        ...{ id, command, env },
+        cwd: path(cwd),
+        ...(manifest === undefined ? {} : { manifestFile: path(manifest) }),
+        ...(trusted ? { trusted } : {}),
+      }),
+    ),
   };
   return { config, issues };
 }

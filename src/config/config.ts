@@ -81,7 +81,12 @@ export interface Config {
   /** Provider-hosted tools that act (`code_interpreter`, `mcp`) and are permitted all the same, by type. */
   readonly hostedTools: readonly string[];
   /** Tool servers that mezz starts. */
-  readonly tools: readonly ToolServerSpec[];
+  readonly tools: readonly ToolConfig[];
+}
+
+export interface ToolConfig extends ToolServerSpec {
+  /** Where its operator's manifest is; `manifest` is what it says. */
+  readonly manifestFile?: string;
 }
 
 /** A mistake in mezz.yaml: where it is, what it is, what to type instead. Never holds the value of a secret. */

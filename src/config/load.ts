@@ -2,6 +2,7 @@
 import { readFileSync, statSync, watch } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import type { ManifestFile } from '../base/manifest.ts';
 import { buildConfig } from './build.ts';
 import type { Config, ConfigProblem } from './config.ts';
 import { LIMITS } from './limits.ts';
@@ -41,9 +42,25 @@ export async function loadConfig(path: string | undefined, env: Environment): Pr
 
 // The YAML and schema libraries load only where there is a file to read.
 async function readWithLibraries(file: string, text: string) {
-  const { readConfig } = await import('./read.ts');
-  return readConfig(file, text, dirname(file), homedir());
+  const { readConfig, readManifest } = await import('./read.ts');
+  const read = readConfig(file, text, dirname(file), homedir());
+  if (!read.config) return read;
+  const problems: ConfigProblem[] = [];
+  const tools = read.config.tools.map((tool) => {
+    if (tool.manifestFile === undefined) return tool;
+    const manifestText = readText(tool.manifestFile);
+    const manifest =
+      typeof manifestText === 'string' ? readManifest(tool.manifestFile, manifestText) : [manifestText];
+    if (isManifest(manifest)) return { ...tool, manifest };
+    problems.push(...manifest);
+    return tool;
+  });
+  return problems.length > 0
+    ? { config: undefined, problems }
+    : { config: { ...read.config, tools }, problems: [] as const };
 }
+
+const isManifest = (read: ManifestFile | readonly ConfigProblem[]): read is ManifestFile => 'tools' in read;
 
 /** The text of a settings file, or why there is none. */
 export function readText(file: string): string | ConfigProblem {

@@ -73,6 +73,8 @@ export interface RawConfig {
         readonly command: readonly string[];
         readonly env?: Readonly<Record<string, string>>;
         readonly cwd?: string;
+        readonly manifest?: string;
+        readonly trusted?: boolean;
       }
     >
   >;

@@ -1,6 +1,8 @@
-/** From the text of mezz.yaml to checked settings, or to its mistakes with line, column and what to type instead. */
+/** From the text of mezz.yaml (and of manifests) to what it says, checked, or to its mistakes with line, column and what to type instead. */
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { type Document, isMap, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import type { ManifestFile } from '../base/manifest.ts';
+import { MANIFEST_SCHEMA } from '../tools/manifests/schema.ts';
 import { buildConfig, type Issue } from './build.ts';
 import type { Config, ConfigProblem } from './config.ts';
 import { LIMITS } from './limits.ts';
@@ -17,16 +19,46 @@ const SECRET_NAME = /key|token|secret|passw|credential/i;
 const NO_KEYS_HERE =
   'A key is never written in mezz.yaml: write key: { env: NAME } or key: { file: PATH } and keep it there';
 
-let validate: ReturnType<Ajv2020['compile']> | undefined;
+type Validate = ReturnType<Ajv2020['compile']>;
+/** One a schema, compiled when it is first needed. */
+const validators = new Map<object, Validate>();
+
+function validatorOf(schema: object): Validate {
+  const known = validators.get(schema);
+  if (known) return known;
+  const validate = new Ajv2020({ allErrors: true, verbose: true, allowUnionTypes: true }).compile(schema);
+  validators.set(schema, validate);
+  return validate;
+}
+
+type Checked =
+  | { readonly raw: unknown; readonly locate: (issue: Issue) => ConfigProblem }
+  | { readonly problems: readonly ConfigProblem[] };
 
 /** Reads the text of `file`; relative paths in it start at `directory`, `~/` at `home`. */
 export function readConfig(file: string, text: string, directory: string, home: string): ReadConfig {
+  const checked = readChecked(file, text, SCHEMA);
+  if ('problems' in checked) return { config: undefined, problems: checked.problems };
+  const built = buildConfig(checked.raw as RawConfig, directory, home);
+  return built.issues.length > 0
+    ? { config: undefined, problems: sorted(built.issues.map(checked.locate)) }
+    : { config: built.config, problems: [] };
+}
+
+/** What a manifest says, or what is wrong with its text. */
+export function readManifest(file: string, text: string): ManifestFile | readonly ConfigProblem[] {
+  const checked = readChecked(file, text, MANIFEST_SCHEMA);
+  return 'problems' in checked ? checked.problems : (checked.raw as ManifestFile);
+}
+
+function readChecked(file: string, text: string, schema: object): Checked {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const place = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return { file, line, column: col };
   };
+  const fail = (problems: readonly ConfigProblem[]) => ({ problems: sorted(problems) });
   if (document.errors.length > 0) {
     const problems = document.errors.map((error) => ({
       ...place(error.pos[0]),
@@ -50,7 +82,7 @@ export function readConfig(file: string, text: string, directory: string, home: 
       locate({ at: [], message: 'it repeats itself by too many aliases', remedy: 'Write the settings out' }),
     ]);
   }
-  validate ??= new Ajv2020({ allErrors: true, verbose: true, allowUnionTypes: true }).compile(SCHEMA);
+  const validate = validatorOf(schema);
   let valid: unknown;
   try {
     valid = validate(raw);
@@ -60,17 +92,11 @@ export function readConfig(file: string, text: string, directory: string, home: 
       locate({ at: [], message: 'something is named toString or valueOf', remedy: 'Give it another name' }),
     ]);
   }
-  if (!valid) return fail(describe(validate.errors ?? []).map(locate));
-  const built = buildConfig(raw as RawConfig, directory, home);
-  return built.issues.length > 0 ? fail(built.issues.map(locate)) : { config: built.config, problems: [] };
+  return valid ? { raw, locate } : fail(describe(validate.errors ?? []).map(locate));
 }
 
-const fail = (problems: readonly ConfigProblem[]): ReadConfig => ({
-  config: undefined,
-  problems: [...problems]
-    .sort((a, b) => a.line - b.line || a.column - b.column)
-    .slice(0, LIMITS.problems.value),
-});
+const sorted = (problems: readonly ConfigProblem[]): readonly ConfigProblem[] =>
+  [...problems].sort((a, b) => a.line - b.line || a.column - b.column).slice(0, LIMITS.problems.value);
 
 /** Where the setting at `path` stands in the text: its name, or its value; the nearest parent if it is not there. */
 function offsetOf(document: Document, path: Path, atName: boolean): number {

@@ -392,6 +392,17 @@ export const SCHEMA = {
               description: 'Variables beside PATH, HOME, LANG, TMPDIR and USER. No secrets.',
             },
             cwd: text('a path', '.', { description: 'Its directory; that of mezz.yaml by default.' }),
+            manifest: text('a path', 'box.manifest.yaml', {
+              description:
+                'What its tools do to what (schema/manifest.schema.json); mezz tool learn drafts one. It goes before what mezz knows.',
+            }),
+            trusted: {
+              type: 'boolean',
+              title: 'true or false',
+              examples: [true],
+              description:
+                'What it says of its tools itself (readOnlyHint, idempotentHint) is believed where nothing else is known.',
+            },
           },
           { required: ['command'] },
         ),

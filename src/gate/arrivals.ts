@@ -196,14 +196,15 @@ export class Arrivals {
     const found = await parts.servers.find(name);
     if ('code' in found) return found;
     const now = parts.clock.now();
-    const { server, tool, software } = found;
+    const { server, tool, known } = found;
     const resolved = resolveAgent(parts.agents, caller, { client: 'mcp', retries: 0 }, [], now);
     if ('code' in resolved) {
       parts.observer.refusedAtDoor(resolved.code);
       return resolved;
     }
     const id = newCallId(now, parts.random);
-    const payload = { server, tool, software, input, toolUseId: `mcp:${id}`, how: 'brokered' } as const;
+    const more = known.manifest ? { manifest: known.manifest } : {};
+    const payload = { server, tool, input, toolUseId: `mcp:${id}`, how: 'brokered', ...more } as const;
     const flight = this.#flight(id, 'tool.call', resolved.agent, payload, caller, { signal });
     this.#announce(resolved, []);
     flight.effects = await parts.broker.effectsOf(payload, parts.servers.get(server)?.spec.cwd ?? '/');

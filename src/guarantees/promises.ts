@@ -1,6 +1,7 @@
 /** Every promise. One is added with the test that proves it and leaves when the test does. */
 import type { Promised } from './promise.ts';
 import { CALL_PROMISES } from './promises/calls.ts';
+import { EFFECT_PROMISES } from './promises/effects.ts';
 import { ENGINE_PROMISES } from './promises/engine.ts';
 import { PREEMPTION_PROMISES } from './promises/preemption.ts';
 import { PROGRAM_PROMISES } from './promises/programs.ts';
@@ -15,6 +16,7 @@ export const PROMISES: readonly Promised[] = [
   ...RECORD_PROMISES,
   ...PROGRAM_PROMISES,
   ...TOOL_PROMISES,
+  ...EFFECT_PROMISES,
   ...WATCHING_PROMISES,
   ...ENGINE_PROMISES,
   ...PREEMPTION_PROMISES,

@@ -1,29 +1,15 @@
 /** From a tool call to what it touches: the manifest of its tool, its arguments, and where the paths really lead. */
+import { resolve as resolvePath } from 'node:path/posix';
 import { isRecord, type Json, type JsonRecord } from '../base/json.ts';
+import type { Access, Manifest, RetryClass } from '../base/manifest.ts';
 import type { Workspace } from '../base/ports.ts';
-import type { RetryClass, ToolCall } from '../base/syscall.ts';
+import type { ToolCall } from '../base/syscall.ts';
 import { type Effect, type GitPart, mergeEffects, type Touch } from './effects.ts';
 import { LIMITS } from './limits.ts';
-import { CLAUDE_CODE } from './manifests/claude-code.ts';
-import { CODEX } from './manifests/codex.ts';
-import { FILESYSTEM } from './manifests/filesystem.ts';
-import type { Manifest, Manifests } from './manifests/manifest.ts';
-import { MEMORY } from './manifests/memory.ts';
-import { MEZZ_SH } from './manifests/mezz-sh.ts';
+import { BY_CLIENT } from './manifests/shipped.ts';
+import { fillCommand, fillKey, quoteWord } from './manifests/template.ts';
 import { readPatch } from './patch.ts';
 import { readShell } from './shell/shell.ts';
-
-/** By the name that a tool server gives itself. */
-const BY_SOFTWARE: Readonly<Record<string, Manifests>> = {
-  'secure-filesystem-server': FILESYSTEM,
-  'memory-server': MEMORY,
-};
-
-const SHIPPED: Readonly<Record<string, Manifests>> = {
-  'claude-code': CLAUDE_CODE,
-  codex: CODEX,
-  'mezz-sh': MEZZ_SH,
-};
 
 /** A tool of a tool server that the client started itself, as Claude Code and Codex name it. */
 const FOREIGN = /^mcp__(.+?)__/;
@@ -39,10 +25,9 @@ export async function effectsOf(call: ToolCall, cwd: string, workspace: Workspac
   return mergeEffects([...resolved.flat(), ...more]);
 }
 
-/** The manifest of a call: by what software its server is, or by its client; undefined where nobody described it. */
-export function manifestOf({ server, tool, software, how }: ToolCall): Manifest | undefined {
-  return how === 'brokered' ? BY_SOFTWARE[software ?? '']?.[tool] : SHIPPED[server]?.[tool];
-}
+/** What is known of the tool; undefined where nobody described it. */
+export const manifestOf = ({ server, tool, manifest, how }: ToolCall): Manifest | undefined =>
+  how === 'brokered' ? manifest : BY_CLIENT.get(server)?.tools[tool];
 
 /** What is not described may do its effect twice. */
 export const retryOf = (call: ToolCall): RetryClass => manifestOf(call)?.retry ?? 'unsafe';
@@ -51,32 +36,28 @@ function touchesOf(call: ToolCall, cwd: string): readonly Touch[] {
   const { server, tool, input, how } = call;
   const manifest = manifestOf(call);
   if (how === 'brokered') {
-    // Of a server that nobody described, any tool may write anything.
-    return manifest
-      ? apply(manifest, { ...input, server }, cwd)
-      : [{ on: 'server', name: server, access: 'delta' }];
+    // Of a server that nobody described, and where an argument is missing, any tool may write anything.
+    const guess: Touch = { on: 'server', name: server, access: 'delta' };
+    return manifest ? apply(manifest, { ...input, server }, cwd, guess) : [guess];
   }
   const foreign = FOREIGN.exec(tool)?.[1];
   // What goes through mezz itself is locked there, by what it touches.
   if (foreign === 'mezz') return [];
   if (foreign !== undefined) return [{ on: 'server', name: foreign, access: 'delta', guessed: true }];
-  return manifest ? apply(manifest, input, cwd) : [];
+  const guess: Touch = { on: 'tree', dir: cwd, access: 'delta', guessed: true };
+  return manifest ? apply(manifest, input, cwd, guess) : [];
 }
 
-function apply({ resources = [], shell, patch }: Manifest, input: JsonRecord, cwd: string): Touch[] {
-  const guess: Touch = { on: 'tree', dir: cwd, access: 'delta', guessed: true };
+function apply(manifest: Manifest, input: JsonRecord, cwd: string, guess: Touch): Touch[] {
+  const { resources = [], shell, patch, dir } = manifest;
   const touches = resources.flatMap(({ key, access }): Touch[] => {
-    const [, on, template = ''] = /^(file|server):(.*)$/.exec(key) ?? [];
-    const filled = fill(template, input);
-    if (filled === undefined) return [guess];
-    return filled.map((one) =>
-      on === 'server' ? { on, name: one, access } : { on: 'file', path: one, access },
-    );
+    const filled = fillKey(key, input);
+    return filled ? filled.map((one) => touchOf(one, access) ?? guess) : [guess];
   });
   if (shell !== undefined) {
-    const command = textOf(input[shell]);
-    const dir = textOf(input.workdir) ?? cwd;
-    touches.push(...(command === undefined ? [guess] : readShell(command, dir)));
+    const command = commandOf(shell, input);
+    const at = dir === undefined ? undefined : textOf(input[dir]);
+    touches.push(...(command === undefined ? [guess] : readShell(command, resolvePath(cwd, at ?? '.'))));
   }
   if (patch) {
     const text = patch.map((name) => textOf(input[name])).find((value) => value !== undefined);
@@ -89,23 +70,50 @@ function apply({ resources = [], shell, patch }: Manifest, input: JsonRecord, cw
   return touches;
 }
 
+const KEY = /^(file|tree|git:(?:index|head|tip|refs)|port|pkg|server|url):(.+)$/s;
+
+/** What a key names, before paths are resolved; undefined where it names nothing. */
+function touchOf(key: string, access: Access): Touch | undefined {
+  const [, kind = '', at = ''] = KEY.exec(key) ?? [];
+  switch (kind) {
+    case 'file':
+      return { on: 'file', path: at, access };
+    case 'tree':
+      return { on: 'tree', dir: at, access };
+    case 'server':
+      return { on: 'server', name: at, access };
+    case 'url':
+      return { on: 'url', url: at, access };
+    case 'pkg':
+      return { on: 'package', dir: at };
+    case 'port':
+      return /^\d{1,5}$/.test(at) ? { on: 'port', port: Number(at) } : undefined;
+    case '':
+      return undefined;
+    default:
+      return { on: 'git', part: kind.slice('git:'.length) as GitPart, dir: at, access };
+  }
+}
+
+/** A command line that is one argument may be a program with its arguments, too: it is read like one. */
+function commandOf(template: string, input: JsonRecord): string | undefined {
+  const whole = /^\{(\w+)\}$/.exec(template)?.[1];
+  return whole === undefined ? fillCommand(template, input) : textOf(input[whole]);
+}
+
 /** A program with its arguments is read like its command line; `bash -lc` holds one. */
 function textOf(value: Json | undefined): string | undefined {
   if (typeof value === 'string') return value;
   if (isRecord(value)) return textOf(value.command);
   if (!Array.isArray(value) || !value.every((part) => typeof part === 'string')) return undefined;
-  return value
-    .map((part) => (/^[\w./:=@-]+$/.test(part) ? part : `'${part.replaceAll("'", `'\\''`)}'`))
-    .join(' ');
+  return value.map(quoteWord).join(' ');
 }
 
-/** One key, or one for each element of a list; undefined when an argument that the key needs is missing. */
-function fill(template: string, input: JsonRecord): readonly string[] | undefined {
-  const name = /\{(\w+)\}/.exec(template)?.[1];
-  if (name === undefined) return [template];
-  const values = [input[name]].flat();
-  if (!values.every((value) => typeof value === 'string' && value !== '')) return undefined;
-  return values.map((value) => template.replace(`{${name}}`, () => String(value)));
+/** Two spellings of one address are one key; a query belongs to its path. */
+function addressOf(url: string): string {
+  if (!URL.canParse(url)) return url;
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname.replace(/\/+$/, '')}`;
 }
 
 async function resolve(touch: Touch, cwd: string, workspace: Workspace): Promise<Effect[]> {
@@ -127,6 +135,8 @@ async function resolve(touch: Touch, cwd: string, workspace: Workspace): Promise
       return [{ key: `port:${touch.port}`, access: 'replace' }];
     case 'package':
       return [{ key: `pkg:${await workspace.canonical(touch.dir, cwd)}`, access: 'delta' }];
+    case 'url':
+      return [{ key: `url:${addressOf(touch.url)}`, access: touch.access }];
     case 'server':
       return [
         { key: `server:${touch.name}`, access: touch.access, ...(touch.guessed ? { guessed: true } : {}) },

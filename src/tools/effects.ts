@@ -3,12 +3,7 @@
  * hold their locks at once, and a write that would undo what its agent never saw is refused. It must not know who may
  * call a tool, what carries the call, or the machine: files are seen through a port.
  */
-
-/**
- * `append` commutes with itself; `delta` changes what is there, so it must run alone and no more; `replace` puts
- * something in its place, so it must also know what is there.
- */
-export type Access = 'read' | 'append' | 'delta' | 'replace';
+import type { Access } from '../base/manifest.ts';
 
 /** What a command throws away that no commit holds: changes of tracked files, files git does not know, or both. */
 export type Discards = 'tracked' | 'untracked' | 'all';
@@ -38,13 +33,20 @@ export type Touch =
   | { readonly on: 'git'; readonly dir: string; readonly part: GitPart; readonly access: Access }
   | { readonly on: 'port'; readonly port: number }
   | { readonly on: 'package'; readonly dir: string }
+  | { readonly on: 'url'; readonly url: string; readonly access: Access }
   /** A tool server, or the part of it that is named. */
   | { readonly on: 'server'; readonly name: string; readonly access: Access; readonly guessed?: true };
 
 /** `head`: which branch is checked out; `tip`: the commit it is at; `refs`: what all worktrees share. */
 export type GitPart = 'index' | 'head' | 'tip' | 'refs';
 
-const STRENGTH: { readonly [A in Access]: number } = { read: 0, append: 1, delta: 2, replace: 3 };
+const STRENGTH: { readonly [A in Access]: number } = {
+  read: 0,
+  append: 1,
+  external: 2,
+  delta: 3,
+  replace: 4,
+};
 
 export const isWrite = ({ access }: Effect): boolean => access !== 'read';
 
@@ -77,7 +79,8 @@ export function overlaps(a: string, b: string): boolean {
 /** May not run at once. */
 export function conflict(a: Effect, b: Effect): boolean {
   if (!isWrite(a) && !isWrite(b)) return false;
-  if (a.access === 'append' && b.access === 'append') return false;
+  // What adds something, here or elsewhere, may be done in any order with its like.
+  if (a.access === b.access && (a.access === 'append' || a.access === 'external')) return false;
   if ((a.guessed && !isWrite(b)) || (b.guessed && !isWrite(a))) return false;
   return overlaps(a.key, b.key);
 }

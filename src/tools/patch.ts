@@ -1,5 +1,5 @@
 /** The files that a patch in the format of Codex's `apply_patch` names. */
-import type { Access } from './effects.ts';
+import type { Access } from '../base/manifest.ts';
 
 const LINE = /^\*\*\* (Update File|Add File|Delete File|Move to): (.+)$/gm;
 

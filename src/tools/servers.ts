@@ -8,6 +8,7 @@ import { canonicalJson, isRecord, type JsonRecord, parseJson } from '../base/jso
 import type { ToolServer } from '../base/ports.ts';
 import { META, type MetaRow } from '../db/schema/meta.ts';
 import type { Store } from '../db/store.ts';
+import { type Known, knownOf } from './manifests/sources.ts';
 
 export interface Offer {
   /** As agents call it. */
@@ -18,6 +19,8 @@ export interface Offer {
   readonly definition: JsonRecord;
   readonly digest: string;
   readonly state: 'accepted' | 'changed';
+  /** What is known of what it does. */
+  readonly known: Known;
 }
 
 const keyOf = (server: string): string => `tools:${server}`;
@@ -52,8 +55,8 @@ export class ToolServers {
     };
   }
 
-  /** The tool of this name, and what software its server is. */
-  async find(name: string): Promise<(Offer & { readonly software: string }) | Refusal> {
+  /** The tool of this name. */
+  async find(name: string): Promise<Offer | Refusal> {
     const server = this.#servers.get(name.split('__', 1)[0] ?? '');
     const offers = server && (await this.#offersOf(server));
     if (offers && 'code' in offers) return offers;
@@ -65,8 +68,7 @@ export class ToolServers {
         rule: 'tools:pinned',
         remedy: `an operator looks at it (mezz tool ls) and types: mezz tool accept ${found.server}`,
       });
-    const described = await server?.describe();
-    return { ...found, software: described && !('code' in described) ? described.software : '' };
+    return found;
   }
 
   /** Accepts all that a server offers now. */
@@ -98,6 +100,7 @@ export class ToolServers {
         definition,
         digest,
         state: isAccepted ? 'accepted' : 'changed',
+        known: knownOf(server.spec, described, definition),
       };
     });
     if (pins === undefined) await this.#pin(id, offers);

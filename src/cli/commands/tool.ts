@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { isRecord, parseJson } from '../../base/json.ts';
 import { UsageFailure } from '../exit.ts';
 import type { Session } from '../session.ts';
+import { defineManifests } from '../tools/manifest.ts';
 import { asJson, asList, change, show, type ViewOptions } from '../view.ts';
 
 const firstLine = (text: string): string => text.split('\n', 1)[0] ?? '';
@@ -86,6 +87,7 @@ export function define(program: Command, session: Session): void {
     .requiredOption('--agent <agent>', 'pid, name, or the beginning of a name')
     .option('--args <json>', 'its arguments', '{}')
     .action((name: string, options: CallOptions) => call(session, name, options));
+  defineManifests(tool, session);
   asJson(tool.command('logs').description('the last that a tool server said on its error stream'))
     .argument('<server>', 'its name in mezz.yaml')
     .action((server: string, options: ViewOptions) => logs(session, server, options));

@@ -5,13 +5,16 @@ import type { ToolView } from '../../base/tools.ts';
 import type { Gate } from '../../gate/gate.ts';
 import type { Offer } from '../../tools/servers.ts';
 import { type Handlers, selectAgent } from './context.ts';
+import { type ManifestVerb, manifestVerbs } from './manifests.ts';
 
 const viewOf = ({ name, server, tool, digest, state, definition }: Offer): ToolView => ({
   ...{ name, server, tool, digest, state },
   text: typeof definition.description === 'string' ? definition.description : '',
 });
 
-export const toolVerbs: Handlers<'tools' | 'tool.servers' | 'tool.call' | 'tool.accept'> = {
+export const toolVerbs: Handlers<'tools' | 'tool.servers' | 'tool.call' | 'tool.accept' | ManifestVerb> = {
+  ...manifestVerbs,
+
   async tools({ gate }) {
     const { offers, problems } = await gate.parts.servers.list();
     return { tools: offers.map(viewOf), problems: problems.map(({ message }) => message) };

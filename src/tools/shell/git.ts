@@ -1,5 +1,6 @@
 /** What a git command touches: the index, which branch is checked out, the commit it is at, shared refs, and files. */
-import type { Access, Discards, GitPart, Touch } from '../effects.ts';
+import type { Access } from '../../base/manifest.ts';
+import type { Discards, GitPart, Touch } from '../effects.ts';
 import type { Word } from './words.ts';
 
 type Parts = Partial<Record<GitPart, Access>>;

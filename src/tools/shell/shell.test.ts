@@ -16,6 +16,8 @@ const tell = (touch: Touch): string => {
       return `port ${touch.port}`;
     case 'package':
       return `package ${touch.dir}`;
+    case 'url':
+      return `url ${touch.url}`;
     case 'server':
       return `server ${touch.name}`;
   }

@@ -1,6 +1,7 @@
 /** What a shell command touches: git, package managers, redirections, servers on ports; of anything else, a guess. */
 import { posix } from 'node:path';
-import type { Access, Touch } from '../effects.ts';
+import type { Access } from '../../base/manifest.ts';
+import type { Touch } from '../effects.ts';
 import { LIMITS } from '../limits.ts';
 import { readGit } from './git.ts';
 import { readScript, type SimpleCommand, type Word } from './words.ts';

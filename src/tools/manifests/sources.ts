@@ -1,0 +1,45 @@
+/**
+ * Whose word about a tool holds: the operator's manifest, else the one mezz ships, else what HTTP says of it, else its
+ * annotations where its server is trusted. Where nobody says a word, it may write anything of its server.
+ */
+import { isRecord, type JsonRecord } from '../../base/json.ts';
+import type { Manifest, ManifestFile } from '../../base/manifest.ts';
+import type { Described, ToolServerSpec } from '../../base/ports.ts';
+import { BY_SOFTWARE } from './shipped.ts';
+
+export type Source = 'operator' | 'shipped' | 'http' | 'annotations' | 'none';
+
+export interface Known {
+  readonly source: Source;
+  /** Absent where nobody says a word. */
+  readonly manifest?: Manifest;
+}
+
+export const shippedFor = ({ software }: Described): ManifestFile | undefined => BY_SOFTWARE.get(software);
+
+export function knownOf(spec: ToolServerSpec, described: Described, definition: JsonRecord): Known {
+  const tool = String(definition.name);
+  const files = [
+    ['operator', spec.manifest],
+    ['shipped', shippedFor(described)],
+    ['http', described.manifest],
+  ] as const;
+  for (const [source, file] of files) {
+    const manifest = file?.tools[tool];
+    if (manifest) return { source, manifest };
+  }
+  const manifest = spec.trusted ? fromAnnotations(definition) : undefined;
+  return manifest ? { source: 'annotations', manifest } : { source: 'none' };
+}
+
+/** The protocol's own hints and their defaults; nothing where a tool has none. */
+export function fromAnnotations({ annotations }: JsonRecord): Manifest | undefined {
+  if (!isRecord(annotations) || annotations.readOnlyHint === undefined) return undefined;
+  const key = 'server:{server}';
+  if (annotations.readOnlyHint === true) return { resources: [{ key, access: 'read' }], retry: 'pure' };
+  const isIdempotent = annotations.idempotentHint === true;
+  return {
+    resources: [{ key, access: 'delta' }],
+    ...(isIdempotent ? { retry: 'idempotent' as const } : {}),
+  };
+}
