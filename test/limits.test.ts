@@ -150,7 +150,10 @@ describe('an account that is over its rate limit', () => {
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
       assert.equal(waits[0]?.waitsFor, 'limit');
-      assert.match(waits[0]?.reasons.join() ?? '', /^scripted claude-x: its provider refused .* in \d+ s$/);
+      assert.match(
+        waits[0]?.reasons.join() ?? '',
+        /^scripted claude-x: its provider refused .* in \d+ s,.*nice 0/,
+      );
       await kernel.control.call('signal', { agent: 'coder', signal: 'kill' });
       assert.equal((await call).status, 403);
     } finally {

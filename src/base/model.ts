@@ -128,6 +128,8 @@ export interface ModelCall {
   /** Paths of request members that translation could not carry over, each once. */
   readonly losses?: readonly string[];
   readonly sink: ResponseSink;
+  /** Told the headers of the answer when they come: a body that is not streamed leaves only with its end. */
+  readonly heard?: (headers: readonly string[]) => void;
   /** Aborted when the client leaves or the call is killed. */
   readonly signal: AbortSignal;
 }

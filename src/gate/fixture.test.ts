@@ -28,6 +28,8 @@ export interface Performed {
   readonly backend: string;
   readonly call: ModelCall;
   answer(usage?: Usage): void;
+  /** The answer's head comes, with these headers. */
+  hear(headers: readonly string[]): void;
   /** The provider refuses it by a rate limit. */
   pushBack(headers: readonly string[]): void;
 }
@@ -153,7 +155,7 @@ const backend = (spec: BackendSpec, performed: Performed[]): ModelBackend => ({
       const answer = (usage?: Usage) => resolve(answered(usage));
       const pushBack = (headers: readonly string[]) =>
         resolve({ ...answered(undefined), status: 429, upstreamError: true, headers });
-      performed.push({ backend: spec.id, call, answer, pushBack });
+      performed.push({ backend: spec.id, call, answer, hear: (headers) => call.heard?.(headers), pushBack });
     }),
 });
 

@@ -9,6 +9,7 @@ import type { Syscall, SyscallKind } from '../base/syscall.ts';
 import type { Reservation } from '../budget/ledger.ts';
 import type { CallRow } from '../db/schema/journal.ts';
 import type { ChainLink } from '../journal/chain.ts';
+import type { Toll } from '../scheduler/meter.ts';
 import type { Grant } from '../scheduler/scheduler.ts';
 import type { Effect } from '../tools/effects.ts';
 import type { Candidate, Login } from './catalog.ts';
@@ -39,6 +40,8 @@ export const scopesOf = (chain: readonly Agent[], owner: string, accounts: reado
   `owner:${owner}`,
   ...accounts.map((account) => `account:${account}`),
 ];
+
+const NO_TOLLS: ReadonlyMap<string, Toll> = new Map();
 
 export class Flight<K extends SyscallKind = SyscallKind> {
   readonly call: Syscall<K>;
@@ -79,8 +82,10 @@ export class Flight<K extends SyscallKind = SyscallKind> {
   inspected = false;
   /** The model call as it leaves, named transforms applied. */
   outgoing: ModelCall | undefined;
-  /** The rate limit it counts against while it is sent. */
-  underLimit: string | undefined;
+  /** The rate limits it counts against, by backend; none where it is let go whatever they hold. */
+  tolls: ReadonlyMap<string, Toll> = NO_TOLLS;
+  /** What it has taken of one, until it has ended. */
+  toll: Toll | undefined;
   attempt = 0;
   startedAt: number | undefined;
   readonly steps: TraceStep[] = [];

@@ -17,7 +17,7 @@ import { end } from './end.ts';
 import { Exhausted } from './exhausted.ts';
 import { fit } from './fit.ts';
 import type { Flight, Stage } from './flight.ts';
-import { RateLimits } from './limit.ts';
+import { RateLimits, waitNow } from './limit.ts';
 import { LIMITS } from './limits.ts';
 import { forgetLocks, inspect, needsLook } from './locking.ts';
 import { applyChange, type Changeable } from './open.ts';
@@ -27,7 +27,7 @@ import { recordRefusal, refusedCall } from './refuse.ts';
 import { releaseSlot, schedule } from './schedule.ts';
 import { start } from './start.ts';
 import { prepare } from './transform.ts';
-import type { Woken } from './waits.ts';
+import type { Wait, Woken } from './waits.ts';
 
 type Waiting = Extract<Stage<never>, { kind: 'wait' }>;
 
@@ -53,6 +53,12 @@ export class Gate {
     this.parts = parts;
     this.exhausted = new Exhausted(parts, (agents) => this.wake(agents));
     this.limits = new RateLimits(parts);
+  }
+
+  /** All that wait, each with what keeps it back just now. */
+  waits(): Wait[] {
+    const { parts, flights } = this;
+    return [...parts.waits.all()].map((wait) => waitNow(parts, flights.get(wait.call), wait));
   }
 
   get draining(): boolean {
@@ -159,7 +165,8 @@ export class Gate {
     }
     // A freeze or a kill may have come while START was being written: nothing may leave after it took effect.
     const barred = parts.epochs.value === epoch ? undefined : this.#recheck(generic, decided);
-    const outcome = barred ?? (await perform(parts, flight, ticket));
+    const outcome =
+      barred ?? (await perform(parts, flight, ticket, (headers) => this.limits.heard(generic, headers)));
     const sent = 'code' in outcome ? undefined : (outcome as ModelOutcome);
     // An approval admits one sending: a second one would be asked about again.
     const isAbsorbed = this.limits.leave(generic, sent) && decided.approval === undefined;

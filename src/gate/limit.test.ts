@@ -60,28 +60,71 @@ describe('a rate limit of a provider', () => {
     assert.deepEqual([...parts.waits.all()], []);
   });
 
-  test('costs nothing where none was ever met: a call that ends looks at nobody who waits', async () => {
-    const { model, performed, parts, clock } = await openGate();
-    const all = parts.waits.all.bind(parts.waits);
-    let looks = 0;
-    parts.waits.all = () => {
-      looks++;
-      return all();
-    };
-    const walked = model('one', 'a');
+  test('is kept as its headers show it: what it does not cover waits without a slot, in the order of the policy', async () => {
+    const { model, performed, parts, clock, gate, agent } = await openGate({ one: 4, two: 1 });
+    const left = (requests: number) => [
+      ...['anthropic-ratelimit-requests-limit', '60'],
+      ...['anthropic-ratelimit-requests-remaining', String(requests)],
+    ];
+    const first = model('one', 'a');
     await settle();
+    performed[0]?.hear(left(1));
     performed[0]?.answer(usage);
-    await walked;
-    assert.equal(looks, 0);
-    const refused = model('one', 'b');
+    await first;
+    const walks = ['b', 'c', 'd'].map((text) => model('one', text));
     await settle();
-    performed[1]?.pushBack(after(1));
+    assert.equal(performed.length, 2, 'one request was left');
+    assert.deepEqual(
+      gate.waits().map(({ reason, resource }) => [reason, resource]),
+      [
+        ['limit', 'one one'],
+        ['limit', 'one one'],
+      ],
+    );
+    assert.equal(parts.scheduler.busy('one'), 1);
+    const [wait] = parts.waits.all();
+    const flight = wait && gate.flights.get(wait.call);
+    assert.deepEqual(flight && gate.limits.reasons(flight), [
+      'one one: of 60 requests a minute 0 are left and 1 are needed: about 1 s more',
+    ]);
+    clock.advanceTo(clock.now() + 999);
     await settle();
-    assert.ok(looks > 0, 'one that was met is looked at');
+    assert.equal(performed.length, 2);
+    clock.advanceTo(clock.now() + 1);
+    await settle();
+    assert.equal(performed.length, 3, 'one comes each second');
+    // The head of an answer says that there is more: nobody waits for the clock.
+    performed[1]?.hear(left(30));
+    await settle();
+    assert.equal(performed.length, 4);
+    for (const one of performed.slice(1)) one.answer(usage);
+    for (const walked of await Promise.all(walks)) assert.equal(walked.kind, 'done');
+    assert.deepEqual([agent.hold, gate.waits()], ['none', []]);
+  });
+
+  test('a call that waits for it and leaves takes nothing with it', async () => {
+    const { model, performed, parts, clock, agent, gate } = await openGate({ one: 4, two: 1 });
+    const headers = ['x-ratelimit-limit-requests', '60', 'x-ratelimit-remaining-requests', '0'];
+    const first = model('one', 'a');
+    await settle();
+    performed[0]?.hear(headers);
+    performed[0]?.answer(usage);
+    await first;
+    const child = ['x-claude-code-session-id', 's', 'x-claude-code-agent-id', 'a'];
+    const leaves = model('one', 'b', child);
+    const stays = model('one', 'c');
+    await settle();
+    assert.equal(gate.waits().length, 2);
+    const sub = [...parts.agents.all()].find(({ parent }) => parent === agent.pid);
+    assert.ok(sub);
+    sub.hold = 'stopped';
+    gate.interrupt(new Set([sub.pid]), 'killed');
+    assert.equal((await leaves).kind, 'refused');
     clock.advanceTo(clock.now() + 1000);
     await settle();
-    performed[2]?.answer(usage);
-    await refused;
+    assert.equal(performed.length, 2);
+    performed[1]?.answer(usage);
+    assert.equal((await stays).kind, 'done');
   });
 
   test('is not waited for where another account can take the call', async () => {

@@ -1,16 +1,22 @@
 /**
- * Stage limit: a call whose account is over a provider's rate limit waits here, without a slot, until the provider takes
- * calls again; and an answer that says so is absorbed: the call goes back to decide and is sent once more. What cannot
- * be absorbed within the call's deadline passes as the provider answered it.
+ * Stage limit: what a call counts against at each backend that may take it - the rate limit of an account for a model -
+ * and how much of it. The scheduler grants a slot only with that; until then the call waits without one, in the order of
+ * the policy. An answer that says that a limit is reached is absorbed: the call goes back to decide and is sent once more.
+ * What cannot be absorbed within the call's deadline passes as the provider answered it.
  */
 import { refusal } from '../base/errors.ts';
 import type { ModelOutcome } from '../base/model.ts';
-import { Governor, type Verdict } from '../scheduler/governor.ts';
+import type { Need } from '../scheduler/charging.ts';
+import type { Used, Verdict } from '../scheduler/governor.ts';
+import type { Toll } from '../scheduler/meter.ts';
+import { Prefixes } from '../scheduler/prefixes.ts';
 import { readPushback } from '../scheduler/pushback.ts';
+import { readBuckets } from '../scheduler/readings.ts';
 import type { Candidate } from './catalog.ts';
 import { type Flight, go, type Stage } from './flight.ts';
 import { LIMITS } from './limits.ts';
 import type { Parts } from './parts.ts';
+import type { Wait } from './waits.ts';
 
 /** A provider limits an account, model by model. */
 const nameOf = ({ account, upstreamModel }: Candidate): string => `${account} ${upstreamModel}`;
@@ -18,70 +24,97 @@ const BETWEEN = ' | ';
 
 export class RateLimits {
   readonly #parts: Parts;
-  readonly #governor = new Governor();
-  /** Limits that are looked at again by themselves. */
-  readonly #looks = new Set<string>();
+  readonly #prefixes = new Prefixes();
 
   constructor(parts: Parts) {
     this.#parts = parts;
   }
 
-  /** Where a call may go to that no limit keeps it from now; one of several that are open is enough. */
   stage(flight: Flight): Stage<void> {
-    const { candidates, deadlineAt } = flight;
-    if (candidates.length === 0 || this.#parts.settings.onLimit === 'fail') return go(undefined);
+    const { governor, settings } = this.#parts;
+    const tolls = new Map<string, Toll>();
+    flight.tolls = tolls;
+    if (!('facts' in flight.call.payload) || settings.onLimit === 'fail') return go(undefined);
     const now = this.#now();
     const untilAt = this.#absorbedUntil(flight);
-    const open = candidates.filter((candidate) => {
-      const name = nameOf(candidate);
+    for (const candidate of flight.candidates) {
+      const toll = this.#tollOf(flight, candidate);
       // What opens too late for this call is the provider's to refuse.
-      return this.#governor.room(name, now) > 0 || this.#governor.opensAt(name, now) > untilAt;
-    });
-    if (open.length > 0) {
-      flight.candidates = open;
-      return go(undefined);
+      if (governor.refusedUntil(toll.limit, now) <= untilAt) tolls.set(candidate.backend.id, toll);
     }
-    const names = candidates.map(nameOf);
-    return {
-      kind: 'wait',
-      reason: 'limit',
-      resource: names.join(BETWEEN),
-      onDeadline: () =>
-        refusal('busy', `The rate limit of ${names[0]} left no room before the call's deadline.`, {
-          retryAfterMs: Math.max(1000, this.#governor.opensAt(names[0] as string, deadlineAt) - deadlineAt),
-        }),
-    };
+    return go(undefined);
   }
 
-  /** The call is about to be sent. */
+  /** The call is about to be sent: one that had to take nothing before counts all the same. */
   enter(flight: Flight): void {
-    if (!flight.granted || !('facts' in flight.call.payload)) return;
-    flight.underLimit = nameOf(flight.granted);
-    this.#governor.enter(flight.underLimit);
+    if (flight.toll || !flight.granted || !('facts' in flight.call.payload)) return;
+    flight.toll = this.#tollOf(flight, flight.granted);
+    this.#parts.governor.take(flight.toll, flight.call.id, this.#now());
+  }
+
+  /** The head of the answer has come. */
+  heard({ call, toll }: Flight, headers: readonly string[]): void {
+    if (!toll) return;
+    const now = this.#now();
+    const readings = readBuckets(headers, now);
+    if (readings.length === 0) return;
+    this.#parts.governor.heard(toll.limit, call.id, readings, now);
+    this.#look(toll.limit);
   }
 
   /** The attempt has ended; `outcome` is undefined where nothing was sent. True: it is absorbed, send it again. */
   leave(flight: Flight, outcome: ModelOutcome | undefined): boolean {
-    const name = flight.underLimit;
-    if (name === undefined) return false;
-    flight.underLimit = undefined;
+    const { toll, call, links } = flight;
+    if (!toll) return false;
+    const { governor } = this.#parts;
+    const { limit } = toll;
     const now = this.#now();
+    flight.toll = undefined;
+    if (!outcome) {
+      governor.giveUp(toll, call.id, now);
+      return false;
+    }
     const verdict = verdictOf(outcome, now);
-    const wasBound = this.#governor.isBound(name);
-    this.#governor.leave(name, verdict, now);
-    // Nobody waits for a limit that was never met, and all that wait for anything are looked through to find out.
-    if (wasBound || this.#governor.isBound(name)) this.#wake(name);
+    const used = usedBy(outcome);
+    governor.leave(limit, call.id, verdict, used, now);
+    if (used)
+      this.#prefixes.ended(
+        limit,
+        links.map(({ exact }) => exact),
+        used,
+        now,
+      );
+    this.#look(limit);
     return (
       typeof verdict === 'object' &&
       !verdict.isFinal &&
       this.#parts.settings.onLimit === 'wait' &&
-      this.#governor.opensAt(name, now) <= this.#absorbedUntil(flight)
+      governor.refusedUntil(limit, now) <= this.#absorbedUntil(flight)
     );
   }
 
-  /** Why a call waits for a limit, for people. */
-  reasons(resource: string): string[] {
-    return resource.split(BETWEEN).map((name) => `${name}: ${this.#governor.reason(name, this.#now())}`);
+  /** Why a call waits for its limits, for people. */
+  reasons({ tolls }: Flight): string[] {
+    const now = this.#now();
+    return [...new Map([...tolls.values()].map((toll) => [toll.limit, toll])).values()].map(
+      (toll) => `${toll.limit}: ${this.#parts.governor.reason(toll, now)}`,
+    );
+  }
+
+  #tollOf({ call, agent, links }: Flight, candidate: Candidate): Toll {
+    const { payload } = call;
+    const limit = nameOf(candidate);
+    if (!('facts' in payload)) return { limit, need: NOTHING };
+    const { facts, decoded } = payload;
+    const { maxOutput, choices } = facts;
+    const { estimator } = this.#parts;
+    const { upstreamModel } = candidate;
+    const tokens = estimator.estimate(upstreamModel, agent.client, decoded.length, maxOutput);
+    const ids = links.map(({ exact }) => exact);
+    const cached = Math.min(tokens.tokensIn, this.#prefixes.cached(limit, ids, this.#now()));
+    const output = tokens.tokensOut * choices;
+    const bound = maxOutput === undefined ? output : Math.max(output, maxOutput * choices);
+    return { limit, need: { input: tokens.tokensIn, cached, output, bound } };
   }
 
   /** Until when waiting for a limit may take: the client's own deadline, and not longer than the setting. */
@@ -90,29 +123,10 @@ export class RateLimits {
     return Math.min(deadlineAt - LIMITS.answerMs.value, call.arrivedAt + maxHoldMs);
   }
 
-  /** As many as there is room for, the highest priority first and then the oldest. */
-  #wake(name: string): void {
-    const { waits, agents } = this.#parts;
-    const now = this.#now();
-    const waiting = [...waits.all()].filter(
-      ({ reason, resource }) => reason === 'limit' && resource.split(BETWEEN).includes(name),
-    );
-    const nice = (pid: number) => agents.get(pid)?.nice ?? 0;
-    waiting.sort((a, b) => nice(a.agent) - nice(b.agent) || a.arrivedAt - b.arrivedAt);
-    for (const { call } of waiting.slice(0, this.#governor.room(name, now))) waits.wake(call);
-    // A call that was absorbed waits a moment later; and one that is refused on its way leaves its room unused.
-    const opensAt = this.#governor.opensAt(name, now);
-    if (opensAt > 0 || waiting.length > 0)
-      this.#look(name, opensAt > 0 ? opensAt - now : LIMITS.limitLookMs.value);
-  }
-
-  #look(name: string, afterMs: number): void {
-    if (this.#looks.has(name)) return;
-    this.#looks.add(name);
-    this.#parts.clock.after(afterMs, () => {
-      this.#looks.delete(name);
-      this.#wake(name);
-    });
+  /** Calls that wait for this limit may go now. */
+  #look(limit: string): void {
+    const { scheduler, catalog } = this.#parts;
+    scheduler.look(limit, catalog.backends.keys());
   }
 
   #now(): number {
@@ -120,9 +134,50 @@ export class RateLimits {
   }
 }
 
-function verdictOf(outcome: ModelOutcome | undefined, now: number): Verdict {
-  if (outcome?.kind !== 'answered') return 'unknown';
+const NOTHING: Need = { input: 0, cached: 0, output: 0, bound: 0 };
+
+/** What a call waits for that waits although a backend has room for it: a limit; undefined where none has. */
+export function limitWait(parts: Parts, flight: Flight): Extract<Stage<never>, { kind: 'wait' }> | undefined {
+  const { scheduler, governor, clock } = parts;
+  const { tolls, deadlineAt } = flight;
+  if (![...tolls.keys()].some((backend) => scheduler.hasRoom(backend))) return undefined;
+  const names = [...new Set([...tolls.values()].map(({ limit }) => limit))];
+  return {
+    kind: 'wait',
+    reason: 'limit',
+    resource: names.join(BETWEEN),
+    onDeadline: () => {
+      const now = clock.now();
+      const opensAt = Math.min(...[...tolls.values()].map((toll) => governor.opensAt(toll, now)));
+      const afterMs = Number.isFinite(opensAt) ? opensAt - deadlineAt : LIMITS.heldRetryMs.value;
+      return refusal('busy', `The rate limit of ${names[0]} left no room before the call's deadline.`, {
+        retryAfterMs: Math.max(1000, afterMs),
+      });
+    },
+  };
+}
+
+/** What a call waits for just now: a slot that is free since leaves the limit, and the other way round. */
+export function waitNow(parts: Parts, flight: Flight | undefined, wait: Wait): Wait {
+  if (!flight || (wait.reason !== 'slot' && wait.reason !== 'limit')) return wait;
+  const limited = limitWait(parts, flight);
+  if (limited) return { ...wait, reason: 'limit', resource: limited.resource };
+  return { ...wait, reason: 'slot', resource: slotsOf(flight) };
+}
+
+/** The backends a call waits for, by name. */
+export const slotsOf = ({ candidates }: Flight): string =>
+  candidates.map(({ backend }) => backend.id).join('|');
+
+function verdictOf(outcome: ModelOutcome, now: number): Verdict {
+  if (outcome.kind !== 'answered') return 'unknown';
   if (!outcome.upstreamError) return 'served';
   if (outcome.headSent) return 'unknown';
   return readPushback(outcome.status, outcome.headers, outcome.tail, now) ?? 'unknown';
+}
+
+function usedBy({ facts: { usage } }: ModelOutcome): Used | undefined {
+  if (!usage) return undefined;
+  const { input, cacheRead, cacheWrite, output } = usage;
+  return { input: input + cacheRead + cacheWrite, cached: cacheRead, output };
 }

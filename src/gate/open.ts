@@ -24,6 +24,7 @@ import { ContextStore } from '../journal/context.ts';
 import { openJournal } from '../journal/journal.ts';
 import { Salts } from '../journal/salts.ts';
 import { ENGINE, HOSTED, type Terms } from '../scheduler/cost.ts';
+import { Governor } from '../scheduler/governor.ts';
 import { History } from '../scheduler/history.ts';
 import { LIMITS as SCHEDULER_LIMITS } from '../scheduler/limits.ts';
 import type { Policy, Tuning } from '../scheduler/policy.ts';
@@ -73,6 +74,7 @@ export async function openParts(from: Opening): Promise<Parts> {
   const { store, clock, random, scheduling, prices, catalog, settings, backends } = from;
   const windows = await Windows.open(store);
   const history = new History(await store.range(SERVICE, { limit: SCHEDULER_LIMITS.images.value }));
+  const governor = new Governor();
   const agents = await AgentTable.open(store);
   const isThere = (agent: number) => (agents.get(agent)?.hold ?? 'exited') !== 'exited';
   const broker = new Broker(clock, from.workspace ?? NO_WORKSPACE, isThere);
@@ -102,9 +104,11 @@ export async function openParts(from: Opening): Promise<Parts> {
       clock,
       resources: [...slotsOf(from), broker.locks],
       history,
+      meter: governor,
       onFault,
       ...scheduling,
     }),
+    governor,
     broker,
     servers: new ToolServers(store, from.toolServers ?? new Map()),
     agents,

@@ -23,6 +23,7 @@ import type { Store } from '../db/store.ts';
 import type { ContextStore } from '../journal/context.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Salts } from '../journal/salts.ts';
+import type { Governor } from '../scheduler/governor.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import type { Broker } from '../tools/broker.ts';
 import type { ToolServers } from '../tools/servers.ts';
@@ -61,6 +62,7 @@ export interface Parts {
   readonly estimator: Estimator;
   readonly windows: Windows;
   readonly scheduler: Scheduler;
+  readonly governor: Governor;
   readonly broker: Broker;
   readonly servers: ToolServers;
   readonly agents: AgentTable;

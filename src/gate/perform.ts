@@ -1,4 +1,7 @@
-/** Stage perform: hands the ticket and the call, as transform.ts prepared it, to the driver. */
+/**
+ * Stage perform: hands the ticket and the call, as transform.ts prepared it, to the driver. `heard` gets the headers of the
+ * answer as soon as they come.
+ */
 import { assert } from '../base/assert.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import type { Outcomes, SyscallKind } from '../base/syscall.ts';
@@ -12,6 +15,7 @@ export async function perform<K extends SyscallKind>(
   parts: Parts,
   flight: Flight<K>,
   ticket: Ticket,
+  heard: (headers: readonly string[]) => void,
 ): Promise<Outcomes[K] | Refusal> {
   const payload = flight.call.payload;
   if (!('facts' in payload)) {
@@ -33,7 +37,7 @@ export async function perform<K extends SyscallKind>(
   // One signal for both ends: a combined one would cost more than all the rest of this stage.
   const leave = () => flight.killer.abort(payload.signal.reason);
   payload.signal.addEventListener('abort', leave, { once: true });
-  const outcome = await backend.perform(ticket, { ...call, signal: flight.killer.signal });
+  const outcome = await backend.perform(ticket, { ...call, heard, signal: flight.killer.signal });
   payload.signal.removeEventListener('abort', leave);
   return outcome as Outcomes[K];
 }

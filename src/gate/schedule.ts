@@ -7,6 +7,7 @@ import type { TurnId } from '../base/ids.ts';
 import type { SyscallKind } from '../base/syscall.ts';
 import type { PolicyCall } from '../scheduler/policy.ts';
 import { type Flight, go, refuse, type Stage } from './flight.ts';
+import { limitWait, slotsOf } from './limit.ts';
 import { dropLocks, takeLocks } from './locking.ts';
 import type { Parts } from './parts.ts';
 import { checkPause } from './pause.ts';
@@ -24,8 +25,10 @@ export function schedule<K extends SyscallKind>(parts: Parts, flight: Flight<K>)
   parts.scheduler.submit({
     ...scheduledCall(parts, flight as Flight),
     resources: flight.candidates.map((candidate) => candidate.backend.id),
+    tolls: flight.tolls,
     onGrant: (resource, why) => {
       flight.order = why;
+      flight.toll = flight.tolls.get(resource);
       flight.granted = flight.candidates.find((candidate) => candidate.backend.id === resource);
       parts.waits.wake(id);
     },
@@ -36,10 +39,12 @@ export function schedule<K extends SyscallKind>(parts: Parts, flight: Flight<K>)
   });
   if (refused) return refuse(refused);
   if (flight.granted) return go(undefined);
+  const limited = limitWait(parts, flight as Flight);
+  if (limited) return limited;
   return {
     kind: 'wait',
     reason: 'slot',
-    resource: flight.candidates.map((candidate) => candidate.backend.id).join('|'),
+    resource: slotsOf(flight as Flight),
     onDeadline: () =>
       refusal('busy', `No slot of ${flight.candidates[0]?.backend.id} became free in time.`, {
         retryAfterMs: 10_000,
@@ -95,4 +100,5 @@ export function releaseSlot(parts: Parts, flight: Flight): void {
   if (!flight.granted) return;
   parts.scheduler.release(flight.call.id, flight.granted.backend.id);
   flight.granted = undefined;
+  flight.toll = undefined;
 }

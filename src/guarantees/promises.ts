@@ -5,6 +5,7 @@ import { EFFECT_PROMISES } from './promises/effects.ts';
 import { ENGINE_PROMISES } from './promises/engine.ts';
 import { PREEMPTION_PROMISES } from './promises/preemption.ts';
 import { PROGRAM_PROMISES } from './promises/programs.ts';
+import { LIMIT_PROMISES } from './promises/ratelimits.ts';
 import { RECORD_PROMISES } from './promises/records.ts';
 import { RIGHT_PROMISES } from './promises/rights.ts';
 import { TOOL_PROMISES } from './promises/tools.ts';
@@ -12,6 +13,7 @@ import { WATCHING_PROMISES } from './promises/watching.ts';
 
 export const PROMISES: readonly Promised[] = [
   ...CALL_PROMISES,
+  ...LIMIT_PROMISES,
   ...RIGHT_PROMISES,
   ...RECORD_PROMISES,
   ...PROGRAM_PROMISES,

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import test, { describe } from 'node:test';
-import { Governor } from './governor.ts';
+import type { Need } from './charging.ts';
+import { Governor, type Used, type Verdict } from './governor.ts';
 import { readPushback } from './pushback.ts';
+import { type Dimension, readBuckets } from './readings.ts';
 
 const NOW = Date.UTC(2026, 10, 25, 12, 0, 0);
 const read = (status: number, headers: Record<string, string>, body = '{}') =>
@@ -44,56 +46,236 @@ describe('what a provider says about its limits', () => {
   });
 });
 
-describe('the governor', () => {
-  const refused = (untilMs: number | null = null) => ({ untilMs, isFinal: false });
-  const busy = (governor: Governor, count: number) => {
-    for (let i = 0; i < count; i++) governor.enter('a m');
-  };
+const HEADERS = {
+  'anthropic-ratelimit-requests-limit': '50',
+  'anthropic-ratelimit-requests-remaining': '49',
+  'anthropic-ratelimit-requests-reset': new Date(NOW + 1200).toISOString(),
+  'Anthropic-RateLimit-Input-Tokens-Limit': '40000',
+  'anthropic-ratelimit-input-tokens-remaining': '20000',
+  'anthropic-ratelimit-input-tokens-reset': '2026-11-25T12:00:30Z',
+  'anthropic-ratelimit-output-tokens-limit': '8000',
+  'anthropic-ratelimit-output-tokens-remaining': '7500',
+  'anthropic-ratelimit-tokens-limit': '48000',
+  'anthropic-ratelimit-tokens-remaining': '27000',
+  'anthropic-ratelimit-unified-5h-utilization': '0.5',
+  'x-ratelimit-limit-things': '3',
+};
+const readings = (headers: Record<string, string>) => readBuckets(Object.entries(headers).flat(), NOW);
 
+describe("what a provider's headers say of its buckets", () => {
+  test('Anthropic: each dimension, rounded tokens and dates in whole seconds told apart', () => {
+    assert.deepEqual(readings(HEADERS), [
+      { dimension: 'requests', limit: 50, remaining: 49, fullAt: NOW + 1200, fullWithinMs: 1, slack: 0 },
+      {
+        dimension: 'input',
+        limit: 40000,
+        remaining: 20000,
+        fullAt: NOW + 30000,
+        fullWithinMs: 1000,
+        slack: 500,
+      },
+      { dimension: 'output', limit: 8000, remaining: 7500, fullAt: null, fullWithinMs: 1, slack: 0 },
+    ]);
+  });
+  test('OpenAI: tokens are input and output together, and times are spans', () => {
+    const openai = {
+      'x-ratelimit-limit-requests': '500',
+      'x-ratelimit-remaining-requests': '499',
+      'x-ratelimit-reset-requests': '120ms',
+      'x-ratelimit-limit-tokens': '30000',
+      'x-ratelimit-remaining-tokens': '24999',
+      'x-ratelimit-reset-tokens': '10.002s',
+    };
+    assert.deepEqual(readings(openai), [
+      { dimension: 'requests', limit: 500, remaining: 499, fullAt: NOW + 120, fullWithinMs: 1, slack: 0 },
+      { dimension: 'tokens', limit: 30000, remaining: 24999, fullAt: NOW + 10002, fullWithinMs: 1, slack: 0 },
+    ]);
+  });
+  test('what is missing or no number gives no reading', () => {
+    assert.deepEqual(readings({ 'x-ratelimit-limit-requests': '500' }), []);
+    assert.deepEqual(
+      readings({ 'x-ratelimit-limit-tokens': 'many', 'x-ratelimit-remaining-tokens': '-3' }),
+      [],
+    );
+    assert.deepEqual(readings({ 'x-ratelimit-limit-tokens': '0', 'x-ratelimit-remaining-tokens': '0' }), []);
+  });
+});
+
+const need = (input: number, more: Partial<Need> = {}): Need => ({
+  input,
+  cached: 0,
+  output: 0,
+  bound: 0,
+  ...more,
+});
+const refused = (untilMs: number | null = null) => ({ untilMs, isFinal: false });
+
+/** A governor with one limit, and names for the calls under it. */
+class Under {
+  readonly governor = new Governor();
+  #calls = 0;
+
+  room(now: number): boolean {
+    return this.governor.isOpen({ limit: 'a m', need: need(0) }, now);
+  }
+  send(now = NOW, asked = need(0)): string {
+    const call = `c${this.#calls++}`;
+    this.governor.take({ limit: 'a m', need: asked }, call, now);
+    return call;
+  }
+  try(asked: Need, now: number): string | undefined {
+    const call = `c${this.#calls++}`;
+    return this.governor.tryTake({ limit: 'a m', need: asked }, call, now) ? call : undefined;
+  }
+  leave(call: string, verdict: Verdict, now: number, used?: Used): void {
+    this.governor.leave('a m', call, verdict, used, now);
+  }
+  hear(call: string, of: readonly (readonly [Dimension, number, number])[], now: number): void {
+    const told = of.map(([dimension, limit, remaining]) => ({
+      ...{ dimension, limit, remaining, slack: 0, fullWithinMs: 1 },
+      fullAt: now + (60_000 * (limit - remaining)) / limit,
+    }));
+    this.governor.heard('a m', call, told, now);
+  }
+  opensAt(asked: Need, now: number): number {
+    return this.governor.opensAt({ limit: 'a m', need: asked }, now);
+  }
+}
+
+describe('the governor, of a provider whose headers say nothing', () => {
   test('sends nothing before the reset, then half as many at once, then one more for each round', () => {
-    const governor = new Governor();
-    busy(governor, 8);
-    assert.equal(governor.room('a m', NOW), Number.POSITIVE_INFINITY);
-    governor.leave('a m', refused(NOW + 5000), NOW);
+    const under = new Under();
+    const first = Array.from({ length: 8 }, () => under.send());
+    assert.ok(under.room(NOW));
+    under.leave(first[0] as string, refused(NOW + 5000), NOW);
     // The others were on their way: what they say is not news.
-    for (let i = 0; i < 7; i++) governor.leave('a m', refused(NOW + 4000), NOW + 10);
-    assert.equal(governor.opensAt('a m', NOW + 10), NOW + 5000);
-    assert.equal(governor.room('a m', NOW + 4999), 0);
-    assert.equal(governor.room('other', NOW), Number.POSITIVE_INFINITY);
+    for (const call of first.slice(1)) under.leave(call, refused(NOW + 4000), NOW + 10);
+    assert.equal(under.governor.refusedUntil('a m', NOW + 10), NOW + 5000);
+    assert.ok(!under.room(NOW + 4999));
+    assert.ok(under.governor.isOpen({ limit: 'other', need: need(0) }, NOW));
     const later = NOW + 5000;
-    assert.equal(governor.room('a m', later), 4);
-    busy(governor, 4);
-    assert.equal(governor.room('a m', later), 0);
+    let running = Array.from({ length: 4 }, () => under.try(need(0), later) as string);
+    assert.equal(under.try(need(0), later), undefined);
+    assert.equal(under.opensAt(need(0), later), Number.POSITIVE_INFINITY, 'only an end can tell');
     for (let i = 0; i < 5; i++) {
-      governor.leave('a m', 'served', later);
-      governor.enter('a m');
+      under.leave(running[0] as string, 'served', later);
+      running = [...running.slice(1), under.send(later)];
     }
-    assert.equal(governor.room('a m', later), 1);
+    assert.ok(under.try(need(0), later), 'one more');
+    assert.equal(under.try(need(0), later), undefined, 'and no second');
   });
   test('without a time it pauses longer after each refusal; a call that is served begins anew', () => {
-    const governor = new Governor();
+    const under = new Under();
     let now = NOW;
     const pause = () => {
-      governor.enter('a m');
-      governor.leave('a m', refused(), now);
-      const ms = governor.opensAt('a m', now) - now;
+      under.leave(under.send(now), refused(), now);
+      const ms = under.governor.refusedUntil('a m', now) - now;
       now += ms;
       return ms;
     };
     assert.deepEqual([pause(), pause(), pause()], [1000, 2000, 4000]);
     for (let i = 0; i < 10; i++) pause();
     assert.equal(pause(), 60_000);
-    governor.enter('a m');
-    governor.leave('a m', 'served', now);
+    under.leave(under.send(now), 'served', now);
     assert.equal(pause(), 1000);
   });
   test('forgets a limit that nobody has met for a while, and keeps nothing of one that never was', () => {
-    const governor = new Governor();
-    governor.enter('a m');
-    governor.leave('a m', refused(), NOW);
-    assert.equal(governor.room('a m', NOW + 1000), 1);
-    governor.enter('a m');
-    governor.leave('a m', 'served', NOW + 700_000);
-    assert.equal(governor.room('a m', NOW + 700_000), Number.POSITIVE_INFINITY);
+    const under = new Under();
+    under.leave(under.send(), refused(), NOW);
+    const call = under.try(need(0), NOW + 1000) as string;
+    assert.equal(under.try(need(0), NOW + 1000), undefined);
+    under.leave(call, 'served', NOW + 700_000);
+    for (let i = 0; i < 20; i++) assert.ok(under.try(need(0), NOW + 700_000));
+  });
+});
+
+describe('the governor, of a provider whose headers show its buckets', () => {
+  test('sends a call only when every bucket covers it, and knows when that is', () => {
+    const under = new Under();
+    const first = under.send();
+    under.hear(
+      first,
+      [
+        ['requests', 60, 2],
+        ['input', 60_000, 3000],
+      ],
+      NOW,
+    );
+    under.leave(first, 'served', NOW, { input: 100, cached: 0, output: 10 });
+    const second = under.try(need(2500), NOW);
+    assert.ok(second, 'both have enough');
+    assert.equal(under.try(need(1000), NOW), undefined, 'input lacks 500');
+    assert.equal(under.opensAt(need(1000), NOW), NOW + 500);
+    assert.equal(under.try(need(1000), NOW + 499), undefined);
+    assert.ok(under.try(need(1000), NOW + 500));
+    assert.equal(
+      under.opensAt(need(0), NOW + 500),
+      NOW + 1000,
+      'now a request is what lacks: one comes each second',
+    );
+    const why = under.governor.reason({ limit: 'a m', need: need(0) }, NOW + 500);
+    assert.equal(why, 'of 60 requests a minute 1 are left and 1 are needed: about 1 s more');
+  });
+  test('settles what a call really used, and gives back what was never sent', () => {
+    const under = new Under();
+    const first = under.send();
+    under.hear(first, [['input', 60_000, 10_000]], NOW);
+    under.leave(first, 'served', NOW, { input: 100, cached: 0, output: 10 });
+    const second = under.try(need(9000), NOW) as string;
+    assert.equal(under.try(need(5000), NOW), undefined);
+    under.leave(second, 'served', NOW, { input: 4000, cached: 0, output: 10 });
+    const third = under.try(need(5000), NOW) as string;
+    assert.ok(third, '5000 of the 9000 came back');
+    under.governor.giveUp({ limit: 'a m', need: need(5000) }, third, NOW);
+    under.governor.giveUp({ limit: 'a m', need: need(5000) }, third, NOW);
+    assert.ok(under.try(need(6000), NOW), 'once');
+    assert.equal(under.try(need(1), NOW), undefined);
+  });
+  test('learns from calls that are alone whether cached input counts, and whether max_tokens does', () => {
+    for (const [countsCached, countsBound] of [
+      [true, true],
+      [true, false],
+      [false, true],
+      [false, false],
+    ]) {
+      const under = new Under();
+      let left = 200_000;
+      const asked = need(10_000, { cached: 9000, output: 300, bound: 4000 });
+      for (let i = 0; i < 3; i++) {
+        const call = under.send(NOW, asked);
+        left -= (countsCached ? 10_000 : 1000) + (countsBound ? 4000 : 0);
+        under.hear(call, [['tokens', 1_000_000, left]], NOW);
+        left -= countsBound ? 0 : 300;
+        under.leave(call, 'served', NOW, { input: 10_000, cached: 9000, output: 300 });
+      }
+      assert.deepEqual(under.governor.charging('a m'), { countsCached, countsBound });
+    }
+  });
+  test('follows what others take, also when the limit is halved or doubled', () => {
+    const under = new Under();
+    let now = NOW;
+    const hear = (limit: number, remaining: number) => {
+      const call = under.send(now);
+      under.hear(call, [['requests', limit, remaining]], now);
+      under.leave(call, 'served', now, { input: 1, cached: 0, output: 1 });
+    };
+    hear(60, 30);
+    now += 1000;
+    hear(60, 5);
+    const calls = Array.from({ length: 5 }, () => under.try(need(0), now) as string);
+    assert.equal(under.opensAt(need(0), now), now + 1000, 'another client took the rest');
+    for (const call of calls) under.leave(call, 'served', now);
+    hear(30, 0);
+    assert.equal(under.opensAt(need(0), now), now + 2000);
+    hear(120, 0);
+    assert.equal(under.opensAt(need(0), now), now + 500);
+  });
+  test('a refusal that a bucket explains cuts its rate and not the calls at once', () => {
+    const under = new Under();
+    const calls = Array.from({ length: 6 }, () => under.send());
+    under.hear(calls[0] as string, [['requests', 60, 0]], NOW);
+    under.leave(calls[0] as string, refused(NOW + 1000), NOW);
+    under.hear(calls[1] as string, [['requests', 60, 30]], NOW + 1000);
+    for (let i = 0; i < 10; i++) assert.ok(under.try(need(0), NOW + 1000), `${i}`);
   });
 });

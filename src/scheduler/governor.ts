@@ -1,96 +1,92 @@
 /**
- * The rate limits of providers, as their refusals teach them: after one nothing is sent there until the provider's own
- * reset, and then no more calls at once than half of those that were too many, plus one for each round that went well
- * (additive increase, multiplicative decrease: Chiu and Jain, 1989), so that the rate follows the limit, its changes and
- * what other clients of the same account take. A limit is of one account and one model. In memory only: a restart learns
- * it again with one refusal.
+ * The rate limits of providers, as their answers teach them: from their headers, mirrors of their buckets in every
+ * dimension; from refusals, when they take calls again. A call is sent only when all of its limit covers it. A limit is of
+ * one account and one model. In memory only: a restart learns it again with the first answer.
  */
+import { Recent } from '../base/recent.ts';
 import { LIMITS } from './limits.ts';
-import type { Pushback } from './pushback.ts';
+import type { Meter, Toll } from './meter.ts';
+import { type Obstacle, Quota, type Used, type Verdict } from './quota.ts';
+import type { Dimension, Reading } from './readings.ts';
 
-interface Limit {
-  /** Nothing is sent before. */
-  untilMs: number;
-  /** Calls at once; without bound until the first refusal. */
-  window: number;
-  inFlight: number;
-  /** Refusals in a row. */
-  refusals: number;
-  refusedAt: number;
-}
+export type { Used, Verdict };
 
-/** How a call under a limit ended: served, refused by the limit, or in a way that says nothing about it. */
-export type Verdict = 'served' | 'unknown' | Pushback;
+export class Governor implements Meter {
+  readonly #quotas = new Recent<string, Quota>(LIMITS.quotas.value);
 
-export class Governor {
-  readonly #limits = new Map<string, Limit>();
-
-  /** How many more calls may be sent now. */
-  room(name: string, now: number): number {
-    const limit = this.#limits.get(name);
-    if (!limit) return Number.POSITIVE_INFINITY;
-    return limit.untilMs > now ? 0 : Math.max(0, Math.floor(limit.window) - limit.inFlight);
+  tryTake({ limit, need }: Toll, call: string, now: number): boolean {
+    const quota = this.#quotas.get(limit);
+    if (quota?.obstacle(need, now)) return false;
+    this.take({ limit, need }, call, now);
+    return true;
   }
 
-  /** When the provider takes calls again; 0 if it does now. */
-  opensAt(name: string, now: number): number {
-    const untilMs = this.#limits.get(name)?.untilMs ?? 0;
-    return untilMs > now ? untilMs : 0;
+  /** For a call that goes whatever the limit holds. */
+  take({ limit, need }: Toll, call: string, now: number): void {
+    const quota = this.#quotas.get(limit) ?? new Quota();
+    quota.take(call, need, now);
+    this.#quotas.set(limit, quota);
   }
 
-  /** Does it hold anything back, now or as soon as more calls are sent? One that never refused does not. */
-  isBound(name: string): boolean {
-    return (this.#limits.get(name)?.window ?? Number.POSITIVE_INFINITY) < Number.POSITIVE_INFINITY;
+  opensAt({ limit, need }: Toll, now: number): number {
+    return this.#quotas.get(limit)?.obstacle(need, now)?.atMs ?? now;
   }
 
-  /** Why calls wait for it, for people. */
-  reason(name: string, now: number): string {
-    const { untilMs = 0, window = 0, inFlight = 0 } = this.#limits.get(name) ?? {};
-    return untilMs > now
-      ? `its provider refused a call and takes the next in ${Math.ceil((untilMs - now) / 1000)} s`
-      : `its provider refused calls lately: ${inFlight} of at most ${Math.floor(window)} at once are on their way`;
+  isOpen({ limit, need }: Toll, now: number): boolean {
+    return this.#quotas.get(limit)?.obstacle(need, now) === undefined;
   }
 
-  /** A call is sent. */
-  enter(name: string): void {
-    const limit = this.#limits.get(name) ?? {
-      untilMs: 0,
-      window: Number.POSITIVE_INFINITY,
-      inFlight: 0,
-      refusals: 0,
-      refusedAt: 0,
-    };
-    limit.inFlight++;
-    this.#limits.set(name, limit);
+  giveUp({ limit }: Toll, call: string, now: number): void {
+    this.#quotas.get(limit)?.giveUp(call, now);
+    this.#forget(limit);
+  }
+
+  /** When the provider takes calls again after a refusal; 0 if it does now. */
+  refusedUntil(limit: string, now: number): number {
+    return this.#quotas.get(limit)?.refusedUntil(now) ?? 0;
+  }
+
+  /** The head of an answer came, with these figures. */
+  heard(limit: string, call: string, readings: readonly Reading[], now: number): void {
+    this.#quotas.get(limit)?.heard(call, readings, now);
   }
 
   /** A call that was sent has ended. */
-  leave(name: string, verdict: Verdict, now: number): void {
-    const limit = this.#limits.get(name);
-    if (!limit) return;
-    limit.inFlight--;
-    if (typeof verdict === 'object') refuse(limit, verdict, now);
-    else if (verdict === 'served') {
-      limit.refusals = 0;
-      if (now - limit.refusedAt > LIMITS.limitForgottenMs.value) limit.window = Number.POSITIVE_INFINITY;
-      else limit.window += 1 / limit.window;
-    }
-    if (limit.inFlight === 0 && limit.window === Number.POSITIVE_INFINITY) this.#limits.delete(name);
+  leave(limit: string, call: string, verdict: Verdict, used: Used | undefined, now: number): void {
+    this.#quotas.get(limit)?.leave(call, verdict, used, now);
+    this.#forget(limit);
+  }
+
+  /** How a limit charges, as far as that is known; undefined for one that was never met. */
+  charging(limit: string): { readonly countsCached: boolean; readonly countsBound: boolean } | undefined {
+    const charging = this.#quotas.get(limit)?.charging;
+    return charging && { countsCached: charging.countsCached, countsBound: charging.countsBound };
+  }
+
+  /** Why a call waits for it, for people. */
+  reason({ limit, need }: Toll, now: number): string {
+    const obstacle = this.#quotas.get(limit)?.obstacle(need, now);
+    return obstacle ? textOf(obstacle, now) : 'others go first under its limit';
+  }
+
+  #forget(limit: string): void {
+    if (this.#quotas.get(limit)?.isIdle) this.#quotas.delete(limit);
   }
 }
 
-function refuse(limit: Limit, { untilMs }: Pushback, now: number): void {
-  // Those that were on their way when the limit was met tell nothing new, but for a later reset.
-  const isNews = limit.untilMs <= now;
-  if (isNews) {
-    limit.window = Math.max(1, Math.floor(Math.min(limit.window, limit.inFlight + 1) / 2));
-    limit.refusals++;
-  }
-  limit.refusedAt = now;
-  const unsaid = Math.min(
-    LIMITS.limitMostPauseMs.value,
-    LIMITS.limitPauseMs.value * 2 ** (limit.refusals - 1),
-  );
-  if (isNews || untilMs !== null)
-    limit.untilMs = Math.max(limit.untilMs, untilMs ?? now + unsaid, now + LIMITS.limitLeastPauseMs.value);
+const WORDS: Readonly<Record<Dimension, string>> = {
+  requests: 'requests',
+  input: 'input tokens',
+  output: 'output tokens',
+  tokens: 'tokens',
+};
+
+function textOf(obstacle: Obstacle, now: number): string {
+  const seconds = Math.ceil((obstacle.atMs - now) / 1000);
+  if (obstacle.kind === 'refused') return `its provider refused a call and takes the next in ${seconds} s`;
+  if (obstacle.kind === 'streams')
+    return `its provider refused calls lately: ${obstacle.running} of at most ${obstacle.most} at once are on their way`;
+  const [perMinute, left, need] = [obstacle.perMinute, obstacle.left, obstacle.need].map(Math.round);
+  const what = WORDS[obstacle.dimension];
+  return `of ${perMinute} ${what} a minute ${left} are left and ${need} are needed: about ${seconds} s more`;
 }

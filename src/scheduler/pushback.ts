@@ -2,6 +2,7 @@
  * What a provider's answer says about its rate limits: that one is reached, and when to try again. Anthropic and OpenAI
  * as documented in 2026; other servers speak one of the two.
  */
+import { dateMs, durationMs } from './times.ts';
 
 /** A limit is reached. */
 export interface Pushback {
@@ -56,19 +57,4 @@ function* readResets(values: Values, now: number): Iterable<number> {
     const at = what ? dateMs(value) : now + durationMs(value);
     if (Number.isFinite(at)) yield at;
   }
-}
-
-/** An HTTP date or RFC 3339; `Date.parse` alone makes a date of nearly anything. */
-const dateMs = (text: string): number =>
-  /^([A-Z][a-z]{2}, \d|\d{4}-\d\d-\d\dT)/.test(text) ? Date.parse(text) : Number.NaN;
-
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** OpenAI's `6m0s`, `1.5s`, `250ms`; not a number for anything else. */
-function durationMs(text: string): number {
-  if (!/^(\d+(\.\d+)?(ms|[smhd]))+$/.test(text)) return Number.NaN;
-  let total = 0;
-  for (const [, count, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g))
-    total += Number(count) * (UNITS[unit as string] as number);
-  return total;
 }

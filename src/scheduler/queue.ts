@@ -1,6 +1,7 @@
 /**
  * The calls that wait: for each resource a heap in the policy's order and one by arrival, for those that have waited too
- * long. Calls that share the first parts of their keys (of one owner, say) stand in a group with a heap of its own, so
+ * long; a line of its own for each rate limit that calls of a resource count against, so that one that is used up holds
+ * nobody else back and costs nothing to pass over. Calls that share the first parts of their keys (of one owner, say) stand in a group with a heap of its own, so
  * that the share of an owner with many calls moves one entry. Invariant: `first` is what comparing all of them would
  * give, as long as keys change only as a policy may change them. What left stays in the heaps until it comes up or too
  * much did.
@@ -8,12 +9,15 @@
 import type { Refusal } from '../base/errors.ts';
 import { turnOf } from './attained.ts';
 import { Heap } from './heap.ts';
+import type { Toll } from './meter.ts';
 import type { Order } from './order.ts';
 import { compareKeys, type Policy, type PolicyCall } from './policy.ts';
 
 export interface Waiting extends PolicyCall {
   /** Any one of these, the preferred first. */
   readonly resources: readonly string[];
+  /** The rate limit that it counts against at a resource, where there is one. */
+  readonly tolls?: ReadonlyMap<string, Toll>;
   onGrant(resource: string, why: Grant): void;
   onRefuse(refusal: Refusal): void;
 }
@@ -73,6 +77,8 @@ const SLACK = 64;
 export class Queue {
   readonly #seats = new Map<string, Seat>();
   readonly #lines = new Map<string, Line>();
+  /** The names of the lines of each resource. */
+  readonly #linesOf = new Map<string, Set<string>>();
   readonly #turns = new Map<string, Set<Seat>>();
   readonly #groups = new Map<string, Group>();
   /** The groups of each owner or agent, by nice value. */
@@ -97,7 +103,14 @@ export class Queue {
 
   /** How many wait for a resource. */
   count(resource: string): number {
-    return this.#lines.get(resource)?.waiting ?? 0;
+    let count = 0;
+    for (const name of this.#linesOf.get(resource) ?? []) count += this.#lines.get(name)?.waiting ?? 0;
+    return count;
+  }
+
+  /** Does anybody wait there who counts against this limit? */
+  hasLine(resource: string, limit: string): boolean {
+    return this.#lines.has(nameOf(resource, limit));
   }
 
   /** A call that is there already is replaced. */
@@ -141,7 +154,7 @@ export class Queue {
 
   /**
    * The first of those that want the resource and are accepted: who arrived before `overdueAt`, then the policy's first.
-   * At most `looks` of the latter are asked whether they are.
+   * At most `looks` of the latter are asked whether they are. Whoever stands in a line that is `closed` is passed over.
    */
   first(
     resource: string,
@@ -149,26 +162,22 @@ export class Queue {
     policy: Order,
     overdueAt: number,
     looks = Number.POSITIVE_INFINITY,
+    closed: ReadonlySet<string> = NONE,
   ): Place | undefined {
     this.#ask(policy);
-    const line = this.#lines.get(resource);
-    if (!line) return undefined;
-    const overdue = firstOf(line.byArrival, (seat) => {
-      if (seat.left) return 'gone';
-      if (seat.waiting.arrivedAt > overdueAt) return 'end';
-      return accepts(seat.waiting, true) ? seat : 'pass';
-    });
-    if (overdue) return overdue;
-    let left = looks;
-    return firstOf(line.byKey, ({ of: bench, key }) => {
-      if (bench.waiting === 0 || bench.key !== key) return 'gone';
-      const found = firstOf(bench.seats, (ranked) => {
-        if (!isCurrent(ranked)) return 'gone';
-        if (left-- <= 0) return 'end';
-        return accepts(ranked.of.waiting, false) ? ranked.of : 'pass';
-      });
-      return found ?? (left <= 0 ? 'end' : 'pass');
-    });
+    let overdue: Seat | undefined;
+    let first: Seat | undefined;
+    for (const name of this.#linesOf.get(resource) ?? []) {
+      if (closed.has(name)) continue;
+      const line = this.#lines.get(name) as Line;
+      const late = firstOverdue(line, accepts, overdueAt);
+      if (late && (!overdue || isEarlier(late, overdue))) overdue = late;
+      if (overdue) continue;
+      const next = firstByKey(line, accepts, looks);
+      if (next && (!first || (compareGroups(next.group, first.group) || compareSeats(next, first)) < 0))
+        first = next;
+    }
+    return overdue ?? first;
   }
 
   /** Which of two that wait the policy puts first (negative: `a`). */
@@ -185,9 +194,11 @@ export class Queue {
     this.#seats.set(waiting.call, seat);
     this.#unsure.add(seat);
     putInto(this.#turns, turnOf(waiting), seat);
-    for (const name of new Set(waiting.resources)) {
+    for (const resource of new Set(waiting.resources)) {
+      const name = lineOf(waiting, resource);
       const line = this.#lines.get(name) ?? newLine();
       this.#lines.set(name, line);
+      putInto(this.#linesOf, resource, name);
       line.waiting++;
       line.byArrival.push(seat);
       const bench = line.benches.get(seat.group) ?? newBench(seat.group);
@@ -207,14 +218,16 @@ export class Queue {
     return group;
   }
 
-  #leave(name: string, seat: Seat): void {
+  #leave(resource: string, seat: Seat): void {
+    const name = lineOf(seat.waiting, resource);
     const line = this.#lines.get(name) as Line;
     const bench = line.benches.get(seat.group) as Bench;
     line.waiting--;
     bench.waiting--;
     if (bench.waiting === 0) line.benches.delete(seat.group);
-    if (line.waiting === 0) this.#lines.delete(name);
-    else clean(line, bench);
+    if (line.waiting > 0) return clean(line, bench);
+    this.#lines.delete(name);
+    takeFrom(this.#linesOf, resource, name);
   }
 
   #ask(policy: Order): void {
@@ -242,8 +255,8 @@ export class Queue {
     const key = whole.slice(parts);
     const isSame = seat.key !== undefined && compareKeys(seat.key, key) === 0;
     if (!isSame) seat.key = key;
-    for (const name of new Set(seat.waiting.resources)) {
-      const line = this.#lines.get(name) as Line;
+    for (const resource of new Set(seat.waiting.resources)) {
+      const line = this.#lines.get(lineOf(seat.waiting, resource)) as Line;
       const bench = line.benches.get(group) as Bench;
       if (!isSame) bench.seats.push({ of: seat, key, tie: seat.order });
       placeBench(line, bench);
@@ -259,12 +272,45 @@ const newBench = (group: Group): Bench => ({
   key: undefined,
   waiting: 0,
 });
+const isEarlier = (a: Seat, b: Seat): boolean =>
+  (a.waiting.arrivedAt - b.waiting.arrivedAt || a.order - b.order) < 0;
 const newLine = (): Line => ({
   benches: new Map(),
   byKey: new Heap<Ranked<Bench>>(isBefore),
-  byArrival: new Heap((a, b) => (a.waiting.arrivedAt - b.waiting.arrivedAt || a.order - b.order) < 0),
+  byArrival: new Heap(isEarlier),
   waiting: 0,
 });
+const NONE: ReadonlySet<string> = new Set();
+
+/** The line that a call stands in for a resource. */
+export function lineOf({ tolls }: Waiting, resource: string): string {
+  const toll = tolls?.get(resource);
+  return toll ? nameOf(resource, toll.limit) : resource;
+}
+
+const nameOf = (resource: string, limit: string): string => `${resource}\0${limit}`;
+
+type Accepts = (waiting: Waiting, isOverdue: boolean) => boolean;
+
+const firstOverdue = (line: Line, accepts: Accepts, overdueAt: number): Seat | undefined =>
+  firstOf(line.byArrival, (seat) => {
+    if (seat.left) return 'gone';
+    if (seat.waiting.arrivedAt > overdueAt) return 'end';
+    return accepts(seat.waiting, true) ? seat : 'pass';
+  });
+
+function firstByKey(line: Line, accepts: Accepts, looks: number): Seat | undefined {
+  let left = looks;
+  return firstOf(line.byKey, ({ of: bench, key }) => {
+    if (bench.waiting === 0 || bench.key !== key) return 'gone';
+    const found = firstOf(bench.seats, (ranked) => {
+      if (!isCurrent(ranked)) return 'gone';
+      if (left-- <= 0) return 'end';
+      return accepts(ranked.of.waiting, false) ? ranked.of : 'pass';
+    });
+    return found ?? (left <= 0 ? 'end' : 'pass');
+  });
+}
 
 /** Puts a bench where its group's key wants it. */
 function placeBench(line: Line, bench: Bench | undefined): void {

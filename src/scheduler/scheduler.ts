@@ -1,6 +1,6 @@
 /**
  * scheduler/ owns who waits for which resource and who is next. Invariants: no call waits for a resource that would
- * take it (work conservation); every share taken is given back once; a call that has waited longer than the maximum
+ * take it, but behind one whose turn it is (work conservation); every share taken is given back once; a call that has waited longer than the maximum
  * goes before every policy's order. It must not know what a call does, what it costs or who may make it.
  */
 import { assert } from '../base/assert.ts';
@@ -9,15 +9,18 @@ import { type Refusal, refusal } from '../base/errors.ts';
 import { Attained } from './attained.ts';
 import { CacheModel } from './cache.ts';
 import { Estimates } from './estimates.ts';
+import type { Explanation, Holder, Rival } from './explanation.ts';
 import { History } from './history.ts';
 import { LIMITS } from './limits.ts';
+import type { Meter } from './meter.ts';
 import { type Beginning, Order } from './order.ts';
 import { fifo } from './policies/fifo.ts';
 import type { Policy, PolicyConfig, PolicyEvent, Tuning, Used } from './policy.ts';
-import { type Grant, Queue, type Waiting } from './queue.ts';
+import { type Grant, lineOf, Queue, type Waiting } from './queue.ts';
 import type { Resource } from './resource.ts';
+import { Tolls } from './tolls.ts';
 
-export type { Grant, Waiting };
+export type { Explanation, Grant, Waiting };
 
 interface Running {
   readonly waiting: Waiting;
@@ -35,37 +38,13 @@ export interface SchedulerOptions {
   readonly tuning?: Tuning;
   /** What turns that finished before have taught. */
   readonly history?: History;
+  /** Rate limits that may hold calls back although a slot is free. */
+  readonly meter?: Meter;
   /** A policy failed and was replaced. */
   onFault?(why: string): void;
 }
 
 export const PLAIN: Tuning = { weights: {}, reload: 1 };
-
-/** Another call that waits, and why it stands where it does. */
-interface Rival {
-  readonly call: string;
-  readonly agent: number;
-  readonly reasons: readonly string[];
-}
-interface Holder {
-  readonly call: string;
-  readonly agent: number;
-  readonly resource: string;
-  readonly sinceMs: number;
-}
-/** Why a call waits. */
-export interface Explanation {
-  readonly position: number;
-  readonly ahead: number;
-  /** Who is next before it and why, the first first, and who has what it waits for; at most `LIMITS.listedAhead` each. */
-  readonly before: readonly Rival[];
-  readonly holders: readonly Holder[];
-  readonly resource: string;
-  readonly reasons: string[];
-  /** How much longer it should wait, and how far such estimates were off on average as a share; null: not known. */
-  readonly estimateMs: number | null;
-  readonly estimateError: number | null;
-}
 
 export class Scheduler {
   #options: SchedulerOptions;
@@ -78,6 +57,7 @@ export class Scheduler {
   readonly #queue = new Queue();
   readonly #running = new Map<string, Running>();
   readonly #estimates = new Estimates();
+  readonly #tolls: Tolls;
   #policy: Order;
   /** What happened lately, for a policy that is put in charge. */
   #log: PolicyEvent[] = [];
@@ -91,6 +71,7 @@ export class Scheduler {
     this.#options = options;
     this.#tuning = options.tuning ?? PLAIN;
     this.#history = options.history ?? new History();
+    this.#tolls = new Tolls(options.meter, options.clock, (resource) => this.#serve(resource));
     for (const resource of options.resources) this.#resources.set(resource.name, resource);
     this.#attained = new Attained(this.#config());
     this.#policy = this.#newOrder(options.policy, fifo);
@@ -164,6 +145,7 @@ export class Scheduler {
     assert(running.resource.name === resource, `call ${call} has ${running.resource.name}, not ${resource}`);
     this.#running.delete(call);
     running.resource.release(call);
+    this.#tolls.giveUp(running.waiting, resource);
     const now = this.#now();
     const { waiting, used } = running;
     if (!used) this.#attained.event({ kind: 'ended', at: now, call: waiting });
@@ -281,6 +263,16 @@ export class Scheduler {
     return line;
   }
 
+  /** A rate limit may have opened: whoever waits for it at one of these is tried. */
+  look(limit: string, resources: Iterable<string>): void {
+    for (const name of resources) if (this.#queue.hasLine(name, limit)) this.#serve(name);
+  }
+
+  hasRoom(resource: string): boolean {
+    const found = this.#resources.get(resource);
+    return found !== undefined && found.busy < found.size;
+  }
+
   /** How many calls wait (for this resource). */
   waiting(resource?: string): number {
     return resource === undefined ? this.#queue.size : this.#queue.count(resource);
@@ -294,6 +286,8 @@ export class Scheduler {
   #serve(name: string): void {
     const resource = this.#resources.get(name);
     const passed = new Set<string>();
+    // Where the first of a line must wait for its rate limit, so must all behind it.
+    const closed = new Set<string>();
     resource?.pass?.();
     while (resource && resource.busy < resource.size) {
       const now = this.#now();
@@ -302,11 +296,13 @@ export class Scheduler {
       const accepts = (waiting: Waiting, isOverdue: boolean): boolean =>
         !passed.has(waiting.call) && (!isScarce || isOverdue || this.#fits(waiting, name, now));
       const looks = isScarce ? LIMITS.looks.value : undefined;
-      const place = this.#queue.first(name, accepts, this.#policy, now - this.#options.maxWaitMs, looks);
+      const overdueAt = now - this.#options.maxWaitMs;
+      const place = this.#queue.first(name, accepts, this.#policy, overdueAt, looks, closed);
       this.#settleFault();
       if (!place) return;
       const { waiting } = place;
       if (waiting.deadlineAt <= now) this.#refuse(waiting, this.#late(waiting));
+      else if (!this.#tolls.tryTake(waiting, name)) closed.add(lineOf(waiting, name));
       else if (resource.tryAcquire(waiting.call)) this.#grant(waiting, resource);
       else passed.add(waiting.call);
     }

@@ -9,8 +9,7 @@ export function kernelSources(gate: Gate, diskFree: () => number): Sources {
   return {
     agents: () => count([...agentViews(gate, parts.agents.all())].map(({ state }) => [state])),
     running: () => [...parts.catalog.backends.keys()].map((id) => [parts.scheduler.busy(id), id] as const),
-    waiting: () =>
-      count([...parts.waits.all()].map(({ reason, resource }) => [reason, nameOf(reason, resource)])),
+    waiting: () => count(gate.waits().map(({ reason, resource }) => [reason, nameOf(reason, resource)])),
     approvalsOpen: () => parts.approvals.list(false).length,
     budgets: () =>
       parts.ledger

@@ -75,6 +75,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#headers = Array.isArray(raw)
       ? responseHeaders(raw as Buffer[])
       : responseHeaders(Object.entries(headers).flatMap(([name, value]) => [name, String(value)]));
+    this.#call.heard?.(this.#headers);
     const type = headerValue(this.#headers, 'content-type') ?? '';
     if (status < 300 && type.startsWith('text/event-stream')) this.#startStream();
   }

@@ -79,7 +79,7 @@ export const insightVerbs: Handlers<InsightVerb> = {
 
   async why(context, { subject }) {
     const { gate } = context;
-    const all = [...gate.parts.waits.all()];
+    const all = gate.waits();
     const byCall = all.filter((wait) => wait.call.startsWith(subject));
     if (byCall.length > 0) return { waits: byCall.map((wait) => waitView(gate, wait)), text: [] };
     const row = /^c[0-9a-z]{6,}/.test(subject) ? await findCall(gate, subject) : undefined;

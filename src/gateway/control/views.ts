@@ -12,7 +12,7 @@ import type { Explanation } from '../../scheduler/scheduler.ts';
 /** Running, waiting and waiting-for-you are derived from what the gate holds right now. */
 export function agentViews(gate: Gate, agents: Iterable<Agent>): AgentView[] {
   const waits = new Map<number, Wait>();
-  for (const wait of gate.parts.waits.all()) waits.set(wait.agent, wait);
+  for (const wait of gate.waits()) waits.set(wait.agent, wait);
   const running = new Set<number>();
   for (const flight of gate.flights.values())
     if (flight.startedAt !== undefined) running.add(flight.agent.pid);
@@ -103,13 +103,13 @@ function rivalsOf({ parts }: Gate, { holders, before }: Explanation): RivalView[
 
 export function waitView(gate: Gate, wait: Wait): WaitView {
   const { parts } = gate;
-  const explained =
-    wait.reason === 'slot' || wait.reason === 'lock' ? parts.scheduler.explain(wait.call) : undefined;
+  const flight = gate.flights.get(wait.call);
+  const explained = parts.scheduler.explain(wait.call);
   const special =
     wait.reason === 'lock'
       ? blockedBy(parts, wait.call).map((obstacle) => tellObstacle(parts, obstacle))
-      : wait.reason === 'limit'
-        ? gate.limits.reasons(wait.resource)
+      : wait.reason === 'limit' && flight
+        ? gate.limits.reasons(flight)
         : wait.reason === 'pause'
           ? heldBecause(gate, wait.resource)
           : [];
@@ -123,7 +123,8 @@ export function waitView(gate: Gate, wait: Wait): WaitView {
     reasons: [...special, ...(explained?.reasons ?? [])],
     ahead: explained?.ahead ?? null,
     rivals: explained ? rivalsOf(gate, explained) : [],
-    estimateMs: explained?.estimateMs ?? null,
+    // How long others take says nothing of when a limit opens.
+    estimateMs: wait.reason === 'limit' ? null : (explained?.estimateMs ?? null),
     estimateError: explained?.estimateError ?? null,
   };
 }

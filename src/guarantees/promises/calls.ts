@@ -317,27 +317,6 @@ export const CALL_PROMISES: readonly Promised[] = [
     ],
   },
   {
-    id: 'limits-absorbed',
-    group: 'order',
-    text: "A provider's refusal by a rate limit reaches no agent while waiting for the limit fits its client's deadline: the call waits without a slot and is sent again; a stream that waits is kept alive in its dialect.",
-    restsOn:
-      'What the provider says of its reset, or pauses that grow; a window of calls at once that halves with each refusal and grows by one a round.',
-    bypassedBy:
-      'rateLimit: { on: fail }; a limit that ends later than the client or rateLimit.maxHold allows; a refusal that the provider calls final; a call that a person approved, which is sent once.',
-    tests: [
-      [
-        'src/gate/limit.test.ts',
-        'is waited for without a slot, and the call is sent again: its agent never hears of it',
-      ],
-      [
-        'src/gate/limit.test.ts',
-        'passes as the provider said it where it cannot be waited for in time, or is no limit that ends',
-      ],
-      ['test/limits.test.ts', 'agents get their answers and never a 429, in every dialect, streaming or not'],
-      ['test/limits.test.ts', 'what its call comes to is told in the stream, where it has begun'],
-    ],
-  },
-  {
     id: 'order',
     group: 'order',
     text: 'Calls are granted in the order of the policy, the same events give the same order, and a call that has waited the maximum is passed by none that came later.',

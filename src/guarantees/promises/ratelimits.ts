@@ -1,0 +1,53 @@
+/** Promises about the limits of providers and of plans. */
+import type { Promised } from '../promise.ts';
+
+export const LIMIT_PROMISES: readonly Promised[] = [
+  {
+    id: 'limits-absorbed',
+    group: 'order',
+    text: "A provider's refusal by a rate limit reaches no agent while waiting for the limit fits its client's deadline: the call waits without a slot and is sent again; a stream that waits is kept alive in its dialect.",
+    restsOn:
+      'What the provider says of its reset, or pauses that grow; where no header explains a refusal, a window of calls at once that halves with each and grows by one a round.',
+    bypassedBy:
+      'rateLimit: { on: fail }; a limit that ends later than the client or rateLimit.maxHold allows; a refusal that the provider calls final; a call that a person approved, which is sent once.',
+    tests: [
+      [
+        'src/gate/limit.test.ts',
+        'is waited for without a slot, and the call is sent again: its agent never hears of it',
+      ],
+      [
+        'src/gate/limit.test.ts',
+        'passes as the provider said it where it cannot be waited for in time, or is no limit that ends',
+      ],
+      ['test/limits.test.ts', 'agents get their answers and never a 429, in every dialect, streaming or not'],
+      ['test/limits.test.ts', 'what its call comes to is told in the stream, where it has begun'],
+    ],
+  },
+  {
+    id: 'limits-mirrored',
+    group: 'order',
+    text: "A call is sent only when the buckets that its provider's headers show cover it - requests, input, output, tokens - in the order of the scheduling policy; a limit that is used up holds back nobody who counts against another.",
+    restsOn:
+      "Mirrors of the provider's buckets, corrected by every answer's headers; how cached input and max_tokens are charged is learned from calls that were alone.",
+    bypassedBy:
+      'rateLimit: { on: fail }; a provider that shows no buckets; what other clients of the account take between two answers.',
+    tests: [
+      [
+        'src/scheduler/governor.test.ts',
+        'sends a call only when every bucket covers it, and knows when that is',
+      ],
+      [
+        'src/scheduler/governor.test.ts',
+        'learns from calls that are alone whether cached input counts, and whether max_tokens does',
+      ],
+      [
+        'src/scheduler/tolls.test.ts',
+        'no call waits that its slot and its limit would take, but behind one whose turn it is',
+      ],
+      [
+        'src/gate/limit.test.ts',
+        'is kept as its headers show it: what it does not cover waits without a slot, in the order of the policy',
+      ],
+    ],
+  },
+];

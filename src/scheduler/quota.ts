@@ -1,0 +1,236 @@
+/**
+ * One rate limit of a provider: the mirrors of its buckets, how it charges them, what is on its way, and for what no
+ * header tells - calls at once, a limit in words only - additive increase and multiplicative decrease (Chiu and Jain,
+ * 1989). What other clients of the account take shows in the provider's own figures; between two of them a share of what
+ * flows in is believed to be ours, which a refusal cuts. Invariant: what was taken for a call is settled once, when it
+ * ends or is given up.
+ */
+import { Bucket } from './bucket.ts';
+import { type Charge, Charging, type Need } from './charging.ts';
+import { LIMITS } from './limits.ts';
+import type { Pushback } from './pushback.ts';
+import type { Dimension, Reading } from './readings.ts';
+
+/** How a call under a limit ended: served, refused by the limit, or in a way that says nothing about it. */
+export type Verdict = 'served' | 'unknown' | Pushback;
+
+/** What a call really used; `bound` is what its request allowed. */
+export type Used = Omit<Need, 'bound'>;
+
+/** What keeps a call back, and until when; `atMs` is unbounded where only the end of another call can tell. */
+export type Obstacle =
+  | { readonly kind: 'refused'; readonly atMs: number }
+  | { readonly kind: 'streams'; readonly atMs: number; readonly running: number; readonly most: number }
+  | {
+      readonly kind: 'bucket';
+      readonly atMs: number;
+      readonly dimension: Dimension;
+      readonly perMinute: number;
+      readonly left: number;
+      readonly need: number;
+    };
+
+interface Taken extends Charge {
+  /** What its bucket had given altogether then, and how often it had been read. */
+  readonly takenBy: number;
+  readonly readings: number;
+}
+interface Seen {
+  readonly gone: number;
+  readonly written: number;
+  readonly slack: number;
+}
+interface Sent {
+  readonly need: Need;
+  readonly order: number;
+  readonly charges: Map<Dimension, Taken>;
+  /** Nothing else was on its way, and what its head then showed to be gone. */
+  isAlone: boolean;
+  readonly seen: Map<Dimension, Seen>;
+  isHeard: boolean;
+}
+interface Last {
+  readonly remaining: number;
+  readonly at: number;
+  /** Tokens of the answers that ended since then. */
+  written: number;
+}
+
+export class Quota {
+  readonly #buckets = new Map<Dimension, Bucket>();
+  readonly #last = new Map<Dimension, Last>();
+  readonly #charging = new Charging();
+  readonly #sent = new Map<string, Sent>();
+  /** What running answers will still take of each bucket. */
+  readonly #later = new Map<Dimension, number>();
+  #share = 1;
+  #order = 0;
+  /** Nothing is sent before. */
+  #untilMs = 0;
+  /** Calls at once; without bound until a refusal that no bucket explains. */
+  #window = Number.POSITIVE_INFINITY;
+  /** Refusals in a row. */
+  #refusals = 0;
+  #refusedAt = 0;
+
+  get charging(): Charging {
+    return this.#charging;
+  }
+
+  /** Does it hold nothing that is worth keeping? */
+  get isIdle(): boolean {
+    return this.#sent.size === 0 && this.#window === Number.POSITIVE_INFINITY && this.#buckets.size === 0;
+  }
+
+  /** When the provider takes calls again; 0 if it refused none lately. */
+  refusedUntil(now: number): number {
+    return this.#untilMs > now ? this.#untilMs : 0;
+  }
+
+  /** What keeps a call back that needs so much; undefined: nothing. Of several, what takes longest. */
+  obstacle(need: Need, now: number): Obstacle | undefined {
+    if (this.#untilMs > now) return { kind: 'refused', atMs: this.#untilMs };
+    const running = this.#sent.size;
+    const most = Math.floor(this.#window);
+    if (running >= most) return { kind: 'streams', atMs: Number.POSITIVE_INFINITY, running, most };
+    let found: Obstacle | undefined;
+    for (const [dimension, bucket] of this.#buckets) {
+      const charge = this.#charging.chargeOf(dimension, need);
+      const whole = charge.now + charge.later;
+      const later = this.#later.get(dimension) ?? 0;
+      const waitMs = bucket.waitMs(whole + later, now, this.#share);
+      if (waitMs === 0 || (found && found.atMs >= now + waitMs)) continue;
+      const left = Math.max(0, bucket.level(now, this.#share) - later);
+      const { perMinute } = bucket;
+      found = { kind: 'bucket', atMs: now + waitMs, dimension, perMinute, left, need: whole };
+    }
+    return found;
+  }
+
+  /** Takes what the call needs, whether it is there or not. */
+  take(call: string, need: Need, now: number): void {
+    const sent: Sent = {
+      need,
+      order: this.#order++,
+      charges: new Map(),
+      isAlone: this.#sent.size === 0,
+      seen: new Map(),
+      isHeard: false,
+    };
+    for (const other of this.#sent.values()) other.isAlone = false;
+    for (const [dimension, bucket] of this.#buckets) {
+      const charge = this.#charging.chargeOf(dimension, need);
+      bucket.take(charge.now, now, this.#share);
+      sent.charges.set(dimension, { ...charge, takenBy: bucket.taken, readings: bucket.readings });
+      this.#later.set(dimension, (this.#later.get(dimension) ?? 0) + charge.later);
+    }
+    this.#sent.set(call, sent);
+  }
+
+  /** The head of a call's answer has come, with these figures. */
+  heard(call: string, readings: readonly Reading[], now: number): void {
+    const sent = this.#sent.get(call);
+    for (const reading of readings) {
+      const { dimension, remaining, slack } = reading;
+      const bucket = this.#buckets.get(dimension);
+      const last = this.#last.get(dimension);
+      if (bucket && sent) {
+        if (sent.isAlone && last) {
+          const gone = bucket.filled(last.remaining, now - last.at) - remaining;
+          sent.seen.set(dimension, { gone, written: last.written, slack });
+        }
+        bucket.read(reading, this.#unsure(dimension, bucket, sent), now, this.#share);
+      } else if (!bucket) this.#buckets.set(dimension, new Bucket(reading, now));
+      this.#last.set(dimension, { remaining, at: now, written: 0 });
+    }
+    if (sent) sent.isHeard = true;
+  }
+
+  /** A call that was taken has ended; `used` where that is known. Nothing for one that is not (or no more) on its way. */
+  leave(call: string, verdict: Verdict, used: Used | undefined, now: number): void {
+    const sent = this.#sent.get(call);
+    if (!sent) return;
+    this.#sent.delete(call);
+    if (used) this.#learn(sent, used);
+    const isRefused = typeof verdict === 'object';
+    const actual = used && { ...used, bound: Math.max(sent.need.bound, used.output) };
+    for (const [dimension, charge] of sent.charges) {
+      const really = isRefused ? FREE : actual ? this.#charging.chargeOf(dimension, actual) : charge;
+      this.#settle(dimension, charge, charge.now - really.now - really.later, now);
+    }
+    if (typeof verdict === 'object') this.#refuse(sent, verdict, now);
+    else if (verdict === 'served') this.#served(now);
+  }
+
+  /** It was never sent. */
+  giveUp(call: string, now: number): void {
+    const sent = this.#sent.get(call);
+    if (!sent) return;
+    this.#sent.delete(call);
+    for (const [dimension, charge] of sent.charges) this.#settle(dimension, charge, charge.now, now);
+  }
+
+  #settle(dimension: Dimension, { later, readings }: Taken, back: number, now: number): void {
+    this.#later.set(dimension, (this.#later.get(dimension) ?? 0) - later);
+    const bucket = this.#buckets.get(dimension);
+    bucket?.give(back, bucket.readings === readings, now, this.#share);
+  }
+
+  /** What the provider may not have counted in the figures of this call's head. */
+  #unsure(dimension: Dimension, bucket: Bucket, { order, charges }: Sent): number {
+    const since = bucket.taken - (charges.get(dimension)?.takenBy ?? bucket.taken);
+    let unsure = since + (this.#later.get(dimension) ?? 0);
+    for (const other of this.#sent.values())
+      if (!other.isHeard && other.order < order) unsure += other.charges.get(dimension)?.now ?? 0;
+    return unsure;
+  }
+
+  #learn({ seen, need }: Sent, used: Used): void {
+    const actual = { ...used, bound: Math.max(need.bound, used.output) };
+    for (const [dimension, { gone, written, slack }] of seen)
+      this.#charging.learn(dimension, actual, gone, written, slack);
+    for (const last of this.#last.values()) last.written += used.output;
+  }
+
+  #served(now: number): void {
+    this.#refusals = 0;
+    this.#share = Math.min(1, this.#share + LIMITS.shareStep.value / 100);
+    if (this.#window === Number.POSITIVE_INFINITY) return;
+    if (now - this.#refusedAt > LIMITS.limitForgottenMs.value) this.#window = Number.POSITIVE_INFINITY;
+    else this.#window += 1 / this.#window;
+  }
+
+  #refuse(sent: Sent, { untilMs }: Pushback, now: number): void {
+    // Those that were on their way when the limit was met tell nothing new, but for a later reset.
+    const isNews = this.#untilMs <= now;
+    const bucketMs = this.#emptyMs(sent, now);
+    if (isNews) {
+      this.#refusals++;
+      if (bucketMs > 0) this.#share = Math.max(LIMITS.leastShare.value / 100, this.#share * 0.7);
+      else this.#window = Math.max(1, Math.floor(Math.min(this.#window, this.#sent.size + 1) / 2));
+    }
+    this.#refusedAt = now;
+    const unsaid = Math.min(
+      LIMITS.limitMostPauseMs.value,
+      bucketMs > 0 ? bucketMs : LIMITS.limitPauseMs.value * 2 ** (this.#refusals - 1),
+    );
+    if (isNews || untilMs !== null)
+      this.#untilMs = Math.max(
+        this.#untilMs,
+        untilMs ?? now + unsaid,
+        now + (bucketMs > 0 ? 1 : LIMITS.limitLeastPauseMs.value),
+      );
+  }
+
+  /** Does a bucket explain a refusal, and how long until it has enough? */
+  #emptyMs({ need }: Sent, now: number): number {
+    let longest = 0;
+    for (const [dimension, bucket] of this.#buckets) {
+      const charge = this.#charging.chargeOf(dimension, need);
+      longest = Math.max(longest, bucket.waitMs(charge.now + charge.later, now, this.#share));
+    }
+    return longest;
+  }
+}
+
+const FREE: Charge = { now: 0, later: 0 };
