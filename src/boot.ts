@@ -1,6 +1,7 @@
 /** Puts the kernel together: the only file that knows every module. Opens the store, recovers, then listens. */
 import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { getCompileCacheDir } from 'node:module';
+import { dirname, join } from 'node:path';
 import { Access } from './access/decide.ts';
 import { LIMITS as accessLimits } from './access/limits.ts';
 import { LIMITS as agentLimits } from './agents/limits.ts';
@@ -21,6 +22,7 @@ import { LIMITS as driverLimits } from './drivers/limits.ts';
 import { LogFile } from './drivers/logfile.ts';
 import { newProcesses } from './drivers/processes.ts';
 import { systemRandom } from './drivers/random.ts';
+import { ValidatedFile } from './drivers/validated.ts';
 import { systemWorkspace } from './drivers/workspace.ts';
 import { Arrivals } from './gate/arrivals.ts';
 import { expireQuestions } from './gate/ask.ts';
@@ -94,6 +96,12 @@ export async function boot(options: BootOptions): Promise<Running> {
   }
 }
 
+/** Beside the compiled code, where that is kept: one for all state directories, and nothing is lost with it. */
+function validatedBefore(): ValidatedFile | undefined {
+  const cache = getCompileCacheDir();
+  return cache === undefined ? undefined : new ValidatedFile(join(dirname(cache), 'policies.valid'));
+}
+
 function openLog(options: BootOptions): Log {
   const out = options.logFile === undefined ? process.stderr : new LogFile(options.logFile);
   return newLog(out, systemClock, options.logLevel ?? 'info');
@@ -110,6 +118,7 @@ async function start(options: BootOptions, log: Log): Promise<Running> {
     env: { ...process.env, MEZZ_HOME: options.stateDir },
     clock: systemClock,
     shipped: { schema: SCHEMA, policies: readShipped('policies/default.cedar') },
+    validated: validatedBefore(),
     told: (problems) => {
       for (const problem of problems) log.warn('config.problem', { problem });
       if (problems.length === 0) log.info('config.applied', { file: settings.file });

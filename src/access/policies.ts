@@ -6,6 +6,7 @@
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import { assert } from '../base/assert.ts';
 import type { Finding } from '../base/control.ts';
+import { sha256Hex } from '../base/hash.ts';
 import { Recent } from '../base/recent.ts';
 import { analyse } from './analysis.ts';
 import { LIMITS } from './limits.ts';
@@ -47,20 +48,26 @@ interface Parsed {
   readonly findings: readonly Finding[];
 }
 
+/** Remembers, also across starts, which texts were found to be without a mistake. */
+export interface Validated {
+  has(digest: string): boolean;
+  add(digest: string): void;
+}
+
 /** A text is asked about more than once: when it is checked, and again when it comes into force. */
 const parsed = new Recent<string, Parsed>(LIMITS.parsedTexts.value);
 
 /** Parses and validates a text against the schema. Findings of level `fail` mean that it must not be used. */
-export function parsePolicies(schema: string, text: string): Parsed {
+export function parsePolicies(schema: string, text: string, validated?: Validated): Parsed {
   const key = JSON.stringify([schema, text]);
   const known = parsed.get(key);
   if (known) return known;
-  const answer = parse(schema, text);
+  const answer = parse(schema, text, validated);
   parsed.set(key, answer);
   return answer;
 }
 
-function parse(schema: string, text: string): Parsed {
+function parse(schema: string, text: string, validated: Validated | undefined): Parsed {
   const parts = cedar.policySetTextToParts(text);
   if (parts.type === 'failure') {
     return { policies: [], findings: parts.errors.map((error) => fail('policy.syntax', where(error, text))) };
@@ -79,7 +86,7 @@ function parse(schema: string, text: string): Parsed {
     ids.add(id);
   }
   if (findings.every(({ level }) => level !== 'fail'))
-    findings.push(...validate(schema, policies), ...analyse(policies));
+    findings.push(...validateOnce(schema, text, policies, validated), ...analyse(policies));
   return { policies, findings };
 }
 
@@ -102,6 +109,21 @@ function readPolicy(text: string, index: number, findings: Finding[]): Policy {
   const reads = new Set<string>();
   collectReads(answer.json.conditions, reads);
   return { id: named || id, text, json: answer.json, reads };
+}
+
+/** What the validator says of a text depends on nothing but the text, the schema and the validator. */
+function validateOnce(
+  schema: string,
+  text: string,
+  policies: readonly Policy[],
+  validated: Validated | undefined,
+): Finding[] {
+  if (!validated) return validate(schema, policies);
+  const digest = sha256Hex(JSON.stringify([cedar.getCedarVersion(), schema, text]));
+  if (validated.has(digest)) return [];
+  const findings = validate(schema, policies);
+  if (findings.length === 0) validated.add(digest);
+  return findings;
 }
 
 function validate(schema: string, policies: readonly Policy[]): Finding[] {

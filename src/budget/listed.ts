@@ -1,5 +1,15 @@
 /** What the public list of models says of one: its rates and its context window. */
-import { calcPrice, type ModelPrice } from '@pydantic/genai-prices';
+import { createRequire } from 'node:module';
+import type { ModelPrice } from '@pydantic/genai-prices';
+
+type List = typeof import('@pydantic/genai-prices');
+const require = createRequire(import.meta.url);
+/** Loaded when the first price is asked for: it is large, and a kernel is to be up before. */
+let list: List | undefined;
+function priceList(): List {
+  list ??= require('@pydantic/genai-prices') as List;
+  return list;
+}
 
 export interface Listed {
   readonly price: ModelPrice;
@@ -17,7 +27,7 @@ export function* listedModels(model: string): Generator<Listed> {
   const [provider, name] = model.includes('/') ? model.split('/', 2) : [undefined, model];
   const asked = provider === undefined ? [undefined, ...PROVIDERS] : [provider];
   for (const providerId of asked) {
-    const found = calcPrice({ input_tokens: 0 }, name ?? model, {
+    const found = priceList().calcPrice({ input_tokens: 0 }, name ?? model, {
       timestamp: LIST_DATE,
       ...(providerId === undefined ? {} : { providerId }),
     });

@@ -1,5 +1,5 @@
 /** Finds, reads and watches mezz.yaml. */
-import { readFileSync, statSync, watch } from 'node:fs';
+import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { ManifestFile } from '../base/manifest.ts';
@@ -84,7 +84,8 @@ export function readText(file: string): string | ConfigProblem {
 
 /**
  * Calls `changed` after the text of one of the files changed, however an editor writes it (in place or by renaming),
- * and once for changes that come together. The returned function ends the watch.
+ * and once for changes that come together. The returned function ends the watch. The files themselves are watched, not
+ * their folders: in the state directory every commit would be told.
  */
 export function watchFiles(files: readonly string[], changed: () => void): () => void {
   const read = () => JSON.stringify(files.map(readText));
@@ -96,18 +97,41 @@ export function watchFiles(files: readonly string[], changed: () => void): () =>
     seen = now;
     changed();
   };
-  const folders = new Set(files.map((file) => dirname(file)));
-  const watchers = [...folders]
-    .filter((folder) => statSync(folder, { throwIfNoEntry: false }))
-    .map((folder) =>
-      watch(folder, { persistent: false }, (_event, name) => {
-        if (name !== null && !files.includes(join(folder, name))) return;
-        clearTimeout(timer);
-        timer = setTimeout(look, LIMITS.reloadPauseMs.value).unref();
-      }),
-    );
+  const told = () => {
+    clearTimeout(timer);
+    timer = setTimeout(look, LIMITS.reloadPauseMs.value).unref();
+  };
+  const ends = files.map((file) => watchFile(file, told));
   return () => {
     clearTimeout(timer);
-    for (const watcher of watchers) watcher.close();
+    for (const end of ends) end();
+  };
+}
+
+/** Follows a name from file to file: one that is renamed or deleted is looked for under its name again until it is back. */
+function watchFile(file: string, told: () => void): () => void {
+  let watcher: FSWatcher | undefined;
+  let retry: NodeJS.Timeout | undefined;
+  const again = () => {
+    watcher?.close();
+    clearTimeout(retry);
+    retry = setTimeout(begin, LIMITS.reloadPauseMs.value).unref();
+  };
+  const begin = () => {
+    try {
+      watcher = watch(file, { persistent: false }, (event) => {
+        told();
+        if (event === 'rename') again();
+      });
+    } catch {
+      return again();
+    }
+    watcher.on('error', again);
+    told();
+  };
+  begin();
+  return () => {
+    watcher?.close();
+    clearTimeout(retry);
   };
 }

@@ -6,7 +6,7 @@
 import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname } from 'node:path';
-import { parsePolicies } from '../access/policies.ts';
+import { parsePolicies, type Validated } from '../access/policies.ts';
 import type { Clock } from '../base/clock.ts';
 import type { BackendId } from '../base/ids.ts';
 import type { BackendSpec } from '../base/ports.ts';
@@ -37,6 +37,7 @@ export interface SettingsOptions {
   readonly engine: EnginePlaces;
   /** The access policies that come with mezz, and the schema of all. */
   readonly shipped: { readonly schema: string; readonly policies: string };
+  readonly validated?: Validated | undefined;
   /** After mezz.yaml was read again: what is wrong with it; nothing when all of it is in force. */
   told(problems: readonly string[]): void;
 }
@@ -261,11 +262,12 @@ function prepare(
   const texts = config.access.files.map((file) => {
     const text = readText(file);
     if (typeof text !== 'string') mistakes.push(formatProblem({ ...text, at: 'access.files' }));
-    else mistakes.push(...policyMistakes(schema, text, file));
+    else mistakes.push(...policyMistakes(schema, text, file, options.validated));
     return typeof text === 'string' ? text : '';
   });
   const all = [policies, ...texts].join('\n');
-  if (mistakes.length === 0) mistakes.push(...policyMistakes(schema, all, 'access policies'));
+  if (mistakes.length === 0)
+    mistakes.push(...policyMistakes(schema, all, 'access policies', options.validated));
   const { keys, problems } = readKeys(config, options.env);
   const keyProblems = problems.map(
     ({ backend, message, remedy }) => `backends.${backend}.key: ${message}. ${remedy}`,
@@ -273,8 +275,13 @@ function prepare(
   return { ready: { config, policies: all, keys }, mistakes, keyProblems };
 }
 
-const policyMistakes = (schema: string, text: string, where: string): string[] =>
-  parsePolicies(schema, text)
+const policyMistakes = (
+  schema: string,
+  text: string,
+  where: string,
+  validated: Validated | undefined,
+): string[] =>
+  parsePolicies(schema, text, validated)
     .findings.filter(({ level }) => level === 'fail')
     .map((finding) => `${where}: ${finding.text}${finding.remedy ? ` ${finding.remedy}` : ''}`);
 

@@ -1,3 +1,5 @@
+import { getCompileCacheDir } from 'node:module';
+import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { StoreError } from '../store.ts';
 import { type FailureData, fromData } from './failure.ts';
@@ -30,7 +32,7 @@ export class Channel {
     // Literal names: the build finds them and packs the workers as files of their own.
     const writer = new URL('./writer.ts', import.meta.url);
     const reader = new URL('./reader.ts', import.meta.url);
-    const worker = new Worker(name === 'writer' ? writer : reader, { workerData: data });
+    const worker = new Worker(name === 'writer' ? writer : reader, { workerData: data, env: threadEnv() });
     const channel = new Channel(worker);
     return new Promise((resolve, reject) => {
       worker.on('message', (answer: Answer) => {
@@ -77,4 +79,10 @@ export class Channel {
     if (last) await this.ask(last).catch(() => undefined);
     await this.#worker.terminate();
   }
+}
+
+/** The process's environment; with its cache of compiled code, or each thread would compile its files anew. */
+function threadEnv(): NodeJS.ProcessEnv {
+  const cache = getCompileCacheDir();
+  return cache === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: dirname(cache) };
 }

@@ -19,26 +19,35 @@ export interface Query {
   readonly values: readonly Value[];
 }
 
-try {
+const statements = new Map<string, StatementSync>();
+let opened: DatabaseSync | undefined;
+
+/** With the first question: the writer makes the file while this thread comes up. */
+function database(): DatabaseSync {
+  if (opened) return opened;
   const db = new DatabaseSync(join(directory, DATABASE), {
     readOnly: true,
     timeout: LIMITS.busyWaitMs.value,
   });
   db.function('sha256', { deterministic: true }, (bytes) => sha256Hex(bytes as Uint8Array));
-  const statements = new Map<string, StatementSync>();
-  port.on('message', (query: Query) => {
-    try {
-      let statement = statements.get(query.sql);
-      if (!statement) {
-        statement = db.prepare(query.sql);
-        statements.set(query.sql, statement);
-      }
-      port.postMessage({ id: query.id, value: statement.all(...query.values) });
-    } catch (error) {
-      port.postMessage({ id: query.id, failure: toData(storeError(error)) });
-    }
-  });
-  port.postMessage({ ready: true });
-} catch (error) {
-  port.postMessage({ failure: toData(storeError(error)) });
+  opened = db;
+  return db;
 }
+
+function answer({ sql, values }: Query): unknown {
+  let statement = statements.get(sql);
+  if (!statement) {
+    statement = database().prepare(sql);
+    statements.set(sql, statement);
+  }
+  return statement.all(...values);
+}
+
+port.on('message', (query: Query) => {
+  try {
+    port.postMessage({ id: query.id, value: answer(query) });
+  } catch (error) {
+    port.postMessage({ id: query.id, failure: toData(storeError(error)) });
+  }
+});
+port.postMessage({ ready: true });

@@ -43,15 +43,17 @@ export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
   const { directory, tables } = options;
   let store: SqliteStore | undefined;
   const onDeath = (error: StoreError) => store?.fail(error);
-  const writer = await Channel.start('writer', { directory, tables }, onDeath);
-  try {
-    const reader = await Channel.start('reader', { directory }, onDeath);
-    store = new SqliteStore(options, writer, reader);
+  // Both threads come up at once; the reader opens the file with its first question, when the writer has made it.
+  const [writer, reader] = await Promise.allSettled([
+    Channel.start('writer', { directory, tables }, onDeath),
+    Channel.start('reader', { directory }, onDeath),
+  ]);
+  if (writer.status === 'fulfilled' && reader.status === 'fulfilled') {
+    store = new SqliteStore(options, writer.value, reader.value);
     return store;
-  } catch (error) {
-    await writer.end();
-    throw error;
   }
+  for (const started of [writer, reader]) if (started.status === 'fulfilled') await started.value.end();
+  throw writer.status === 'rejected' ? writer.reason : (reader as PromiseRejectedResult).reason;
 }
 
 interface Waiter {

@@ -1,5 +1,6 @@
 /** Speaks HTTP to one model API: one pool of connections, one login, one exchange a call. */
-import { Pool } from 'undici';
+// Of all the library only this: the rest of it takes longer to load than all of mezz.
+import Pool from 'undici/lib/dispatcher/pool.js';
 import type { Clock } from '../../base/clock.ts';
 import type { ModelCall, ModelOutcome } from '../../base/model.ts';
 import type { BackendSpec, ModelBackend } from '../../base/ports.ts';
