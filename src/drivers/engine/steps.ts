@@ -1,33 +1,20 @@
 /**
- * The steps of one model, one after the other. A step computes one chunk of one prompt, or the next token of each answer
- * that is written: a matrix of another shape sums its numbers in another order, so a prompt is read in the same chunks
- * whatever else runs. Invariant: nothing is computed of an answer whose latch is closed, and at most the one step that
- * runs already ends between the word and the stop.
+ * The steps of one model, one after the other and in turns. A step computes one chunk of one prompt, or one token of one
+ * answer, and nothing of another: a matrix of another shape sums its numbers in another order (measured: with weights of
+ * 32 and 16 bits the last digits of every distribution change), and an answer must not depend on what else runs.
+ * Invariant: nothing is computed of an answer whose latch is closed; at most the one step that runs already ends between
+ * the word and the stop.
  */
-export type StepKind = 'read' | 'write';
-
 interface Turn {
-  readonly kind: StepKind;
   readonly latch: Latch;
   begin(): void;
 }
 
-/** What runs a little later, when all that is ready now has asked: `setImmediate`. */
-export type Later = (task: () => void) => void;
-
 export class Steps {
-  readonly #later: Later;
+  /** Who waits, the one that was served longest ago first. */
   readonly #turns = new Set<Turn>();
-  /** Parts of the step that runs, and those of them that are not computed yet. */
-  #size = 0;
-  #running = 0;
+  #isBusy = false;
   #ended = 0;
-  #isDue = false;
-  #lastKind: StepKind = 'write';
-
-  constructor(later: Later) {
-    this.#later = later;
-  }
 
   /** Steps that have ended so far. */
   get ended(): number {
@@ -38,8 +25,8 @@ export class Steps {
     return new Latch(this);
   }
 
-  /** Waits for the step that it is part of; false: nobody waits for the answer any more. */
-  turn(kind: StepKind, latch: Latch, signal: AbortSignal): Promise<boolean> {
+  /** Waits for the next step that is its own; false: nobody waits for the answer any more. */
+  turn(latch: Latch, signal: AbortSignal): Promise<boolean> {
     if (signal.aborted) return Promise.resolve(false);
     return new Promise((resolve) => {
       const settle = (begun: boolean) => {
@@ -48,44 +35,28 @@ export class Steps {
         resolve(begun);
       };
       const leave = () => settle(false);
-      const turn: Turn = { kind, latch, begin: () => settle(true) };
+      const turn: Turn = { latch, begin: () => settle(true) };
       this.#turns.add(turn);
       signal.addEventListener('abort', leave, { once: true });
-      this.consider();
+      this.next();
     });
   }
 
-  /** Its part of the step is computed. */
-  leave(): void {
-    // All parts of a step are computed together.
-    if (this.#running === this.#size) this.#ended++;
-    this.#running--;
-    this.consider();
+  /** The step is computed. */
+  end(): void {
+    this.#ended++;
+    this.#isBusy = false;
+    this.next();
   }
 
   /** Begins the next step, if there is one to begin. */
-  consider(): void {
-    if (this.#isDue || this.#running > 0) return;
-    this.#isDue = true;
-    this.#later(() => {
-      this.#isDue = false;
-      this.#begin();
-    });
-  }
-
-  /** Readers and writers take turns, readers among themselves too: who was served asks again behind the others. */
-  #begin(): void {
-    const ready = [...this.#turns].filter(({ latch }) => !latch.isClosed);
-    const reader = ready.find(({ kind }) => kind === 'read');
-    const writers = ready.filter(({ kind }) => kind === 'write');
-    const reads = reader !== undefined && (writers.length === 0 || this.#lastKind === 'write');
-    const chosen = reads ? [reader] : writers;
-    this.#lastKind = reads ? 'read' : 'write';
-    this.#running = chosen.length;
-    this.#size = chosen.length;
-    for (const { latch, begin } of chosen) {
+  next(): void {
+    if (this.#isBusy) return;
+    for (const { latch, begin } of this.#turns) {
+      if (latch.isClosed) continue;
+      this.#isBusy = true;
       latch.entered();
-      begin();
+      return begin();
     }
   }
 }
@@ -116,19 +87,19 @@ export class Latch {
   open(): void {
     this.#isClosed = false;
     this.#told = undefined;
-    this.#steps.consider();
+    this.#steps.next();
   }
 
-  /** Runs the work as a part of the next step; false: nobody waits for the answer any more. */
-  async step(kind: StepKind, signal: AbortSignal, work: () => Promise<void>): Promise<boolean> {
+  /** Does the work as the next step that is its own; false: nobody waits for the answer any more. */
+  async step(signal: AbortSignal, work: () => Promise<void>): Promise<boolean> {
     this.#isBusy = false;
     this.#told?.();
     this.#told = undefined;
-    if (!(await this.#steps.turn(kind, this, signal))) return false;
+    if (!(await this.#steps.turn(this, signal))) return false;
     try {
       await work();
     } finally {
-      this.#steps.leave();
+      this.#steps.end();
     }
     return true;
   }

@@ -36,7 +36,7 @@ export class Weights {
   readonly #context: LlamaContext;
   readonly #chat: Chat;
   readonly #threads: number;
-  readonly #steps = new Steps(setImmediate);
+  readonly #steps = new Steps();
   readonly #free: LlamaContextSequence[];
   readonly #queue: ((sequence: LlamaContextSequence) => void)[] = [];
   #embedder: Promise<LlamaEmbeddingContext> | undefined;

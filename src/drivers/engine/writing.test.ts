@@ -90,7 +90,7 @@ async function write(
         return {} as LlamaGrammarEvaluationState;
       },
       emit: (event) => events.push(event),
-      latch: new Steps(setImmediate).newLatch(),
+      latch: new Steps().newLatch(),
       signal: new AbortController().signal,
     },
     sequence,

@@ -167,7 +167,7 @@ export class Writing {
       const unread = this.#all.slice(this.#sequence.nextTokenIndex);
       let token: Token | undefined;
       const isWhole = unread.length <= batchSize;
-      const went = await latch.step(unread.length > 1 ? 'read' : 'write', signal, async () => {
+      const went = await latch.step(signal, async () => {
         if (isWhole) token = await this.#next(unread, options);
         else await this.#sequence.evaluateWithoutGeneratingNewTokens(unread.slice(0, batchSize));
       });
