@@ -97,6 +97,8 @@ describe('a planted violation is found:', () => {
       'src/cli/b.ts': "import '../sdk/a.ts';\nimport '../base/ticket.ts';\nimport '../gate/g.ts';",
       'src/cli/commands/up.ts': "import '../../boot.ts';\nexport const up = () => import('../../boot.ts');",
       'src/cli/commands/ps.ts': "export const ps = () => import('../../boot.ts');",
+      'src/cli/lab.ts': "import '../drivers/lab/server.ts';\nimport '../drivers/models/http.ts';",
+      'src/cli/tour/t.ts': "import '../../drivers/lab/server.ts';",
     };
     finds(
       rules.checkLayers,
@@ -106,6 +108,8 @@ describe('a planted violation is found:', () => {
       'src/cli/b.ts:3',
       'src/cli/commands/up.ts:1',
       'src/cli/commands/ps.ts:1',
+      'src/cli/lab.ts:2',
+      'src/cli/tour/t.ts:1',
     );
   });
   test('cycles, of types too', () => {

@@ -17,17 +17,22 @@ const here = dirname(fileURLToPath(import.meta.url));
 const folder = join(dirname(dirname(here)), '.cache', `portkey-${VERSION}`);
 const entry = join(folder, 'node_modules', '@portkey-ai', 'gateway', 'build', 'start-server.js');
 
-/** Undefined, said aloud, where it cannot be installed. */
+/** How Node starts it, without its port; undefined, said aloud, where it cannot be installed. */
+export function installedPortkey(): { node: readonly string[]; entry: string; version: string } | undefined {
+  if (existsSync(entry) || install())
+    return { node: ['--require', join(here, 'loopback.cjs')], entry, version: VERSION };
+  note(`portkey: left out, @portkey-ai/gateway ${VERSION} could not be installed`);
+  return undefined;
+}
+
 export async function startPortkey(): Promise<Subject | undefined> {
-  if (!existsSync(entry) && !install()) {
-    note(`portkey: left out, @portkey-ai/gateway ${VERSION} could not be installed`);
-    return undefined;
-  }
+  const installed = installedPortkey();
+  if (!installed) return undefined;
   const port = await freePort();
   const subject = await startSubject('portkey', {
     file: entry,
     args: ['--headless', `--port=${port}`],
-    node: ['--require', join(here, 'loopback.cjs')],
+    node: installed.node,
     env: { NODE_ENV: 'production' },
     ready: () =>
       fetch(`http://127.0.0.1:${port}/`).then(
@@ -56,7 +61,7 @@ function install(): boolean {
   return done.status === 0 && existsSync(entry);
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   const { port } = server.address() as AddressInfo;

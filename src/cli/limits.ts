@@ -40,6 +40,21 @@ export const LIMITS = {
     unit: 'ms',
     what: 'how long an experiment of the checklist waits for one thing',
   },
+  settleMs: {
+    value: 400,
+    unit: 'ms',
+    what: 'how long a call is given to come through a product that does not tell whether it waits',
+  },
+  subjectAnswerMs: {
+    value: 60_000,
+    unit: 'ms',
+    what: 'how long a product that is tried may be silent before it counts as not answering',
+  },
+  subjectTextBytes: {
+    value: 4 * 1024 * 1024,
+    unit: 'bytes',
+    what: 'the most that a command of a product prints, which is tried',
+  },
   tourMs: { value: 55_000, unit: 'ms', what: 'how long the tour goes on; what is left of it is not shown' },
   trialMs: { value: 60_000, unit: 'ms', what: 'how long a client may take for the trial of its hooks' },
   trialVersionMs: { value: 15_000, unit: 'ms', what: 'how long a client may take to say its version' },

@@ -48,6 +48,10 @@ export const PROTOCOL = [
 /** The one door from a client into the kernel: `mezz up` runs it in its own process, `mezz restore` while none runs. */
 export const BOOT_FROM = /^src\/cli\/(?:[a-z-]+\/)*(?:up|restore)[a-z-]*\.ts$/;
 
+/** The one door from a client to the lab, which is a model server of its own and no part of a kernel. */
+export const LAB_FROM = 'src/cli/lab.ts';
+export const LAB = /^src\/drivers\/(?:lab\/[a-z-]+|clock)\.ts$/;
+
 /** Where the machine may be touched (time, randomness, network, files, processes): the edge. */
 export const EDGE = [
   'src/drivers/',

@@ -1,6 +1,16 @@
 /** The house rules. Each takes sources and answers what breaks it, one line a violation: `path:line: what, and what to do`. */
 import { posix } from 'node:path';
-import { BOOT_FROM, CLIENTS, EDGE, LAYERS, MACHINE_MODULES, PROTOCOL, RANDOM_NAMES } from './layers.ts';
+import {
+  BOOT_FROM,
+  CLIENTS,
+  EDGE,
+  LAB,
+  LAB_FROM,
+  LAYERS,
+  MACHINE_MODULES,
+  PROTOCOL,
+  RANDOM_NAMES,
+} from './layers.ts';
 import type { Import, Source, Text } from './source.ts';
 
 export const MOST_FILE_LINES = 500;
@@ -37,6 +47,7 @@ function refuseImport(path: string, target: string, one: Import): string | undef
     if (friends.includes(to)) return undefined;
     if (to === 'base' && (isTest(path) || PROTOCOL.includes(posix.basename(target)))) return undefined;
     if (to === 'boot.ts' && one.dynamic && BOOT_FROM.test(path)) return undefined;
+    if (path === LAB_FROM && LAB.test(target)) return undefined;
     return `a client imports base/${PROTOCOL.join('|')}${friends.map((name) => ` and ${name}/`).join('')} only`;
   }
   const own = LAYERS[from];

@@ -1,49 +1,46 @@
-import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { type Evidence, type Question, shows } from './condition.ts';
+import { type Evidence, lacks, type Question, shows } from './condition.ts';
 import { groundClaims } from './ground.ts';
-import type { Room } from './room.ts';
+import type { Subject, Words } from './subject.ts';
 
-/** What a command prints when nobody asks for more. */
-function said(room: Room, ...words: string[]): string {
-  const [node = process.execPath, ...mezz] = room.session.mezz;
-  const env = { ...room.session.env, MEZZ_HOME: room.session.stateDir, NO_COLOR: '1' };
-  const { stdout, stderr } = spawnSync(node, [...mezz, ...words], { env, encoding: 'utf8' });
-  return `${stdout}\n${stderr}`;
+const NO_WORDS = lacks('text that says it: its description names none', '');
+/** What something that stands on an operating system calls itself. */
+const LAYER = /\b(orchestration layer|layer|gateway|proxy|middleware|library|server)\b/i;
+
+/** The first line of some texts that says it, and whose it is. */
+function lineOf(texts: Readonly<Record<string, string>>, says: RegExp): string | undefined {
+  for (const [name, text] of Object.entries(texts)) {
+    const line = text.split('\n').find((one) => says.test(one));
+    if (line !== undefined) return `${name} says: ${line.trim().replaceAll(/ +/g, ' ').slice(0, 200)}`;
+  }
+  return undefined;
 }
 
-async function normalSystem(room: Room): Promise<Evidence> {
-  const line = said(room, 'status')
-    .split('\n')
-    .find((text) => /Linux|macOS/.test(text));
-  return shows(
-    line !== undefined,
-    `mezz status says: ${line?.trim().replaceAll(/ +/g, ' ') ?? 'nothing of it'}`,
-  );
-}
+const said = (texts: Readonly<Record<string, string>>, says: RegExp): Evidence => {
+  if (Object.keys(texts).length === 0) return NO_WORDS;
+  const line = lineOf(texts, says);
+  return shows(line !== undefined, line ?? `${Object.keys(texts).join(', ')} says nothing of it`);
+};
 
-async function orchestration(room: Room): Promise<Evidence> {
-  const line = said(room, '--help')
-    .split('\n')
-    .find((text) => /orchestration layer/.test(text));
-  return shows(line !== undefined, `mezz --help says: ${line?.trim() ?? 'nothing of it'}`);
-}
-
-async function nothingImplied(room: Room): Promise<Evidence> {
-  const root = dirname(dirname(room.session.mezz[1] ?? ''));
-  const description = String(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).description);
-  const texts = {
-    'README.md': readFileSync(join(root, 'README.md'), 'utf8'),
-    'mezz --help': said(room, '--help'),
-    'package.json': description,
+const withWords =
+  (answer: (words: Words, subject: Subject) => Evidence) =>
+  async (subject: Subject): Promise<Evidence> => {
+    const words = await subject.words?.();
+    return words ? answer(words, subject) : NO_WORDS;
   };
+
+const normalSystem = withWords(({ unasked }) => said(unasked, /Linux|macOS|Windows/));
+
+const orchestration = withWords(({ help }, { isOwn }) => said(help, isOwn ? /orchestration layer/ : LAYER));
+
+const nothingImplied = withWords(({ help, pages }) => {
+  const texts = { ...pages, ...help };
+  if (Object.keys(texts).length === 0) return NO_WORDS;
   const claims = Object.entries(texts).flatMap(([name, text]) =>
     groundClaims(text).map((sentence) => `${name}: ${sentence}`),
   );
   const named = Object.keys(texts).join(', ');
   return shows(claims.length === 0, claims.length === 0 ? `no such claim in ${named}` : claims.join(' | '));
-}
+});
 
 export const ADMITTING: Question = {
   number: 5,

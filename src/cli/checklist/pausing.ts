@@ -1,59 +1,73 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Launch } from '../../base/control.ts';
-import { type Question, shows } from './condition.ts';
-import { messageOf, type Room } from './room.ts';
+import { type Evidence, lacks, type Question, shows } from './condition.ts';
+import { ask, waitOf } from './race.ts';
+import type { Caller, Models, Subject } from './subject.ts';
 
 const WORK = '@lab A long task, at the step where it is paused.';
-const recorded = { model: 'recorder' };
+const NO_MODELS = lacks('endpoint for model calls', '');
 
-async function paused(room: Room) {
-  const agent = await room.agent('worker');
-  await room.control.call('signal', { agent: String(agent.pid), signal: 'pause' });
-  const before = room.recorder.bodies.length;
-  const asked = room.ask(agent, WORK, recorded);
-  const wait = await room.waits(agent);
-  const held = room.recorder.bodies.length === before;
-  await room.control.call('signal', { agent: String(agent.pid), signal: 'resume' });
-  const { call, status } = await asked;
+async function unpaused(subject: Subject, models: Models, what: string): Promise<Evidence> {
+  const { status } = await ask(models, await subject.caller('worker'), WORK);
+  return lacks(what, `a model call, answered with ${status}`);
+}
+
+async function paused(subject: Subject): Promise<Evidence> {
+  const { models, pausing, upstream } = subject;
+  if (!models) return NO_MODELS;
+  if (!pausing) return unpaused(subject, models, 'way to pause an agent');
+  const caller = await subject.caller('worker');
+  await pausing.pause(caller);
+  const before = upstream.arrivals.length;
+  const asked = ask(models, caller, WORK);
+  const wait = await waitOf(subject, caller);
+  const held = upstream.arrivals.length === before;
+  await pausing.resume(caller);
+  const reply = await asked;
   return shows(
-    held && wait?.waitsFor === 'pause' && status === 200,
-    `its next model call waited (${wait?.waitsFor}) and nothing reached the upstream until it was resumed`,
-    call,
+    held && (wait?.kind ?? 'pause') === 'pause' && reply.status === 200,
+    `its next model call waited (${wait?.kind ?? wait?.reasons[0] ?? 'it does not tell for what'}) and nothing reached the upstream until it was resumed`,
+    models.idOf(reply),
   );
 }
 
 /** A program that sends one request and is killed while it waits. */
-async function killedClient(room: Room, agent: Launch): Promise<void> {
-  const script = `fetch(process.argv[1], { method: 'POST', body: process.argv[2] }).catch(() => {})`;
-  const url = await room.url(agent, '/v1/messages');
-  const body = JSON.stringify(messageOf(WORK, recorded));
-  const child = spawn(process.execPath, ['-e', script, url, body], { stdio: 'ignore' });
+async function killedClient(subject: Subject, models: Models, caller: Caller): Promise<void> {
+  const script = `const [url, headers, body] = process.argv.slice(1); fetch(url, { method: 'POST', headers: { 'content-type': 'application/json', ...JSON.parse(headers) }, body }).catch(() => {})`;
+  const { url, headers, body } = await models.request(caller, WORK);
+  const child = spawn(process.execPath, ['-e', script, url, JSON.stringify(headers), body], {
+    stdio: 'ignore',
+  });
   const gone = once(child, 'exit');
-  await room.waits(agent);
+  await waitOf(subject, caller);
   child.kill('SIGKILL');
   await gone;
 }
 
-/** The same request with and without a pause in which both the client and the kernel are killed. */
-async function nothingLost(room: Room) {
-  const agent = await room.agent('survivor');
-  await room.ask(agent, WORK, recorded);
-  const plain = room.recorder.bodies.at(-1);
-  const before = room.recorder.bodies.length;
-  await room.control.call('signal', { agent: String(agent.pid), signal: 'pause' });
-  await killedClient(room, agent);
-  await room.crash();
-  await room.start();
-  const { agents } = await room.control.call('ps', {});
-  const state = agents.find(({ pid }) => pid === agent.pid)?.state;
-  await room.control.call('signal', { agent: String(agent.pid), signal: 'resume' });
-  const { call } = await room.ask(agent, WORK, recorded);
-  const sent = room.recorder.bodies.slice(before);
+/** The same request with and without a pause in which both the client and the product are killed. */
+async function nothingLost(subject: Subject): Promise<Evidence> {
+  const { models, pausing, running, upstream } = subject;
+  if (!models) return NO_MODELS;
+  if (!pausing) return unpaused(subject, models, 'way to pause an agent');
+  if (!running) return unpaused(subject, models, 'way to start it again, so that it is not killed');
+  const caller = await subject.caller('survivor');
+  await ask(models, caller, WORK);
+  const plain = upstream.arrivals.at(-1)?.digest;
+  const before = upstream.arrivals.length;
+  await pausing.pause(caller);
+  await killedClient(subject, models, caller);
+  await running.crash();
+  await running.start();
+  const asked = ask(models, caller, WORK);
+  await waitOf(subject, caller);
+  const isHeld = upstream.arrivals.length === before;
+  await pausing.resume(caller);
+  const reply = await asked;
+  const sent = upstream.arrivals.slice(before).map(({ digest }) => digest);
   return shows(
-    state === 'paused' && sent.length === 1 && sent[0] === plain,
-    `client and kernel killed with kill -9: still ${state}; after resume the upstream got ${sent.length} request, ${sent[0] === plain ? 'byte for byte the same' : 'not the same bytes'}`,
-    call,
+    isHeld && sent.length === 1 && sent[0] === plain,
+    `client and ${subject.isOwn ? 'kernel' : subject.name} killed with kill -9: ${isHeld ? 'still paused' : 'no longer paused'}; after resume the upstream got ${sent.length} request, ${sent[0] === plain ? 'byte for byte the same' : 'not the same bytes'}`,
+    models.idOf(reply),
   );
 }
 

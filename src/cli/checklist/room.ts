@@ -1,25 +1,16 @@
-/** A kernel of the checklist's own: a state directory of its own, a lab and a recorder as its only backends. */
+/** A kernel of the checklist's own: a state directory of its own, one upstream behind it, with one slot. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { request as httpRequest } from 'node:http';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Launch } from '../../base/control.ts';
-import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
+import { isRecord, type JsonRecord } from '../../base/json.ts';
 import { ControlClient } from '../../sdk/client.ts';
 import { UsageFailure } from '../exit.ts';
-import { LIMITS } from '../limits.ts';
 import type { Session } from '../session.ts';
 import { ensureKernel } from '../start.ts';
-import { openRecorder, type Recorder } from './recorder.ts';
-
-/** An answer of the agents' port. */
-export interface Reply {
-  readonly status: number;
-  /** The id of the call in the journal. */
-  readonly call: string;
-  readonly json: JsonRecord;
-}
+import { type HttpReply, send } from './http.ts';
+import { until } from './race.ts';
+import { openUpstream, type Upstream } from './upstream.ts';
 
 const ENDINGS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -32,17 +23,17 @@ export interface Hooked {
 export class Room {
   readonly #session: Session;
   readonly #directory: string;
-  readonly recorder: Recorder;
+  readonly upstream: Upstream;
   readonly control: ControlClient;
   #starting: Promise<unknown> | undefined;
   #closing: Promise<void> | undefined;
   /** Lines of mezz.yaml beside what every room has. */
   #settings: readonly string[] = [];
 
-  private constructor(session: Session, directory: string, recorder: Recorder) {
+  private constructor(session: Session, directory: string, upstream: Upstream) {
     const stateDir = join(directory, 'state');
     this.#directory = directory;
-    this.recorder = recorder;
+    this.upstream = upstream;
     this.control = new ControlClient(stateDir);
     const { MEZZ_CONFIG: _config, ...env } = session.env;
     this.#session = { ...session, env, stateDir, control: this.control };
@@ -55,13 +46,13 @@ export class Room {
     settings: (directory: string) => readonly string[] = () => [],
   ): Promise<T> {
     const directory = mkdtempSync(join(tmpdir(), 'mezz-checklist-'));
-    const room = new Room(session, directory, await openRecorder());
+    const room = new Room(session, directory, await openUpstream());
     const end = (signal: NodeJS.Signals) =>
       void room.close().finally(() => process.exit(128 + constants.signals[signal]));
     for (const signal of ENDINGS) process.once(signal, end);
     try {
       room.#settings = settings(directory);
-      room.configure('fifo');
+      room.#configure();
       await room.start();
       return await work(room);
     } finally {
@@ -84,20 +75,19 @@ export class Room {
     return join(this.#directory, 'mezz.yaml');
   }
 
-  /** Writes the settings; a running kernel reads them when it is told to. One slot: two calls cannot both run. */
-  configure(policy: 'fifo' | 'priority'): void {
-    const lab = '{ slots: 1, decodeRate: 400, prefillRate: 100000 }';
+  /** One slot: two calls cannot both run. */
+  #configure(): void {
     const lines = [
       'port: 0',
       'backends:',
       '  anthropic: null',
       '  openai: null',
       '  chatgpt: null',
-      `  lab: { dialects: [anthropic], credential: local, slots: 1, lab: ${lab} }`,
-      `  recorder: { url: '${this.recorder.origin}/v1', dialects: [anthropic], credential: local }`,
+      '  lab: null',
+      `  upstream: { url: '${this.upstream.origin}/v1', dialects: [anthropic], credential: local, slots: 1 }`,
       'models:',
-      '  recorder: { backends: [recorder], price: free }',
-      `scheduling: { policy: ${policy} }`,
+      '  lab: { backends: [upstream], price: free }',
+      'scheduling: { policy: fifo }',
       'ask: { hold: 1s }',
       ...this.#settings,
       '',
@@ -122,7 +112,7 @@ export class Room {
   async crash(): Promise<void> {
     const { pid } = await this.control.call('status', {});
     process.kill(pid, 'SIGKILL');
-    await this.until('the kernel is gone', async () => !(await this.control.isUp()));
+    await until('the kernel is gone', async () => !(await this.control.isUp()));
   }
 
   close(): Promise<void> {
@@ -136,20 +126,10 @@ export class Room {
     if (await this.control.isUp()) {
       const { pid } = await this.control.call('status', {});
       await this.control.call('down', { graceMs: 0 });
-      await this.until('the kernel has ended', async () => !isAlive(pid));
+      await until('the kernel has ended', async () => !isAlive(pid));
     }
-    await this.recorder.close();
+    await this.upstream.close();
     rmSync(this.#directory, { recursive: true, force: true });
-  }
-
-  /** Waits for what must become true; the experiment fails when it does not. */
-  async until(what: string, holds: () => Promise<boolean>): Promise<void> {
-    const end = performance.now() + LIMITS.experimentMs.value;
-    while (!(await holds())) {
-      if (performance.now() > end)
-        throw new UsageFailure(`The experiment waited ${LIMITS.experimentMs.value / 1000} s until ${what}`);
-      await sleep(LIMITS.kernelPollMs.value);
-    }
   }
 
   async agent(name: string, nice = 0): Promise<Launch> {
@@ -167,15 +147,6 @@ export class Room {
   async url(agent: Launch, path: string): Promise<string> {
     const { origin } = await this.control.call('status', {});
     return `${origin}/a/${agent.token}${path}`;
-  }
-
-  /** One model call. Text for the lab may hold its directives (`@lab say 80`). */
-  ask(agent: Launch, text: string, more: JsonRecord = {}): Promise<Reply> {
-    const body = JSON.stringify(messageOf(text, more));
-    const reply = this.url(agent, '/v1/messages').then((url) => post(url, body));
-    // An experiment that is broken off awaits none of its calls any more: their failing must not end this process.
-    reply.catch(() => {});
-    return reply;
   }
 
   /** What a client's hook asks before one of its own tools runs; `allowed` is the gate's answer. */
@@ -215,10 +186,6 @@ export class Room {
     return isRecord(json.result) ? json.result : { isError: true };
   }
 
-  hook(agent: Launch, toolUseId: string, command: string): Promise<Hooked> {
-    return this.before(agent, 'Bash', { command }, toolUseId);
-  }
-
   async #hook(
     agent: Launch,
     event: string,
@@ -232,70 +199,9 @@ export class Room {
     };
     return (await post(await this.url(agent, '/hooks/claude'), JSON.stringify(message))).json;
   }
-
-  /** What the call of an agent waits for, once it waits. */
-  async waits(agent: Launch) {
-    const found = async () => (await this.control.call('why', { subject: String(agent.pid) })).waits[0];
-    await this.until(`${agent.name} waits`, async () => (await found()) !== undefined);
-    return await found();
-  }
-
-  /** The place of a call's START in the journal: the order in which calls were let go. */
-  async startOf(call: string): Promise<number> {
-    const { entries } = await this.control.call('trace', { call });
-    return Number(entries.find((entry) => entry.kind === 'call.start')?.seq ?? Number.NaN);
-  }
-
-  /** Occupies the one slot, lets the others arrive in this order, and gives their calls' ids in order of START. */
-  async race(occupant: Launch, rivals: readonly Launch[], before: () => Promise<void> = async () => {}) {
-    const first = this.ask(occupant, '@lab say 150');
-    await this.until('the slot is taken', async () => (await this.control.call('status', {})).running === 1);
-    const asked: Promise<Reply>[] = [];
-    for (const rival of rivals) {
-      asked.push(this.ask(rival, '@lab say 3'));
-      await this.waits(rival);
-    }
-    await before();
-    const calls = await Promise.all(asked);
-    const starts = await Promise.all(
-      calls.map(async ({ call }, index) => ({
-        call,
-        name: rivals[index]?.name ?? '',
-        seq: await this.startOf(call),
-      })),
-    );
-    await first;
-    return starts.sort((a, b) => a.seq - b.seq);
-  }
 }
 
-export const messageOf = (text: string, more: JsonRecord = {}): JsonRecord => ({
-  model: 'lab',
-  max_tokens: 500,
-  messages: [{ role: 'user', content: text }],
-  ...more,
-});
-
-function post(url: string, body: string): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    const call = httpRequest(url, { method: 'POST', headers: { 'content-type': 'application/json' } });
-    call.on('response', (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        const json = parseJson(Buffer.concat(chunks).toString('utf8'));
-        resolve({
-          status: response.statusCode ?? 0,
-          call: String(response.headers['x-mezz-call'] ?? ''),
-          json: isRecord(json) ? json : {},
-        });
-      });
-    });
-    call.on('error', reject);
-    call.end(body);
-  });
-}
+const post = (url: string, body: string): Promise<HttpReply> => send({ url, headers: {}, body });
 
 function isAlive(pid: number): boolean {
   try {

@@ -1,107 +1,123 @@
-import { type Question, shows } from './condition.ts';
-import type { Room } from './room.ts';
+import { type Evidence, lacks, no, type Question, shows } from './condition.ts';
+import { type Raced, race } from './race.ts';
+import type { Models, Subject, Waiting } from './subject.ts';
 
-const order = (starts: readonly { readonly name: string }[]): string =>
-  starts.map(({ name }) => name).join(', then ');
-const callsOf = (starts: readonly { readonly call: string }[]): string[] => starts.map(({ call }) => call);
+const order = ({ ran }: Raced): string => ran.map(({ name }) => name).join(', then ');
+const callsOf = ({ ran }: Raced): string[] => ran.map(({ call }) => call).filter((call) => call !== '');
+const NO_MODELS = lacks('endpoint for model calls', '');
+const AT_ONCE = 'calls of several agents are passed on as they come, while another runs: there is no order';
 
-async function somethingDecides(room: Room) {
-  const [busy, other] = [await room.agent('busy'), await room.agent('other')];
-  const [start] = await room.race(busy, [other]);
-  const { steps } = await room.control.call('trace', { call: start?.call ?? '' });
-  const wait = steps.find(({ stage }) => stage === 'wait');
-  const waited = (steps.find(({ stage }) => stage === 'start')?.atMs ?? 0) - (wait?.atMs ?? 0);
+/** What two calls at once show, where there is nothing to change the order with. */
+async function plainly(subject: Subject, models: Models, what: string): Promise<Evidence> {
+  const [busy, other] = [await subject.caller('busy'), await subject.caller('other')];
+  const raced = await race(subject, models, busy, [other]);
+  if (raced.passed > 0) return no(AT_ONCE, ...callsOf(raced));
+  return lacks(what, `two calls at once, of which the second waited`, ...callsOf(raced));
+}
+
+async function somethingDecides(subject: Subject): Promise<Evidence> {
+  const { models } = subject;
+  if (!models) return NO_MODELS;
+  const [busy, other] = [await subject.caller('busy'), await subject.caller('other')];
+  const raced = await race(subject, models, busy, [other]);
+  const [second] = raced.ran;
+  if (raced.passed > 0)
+    return no(
+      'two calls were sent at once, and the model had both at once: nothing stands between',
+      ...callsOf(raced),
+    );
+  if (second?.heldMs === undefined)
+    return no(
+      `the second call was turned away (${second?.status}) and never reached the model: its agent has to come again`,
+      ...callsOf(raced),
+    );
+  const { waits } = raced;
+  const what = waits?.kind ? `${waits.kind} ${waits.resource}` : 'the first to end';
+  return shows(true, `the second agent waited ${second.heldMs} ms for ${what}, then ran`, ...callsOf(raced));
+}
+
+/** The same two calls arrive in the same order under two policies. */
+async function anotherPolicy(subject: Subject): Promise<Evidence> {
+  const { models, order: orders } = subject;
+  if (!models) return NO_MODELS;
+  if (!orders?.policies) return plainly(subject, models, 'second policy, or a way to set one');
+  const [one, two] = orders.policies;
+  const busy = await subject.caller('busy-2');
+  const rivals = [await subject.caller('late-but-dear', -5), await subject.caller('early', 5)].reverse();
+  await orders.set(one.name);
+  const first = await race(subject, models, busy, rivals);
+  await orders.set(two.name);
+  const second = await race(subject, models, busy, rivals);
   return shows(
-    wait !== undefined && waited > 0,
-    `the second agent waited ${waited} ms for ${wait?.detail ?? 'nothing'}, then ran`,
-    start?.call ?? '',
+    order(first) !== order(second),
+    `${one.text}: ${order(first)}; ${two.text}: ${order(second)}`,
+    ...callsOf(first),
+    ...callsOf(second),
   );
 }
 
-/** The same three calls arrive in the same order under two policies. */
-async function anotherPolicy(room: Room) {
-  const busy = await room.agent('busy-2');
-  const rivals = [await room.agent('late-but-dear', -5), await room.agent('early', 5)].reverse();
-  const fifo = await room.race(busy, rivals);
-  room.configure('priority');
-  await room.control.call('config.reload', {});
-  const priority = await room.race(busy, rivals);
+async function inspected(subject: Subject): Promise<Evidence> {
+  const { models, waiting } = subject;
+  if (!models) return NO_MODELS;
+  if (!waiting) return plainly(subject, models, 'way to ask what a call waits for');
+  const [busy, other] = [await subject.caller('busy-3'), await subject.caller('curious')];
+  let wait: Waiting | undefined;
+  const raced = await race(subject, models, busy, [other], async () => {
+    wait = await waiting(other);
+  });
+  if (raced.passed > 0) return no(AT_ONCE, ...callsOf(raced));
+  const told = wait?.reasons.join('; ') ?? '';
+  const names = wait?.holder === busy.name || told.includes(busy.name);
+  const kept = await subject.order?.kept?.(raced.ran[0]?.call ?? '');
   return shows(
-    order(fifo) !== order(priority),
-    `first come, first served: ${order(fifo)}; strict priority: ${order(priority)}`,
-    ...callsOf(fifo),
-    ...callsOf(priority),
+    told !== '' && names && (wait?.holder === undefined || wait.ahead !== undefined) && kept !== '',
+    `asked what it waits for, it said: ${wait?.holder ? `${wait.holder} has it, ${wait.ahead} ahead; ` : ''}${told || 'nothing'}. Kept of it: ${kept ?? 'not asked'}`,
+    ...callsOf(raced),
   );
 }
 
-async function inspected(room: Room) {
-  const [busy, other] = [await room.agent('busy-3'), await room.agent('curious')];
-  let told: string[] = [];
-  let ahead: number | null = null;
-  let holder: string | undefined;
-  const [start] = await room.race(busy, [other], async () => {
-    const wait = await room.waits(other);
-    told = [...(wait?.reasons ?? [])];
-    ahead = wait?.ahead ?? null;
-    holder = wait?.rivals.find(({ has }) => has !== null)?.agentName;
-  });
-  const { entries } = await room.control.call('trace', { call: start?.call ?? '' });
-  const kept = String(entries.find(({ kind }) => kind === 'call.start')?.order ?? '');
+async function tuned(subject: Subject): Promise<Evidence> {
+  const { models, order: orders } = subject;
+  if (!models) return NO_MODELS;
+  const { policies, prefer } = orders ?? {};
+  if (!orders || !policies || !prefer)
+    return plainly(subject, models, 'way to change the order while calls wait');
+  await orders.set(policies[1].name);
+  const busy = await subject.caller('busy-4');
+  const [first, second] = [await subject.caller('first'), await subject.caller('second')];
+  const plain = await race(subject, models, busy, [first, second]);
+  const live = await race(subject, models, busy, [first, second], () => prefer(second, true));
+  await prefer(second, false);
+  const swapped = await race(subject, models, busy, [second, first], () => orders.set(policies[0].name));
   return shows(
-    told.length > 0 && ahead !== null && holder === busy.name && kept !== '',
-    `mezz why said: ${holder} has it, ${ahead} ahead; ${told.join('; ') || 'nothing'}. The journal keeps: ${kept || 'nothing'}`,
-    start?.call ?? '',
-  );
-}
-
-async function tuned(room: Room) {
-  const busy = await room.agent('busy-4');
-  const [first, second] = [await room.agent('first', 0), await room.agent('second', 0)];
-  const plain = await room.race(busy, [first, second]);
-  const live = await room.race(busy, [first, second], async () => {
-    await room.control.call('nice', { agent: String(second.pid), nice: -10 });
-  });
-  await room.control.call('nice', { agent: String(second.pid), nice: 5 });
-  const swapped = await room.race(busy, [second, first], async () => {
-    await room.control.call('sched.set', { policy: 'fifo' });
-  });
-  return shows(
-    plain[0]?.name === first.name && live[0]?.name === second.name && swapped[0]?.name === second.name,
-    `${order(plain)}; after mezz nice while both waited: ${order(live)}; after mezz sched set fifo while both waited, though its nice value is worse: ${order(swapped)}`,
+    plain.ran[0]?.name === first.name &&
+      live.ran[0]?.name === second.name &&
+      swapped.ran[0]?.name === second.name,
+    `${order(plain)}; the second made more important while both waited: ${order(live)}; "${policies[0].text}" set while both waited, though its importance is less: ${order(swapped)}`,
     ...callsOf(swapped),
   );
 }
 
-/** A policy of the operator's own: the last to come goes first. It fails once it sees the agent `fatal`. */
-const OWN_POLICY = `export default {
-  name: 'last-first',
-  text: 'the last to come goes first',
-  start: () => null,
-  event: () => null,
-  key: (_state, call) => {
-    if (call.nice === 7) throw new Error('asked about an agent that it does not like');
-    return [-call.arrivedAt];
-  },
-  reasons: () => ['came last'],
-};
-`;
-
-async function ownPolicy(room: Room) {
-  const busy = await room.agent('busy-5');
-  const [early, late] = [await room.agent('came-early'), await room.agent('came-late')];
-  await room.control.call('sched.set', { policy: room.file('last-first.mjs', OWN_POLICY) });
-  await room.crash();
-  await room.start();
-  const { order: kept } = await room.control.call('sched', {});
-  const own = await room.race(busy, [early, late]);
-  const fatal = await room.agent('fatal', 7);
-  const after = await room.race(busy, [early, fatal]);
-  const { order: replaced } = await room.control.call('sched', {});
-  await room.control.call('sched.set', { reset: true });
+async function ownPolicy(subject: Subject): Promise<Evidence> {
+  const { models, order: orders, running } = subject;
+  if (!models) return NO_MODELS;
+  const own = orders?.own;
+  if (!own || !running) return plainly(subject, models, 'way to set a policy of its operator');
+  const busy = await subject.caller('busy-5');
+  const [early, late] = [await subject.caller('came-early'), await subject.caller('came-late')];
+  await own.set();
+  await running.crash();
+  await running.start();
+  const kept = await own.inForce();
+  const raced = await race(subject, models, busy, [early, late]);
+  const fatal = await subject.caller('fatal', 7);
+  const after = await race(subject, models, busy, [early, fatal]);
+  const replaced = await own.inForce();
+  await own.reset();
   return shows(
-    kept.policy === 'last-first' && own[0]?.name === late.name && replaced.policy !== 'last-first',
-    `a policy from a file, set, kept through kill -9 of the kernel: ${order(own)}; then ${replaced.fault ?? 'it did not fail'}, and both calls ran: ${order(after)}`,
-    ...callsOf(own),
+    kept.isOwn && raced.ran[0]?.name === late.name && !replaced.isOwn,
+    `a policy from a file, set, kept through kill -9: ${order(raced)}; then ${replaced.fault ?? 'it did not fail'}, and both calls ran: ${order(after)}`,
+    ...callsOf(raced),
     ...callsOf(after),
   );
 }

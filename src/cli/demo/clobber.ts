@@ -7,9 +7,9 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Launch } from '../../base/control.ts';
 import type { JsonRecord } from '../../base/json.ts';
+import { openProcess } from '../checklist/mcp.ts';
 import type { Room } from '../checklist/room.ts';
 import { UsageFailure } from '../exit.ts';
-import { openDirect } from './direct.ts';
 
 /** How many of the changes that were answered "done" are there afterwards. */
 export interface Counted {
@@ -133,7 +133,7 @@ async function race(
 export async function clobber(part: Part, room: Room): Promise<Clobbered> {
   const { command, version } = find(part);
   const alone = directoryOf(part, room.directory, 'direct');
-  const server = await openDirect([...command, ...part.args(alone)], part.env(alone));
+  const server = await openProcess([...command, ...part.args(alone)], part.env(alone));
   const direct = await race(part, alone, (_, input) => server.call(part.tool, input));
   await server.close();
   const agents: Launch[] = [];

@@ -1,5 +1,6 @@
 import { assert } from '../../base/assert.ts';
 import type { Condition, Evidence, Verdict } from '../checklist/condition.ts';
+import { mezzSubject } from '../checklist/mezz.ts';
 import { QUESTIONS, tryCondition } from '../checklist/questions.ts';
 import { Room } from '../checklist/room.ts';
 import { LIMITS } from '../limits.ts';
@@ -18,8 +19,8 @@ const MARKS: Readonly<Record<Verdict, readonly [mark: string, style: Style]>> = 
 const WIDEST_COLUMNS = 100;
 
 /** What a scene tries, as the checklist has it or as the tour alone does. */
-function conditionOf({ id, told, experiment }: Scene): Condition {
-  const condition = experiment ? { id, text: told, experiment } : CONDITIONS.get(id);
+function conditionOf({ id, told, experiment }: Scene, room: Room): Condition {
+  const condition = experiment ? { id, text: told, experiment: () => experiment(room) } : CONDITIONS.get(id);
   assert(condition, `the checklist has no condition ${id}`);
   return condition;
 }
@@ -56,11 +57,12 @@ async function tellStory(room: Room, terminal: Terminal, stop: AbortSignal): Pro
   const stopped = new Promise<undefined>((resolve) => {
     stop.addEventListener('abort', () => resolve(undefined), { once: true });
   });
+  const mezz = mezzSubject(room);
   for (const { trouble, scenes } of STORY) {
     terminal.print('', terminal.style('bold', trouble));
     for (const scene of scenes) {
       terminal.print(...wrap(scene.told, terminal, '  '));
-      const tried = tryCondition(room, conditionOf(scene));
+      const tried = tryCondition(mezz, conditionOf(scene, room));
       const evidence = stop.aborted ? undefined : await Promise.race([tried, stopped]);
       if (!evidence) return stop.reason?.name === 'TimeoutError' ? 'late' : 'left';
       showEvidence(terminal, scene, evidence);

@@ -309,6 +309,30 @@ export const RECORD_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'products-asked-alike',
+    group: 'code',
+    text: 'Another product is asked by the same experiments (`mezz checklist --against`): what it was seen to do is the answer, with counts, and what it does not offer "cannot tell", with what was tried.',
+    restsOn:
+      "A model of the checklist's own behind the product, which sees what is let through, and files that tools change.",
+    bypassedBy:
+      'A description that leaves out what the product offers, or a product that was not pointed at that model.',
+    tests: [
+      [
+        'test/against.test.ts',
+        'a plain proxy decides nothing, and the official memory server behind it loses writes',
+      ],
+      [
+        'test/against.test.ts',
+        'the official filesystem server as it is: lost edits, and a stale write that nobody is told of',
+      ],
+      [
+        'test/against.test.ts',
+        'mezz, described as any product is, keeps what the tool server alone loses, and tells who is refused why',
+      ],
+      ['test/against.test.ts', 'a mistake in a description is told with its place, and nothing is started'],
+    ],
+  },
+  {
     id: 'lines-work',
     group: 'code',
     text: 'Each line that `mezz start` prints to be typed works as it is printed, in this order, in a shell that does not know mezz yet; mezz serves before the tour, and a key ends that.',
