@@ -311,7 +311,10 @@ export const SCHEMA = {
       }),
       scheduling: object('In what order calls are served when a backend is full.', {
         policy: choice('The scheduling policy; mezz sched policies tells them apart.', ...POLICIES.keys()),
-        maxWait: duration('10m', 'A call that waited this long is served next, whatever the policy says.'),
+        maxWait: duration(
+          '10m',
+          'A call that waited this long, and was passed by 40 for each that waited when it came, is served next, whatever the policy says.',
+        ),
         queue: { ...whole(1, 100_000, 1000), description: 'Calls that may wait; more are refused as busy.' },
         weights: named(
           'owners and their weights',

@@ -63,5 +63,10 @@ export const LIMITS = {
     what: "of which the last is for calls that fit a backend's cache, where its size is known",
   },
   listedAhead: { value: 5, unit: 'calls', what: 'named as those ahead of a waiting one' },
+  passes: {
+    value: 40,
+    unit: 'calls',
+    what: 'that may be granted a slot before one that has waited the maximum, for each call that waited when it came',
+  },
   told: { value: 1_000, unit: 'calls', what: 'calls whose estimated wait was told and is compared later' },
 } as const;

@@ -37,8 +37,31 @@ const alone: Policy<Served> = {
 const RESOURCES = [['x'], ['y'], ['x', 'y']] as const;
 const begin = () => ({ config: NO_CONFIG, events: [] });
 
+const PASSES = 2;
+/** How often each call may be passed, counted plainly. */
+class Dues {
+  readonly granted = { x: 0, y: 0 };
+  readonly #dues = new Map<string, number>();
+
+  /** Who waits already keeps what it had where it waited. */
+  add(call: string, resources: readonly string[], queue: Queue): void {
+    const waits = queue.get(call)?.waiting.resources ?? [];
+    for (const name of ['x', 'y'] as const) {
+      if (!resources.includes(name) || waits.includes(name)) continue;
+      const others = [...queue.values()].filter(
+        ({ waiting }) => waiting.call !== call && waiting.resources.includes(name),
+      );
+      this.#dues.set(`${call} ${name}`, this.granted[name] + PASSES * others.length);
+    }
+  }
+
+  dueOf({ call }: PolicyCall, resource: string): number {
+    return this.#dues.get(`${call} ${resource}`) ?? Number.NaN;
+  }
+}
+
 const step = fc.record({
-  kind: fc.constantFrom('add', 'add', 'add', 'remove', 'served', 'all'),
+  kind: fc.constantFrom('add', 'add', 'add', 'remove', 'served', 'granted', 'all'),
   which: fc.nat(40),
   turn: fc.nat(4),
   tokens: fc.nat(500),
@@ -48,7 +71,8 @@ const step = fc.record({
 for (const policy of [attained, { ...alone, shared: undefined } as unknown as Policy<Served>]) {
   test(`${policy.name}: the first by the heaps is the first by comparing all, whatever changes`, () => {
     const property = fc.property(fc.array(step, { maxLength: 150 }), fc.nat(60), (steps, overdueAt) => {
-      const queue = new Queue();
+      const queue = new Queue(() => PASSES);
+      const model = new Dues();
       const order = new Order(policy as Policy<unknown>, begin);
       queue.doubtAll(order.policy);
       const keyOf = (call: PolicyCall) => order.keyOf(call);
@@ -61,19 +85,27 @@ for (const policy of [attained, { ...alone, shared: undefined } as unknown as Po
           arrivedAt: at,
         });
         const mine = { ...call, resources: RESOURCES[which % 3] ?? ['x'] };
-        if (kind === 'add') queue.add(aWaiting(call.call, mine), at);
-        else if (kind === 'remove') queue.remove(call.call);
-        else if (kind === 'served') {
+        if (kind === 'add') {
+          model.add(call.call, mine.resources, queue);
+          queue.add(aWaiting(call.call, mine), at);
+        } else if (kind === 'remove') queue.remove(call.call);
+        else if (kind === 'granted') {
+          const resource = which % 2 ? 'x' : 'y';
+          queue.granted(resource);
+          model.granted[resource]++;
+        } else if (kind === 'served') {
           order.tell({ kind: 'served', at, call, tokens: 3 * tokens + (turn % 3) });
           queue.doubt(call);
         } else queue.doubtAll(order.policy);
-        for (const resource of ['x', 'y']) {
+        for (const resource of ['x', 'y'] as const) {
           const aside = new Set([`c${passed}`, `c${passed + 1}`]);
+          const isLate = (one: PolicyCall) =>
+            one.arrivedAt <= overdueAt && model.dueOf(one, resource) <= model.granted[resource];
           const isBefore = (a: PolicyCall, b: PolicyCall): number => {
-            const late = Number(b.arrivedAt <= overdueAt) - Number(a.arrivedAt <= overdueAt);
-            const inOrder =
-              a.arrivedAt <= overdueAt ? a.arrivedAt - b.arrivedAt : compareKeys(keyOf(a), keyOf(b));
-            return late || inOrder;
+            const inOrder = isLate(a)
+              ? model.dueOf(a, resource) - model.dueOf(b, resource) || a.arrivedAt - b.arrivedAt
+              : compareKeys(keyOf(a), keyOf(b));
+            return Number(isLate(b)) - Number(isLate(a)) || inOrder;
           };
           const wanted = [...queue.values()]
             .map(({ waiting }) => waiting)
@@ -86,7 +118,7 @@ for (const policy of [attained, { ...alone, shared: undefined } as unknown as Po
               [],
             );
           for (const other of wanted)
-            if (first && other.arrivedAt > overdueAt && other !== first && first.arrivedAt > overdueAt)
+            if (first && other !== first && !isLate(other) && !isLate(first))
               assert.ok(queue.compare(first.call, other.call, order) < 0);
         }
       });
@@ -105,7 +137,7 @@ test('a key is asked for once while nothing about its call changes', () => {
       return [0, call.arrivedAt];
     },
   };
-  const queue = new Queue();
+  const queue = new Queue(() => 0);
   const order = new Order(counting, begin);
   queue.doubtAll(order.policy);
   const call = (i: number) => aWaiting(`c${i}`, { turn: `t${i}`, arrivedAt: i });

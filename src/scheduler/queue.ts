@@ -1,10 +1,10 @@
 /**
- * The calls that wait: for each resource a heap in the policy's order and one by arrival, for those that have waited too
- * long; a line of its own for each rate limit that calls of a resource count against, so that one that is used up holds
- * nobody else back and costs nothing to pass over. Calls that share the first parts of their keys (of one owner, say) stand in a group with a heap of its own, so
- * that the share of an owner with many calls moves one entry. Invariant: `first` is what comparing all of them would
- * give, as long as keys change only as a policy may change them. What left stays in the heaps until it comes up or too
- * much did.
+ * The calls that wait: for each resource a heap in the policy's order, and two for those that have waited too long and
+ * were passed too often; a line of its own for each rate limit that calls of a resource count against, so that one that is
+ * used up holds nobody else back and costs nothing to pass over. Calls that share the first parts of their keys (of one
+ * owner, say) stand in a group with a heap of its own, so that the share of an owner with many calls moves one entry.
+ * Invariant: `first` is what comparing all of them would give, as long as keys change only as a policy may change them.
+ * What left stays in the heaps until it comes up or too much did.
  */
 import type { Refusal } from '../base/errors.ts';
 import { turnOf } from './attained.ts';
@@ -49,6 +49,8 @@ interface Seat extends Place {
   readonly group: Group;
   key: readonly number[] | undefined;
   left: boolean;
+  /** For each resource, as many as had been granted there when so many had passed it that it may not be passed again. */
+  readonly dues: ReadonlyMap<string, number>;
 }
 interface Ranked<T> {
   readonly of: T;
@@ -67,7 +69,9 @@ interface Bench {
 interface Line {
   readonly benches: Map<Group, Bench>;
   readonly byKey: Heap<Ranked<Bench>>;
+  /** Those that have not waited the maximum, and those that have: the first whose turn it is by how often it was passed. */
   readonly byArrival: Heap<Seat>;
+  readonly byDue: Heap<Seat>;
   waiting: number;
 }
 
@@ -86,8 +90,16 @@ export class Queue {
   /** Places whose key must be asked for (again) before the next comparison, and groups whose shared parts must. */
   readonly #unsure = new Set<Seat>();
   readonly #unsureGroups = new Set<Group>();
+  /** How many were granted each resource. */
+  readonly #granted = new Map<string, number>();
+  readonly #passes: (resource: string) => number;
   #shared: Policy<unknown>['shared'];
   #changes = 0;
+
+  /** `passes`: how many may pass a call that waited too long, for each that waited for the resource when it came. */
+  constructor(passes: (resource: string) => number) {
+    this.#passes = passes;
+  }
 
   get size(): number {
     return this.#seats.size;
@@ -115,11 +127,15 @@ export class Queue {
 
   /** A call that is there already is replaced. */
   add(waiting: Waiting, order: number): void {
-    this.remove(waiting.call);
-    this.#enter(waiting, order);
+    this.#enter(waiting, order, this.remove(waiting.call)?.dues);
   }
 
-  remove(call: string): Place | undefined {
+  /** One of those that wait, or waited, was granted the resource. */
+  granted(resource: string): void {
+    this.#granted.set(resource, this.#grantedOf(resource) + 1);
+  }
+
+  remove(call: string): Seat | undefined {
     const seat = this.#seats.get(call);
     if (!seat) return undefined;
     this.#seats.delete(call);
@@ -149,12 +165,12 @@ export class Queue {
     const seats = [...this.#seats.values()];
     for (const seat of seats) this.remove(seat.waiting.call);
     this.#shared = shared;
-    for (const { waiting, order } of seats) this.#enter(waiting, order);
+    for (const { waiting, order, dues } of seats) this.#enter(waiting, order, dues);
   }
 
   /**
-   * The first of those that want the resource and are accepted: who arrived before `overdueAt`, then the policy's first.
-   * At most `looks` of the latter are asked whether they are. Whoever stands in a line that is `closed` is passed over.
+   * The first of those that want the resource and are accepted: who arrived before `overdueAt` and was passed as often as
+   * may be, then the policy's first. At most `looks` of the latter are asked whether they are. Whoever stands in a line that is `closed` is passed over.
    */
   first(
     resource: string,
@@ -165,19 +181,36 @@ export class Queue {
     closed: ReadonlySet<string> = NONE,
   ): Place | undefined {
     this.#ask(policy);
+    const granted = this.#grantedOf(resource);
     let overdue: Seat | undefined;
     let first: Seat | undefined;
     for (const name of this.#linesOf.get(resource) ?? []) {
       if (closed.has(name)) continue;
       const line = this.#lines.get(name) as Line;
-      const late = firstOverdue(line, accepts, overdueAt);
-      if (late && (!overdue || isEarlier(late, overdue))) overdue = late;
+      moveLate(line, overdueAt);
+      const late = firstOverdue(line, accepts, overdueAt, (seat) => dueOf(seat, resource) <= granted);
+      if (late && (!overdue || byDue(resource)(late, overdue) < 0)) overdue = late;
       if (overdue) continue;
       const next = firstByKey(line, accepts, looks);
       if (next && (!first || (compareGroups(next.group, first.group) || compareSeats(next, first)) < 0))
         first = next;
     }
     return overdue ?? first;
+  }
+
+  /** Did it arrive before `overdueAt`, and may it not be passed again at one of its resources? */
+  isOverdue(call: string, overdueAt: number): boolean {
+    const seat = this.#seats.get(call);
+    if (!seat || seat.waiting.arrivedAt > overdueAt) return false;
+    return seat.waiting.resources.some((name) => dueOf(seat, name) <= this.#grantedOf(name));
+  }
+
+  /** Which of two that are overdue is first (negative: `a`). */
+  compareOverdue(a: string, b: string): number {
+    const [one, other] = [this.#seats.get(a), this.#seats.get(b)];
+    if (!one || !other) return 0;
+    const shared = one.waiting.resources.find((name) => other.dues.has(name));
+    return shared === undefined ? byAge(one, other) : byDue(shared)(one, other);
   }
 
   /** Which of two that wait the policy puts first (negative: `a`). */
@@ -188,15 +221,26 @@ export class Queue {
     return compareGroups(one.group, other.group) || compareSeats(one, other);
   }
 
-  #enter(waiting: Waiting, order: number): void {
-    const seat: Seat = { waiting, order, group: this.#groupOf(waiting), key: undefined, left: false };
+  #grantedOf(resource: string): number {
+    return this.#granted.get(resource) ?? 0;
+  }
+
+  /** `known`: the dues of a call that waited before, which it keeps. */
+  #enter(waiting: Waiting, order: number, known?: ReadonlyMap<string, number>): void {
+    const dues = new Map(
+      waiting.resources.map((name) => [
+        name,
+        known?.get(name) ?? this.#grantedOf(name) + this.#passes(name) * this.count(name),
+      ]),
+    );
+    const seat: Seat = { waiting, order, group: this.#groupOf(waiting), key: undefined, left: false, dues };
     seat.group.seats.add(seat);
     this.#seats.set(waiting.call, seat);
     this.#unsure.add(seat);
     putInto(this.#turns, turnOf(waiting), seat);
     for (const resource of new Set(waiting.resources)) {
       const name = lineOf(waiting, resource);
-      const line = this.#lines.get(name) ?? newLine();
+      const line = this.#lines.get(name) ?? newLine(resource);
       this.#lines.set(name, line);
       putInto(this.#linesOf, resource, name);
       line.waiting++;
@@ -272,12 +316,17 @@ const newBench = (group: Group): Bench => ({
   key: undefined,
   waiting: 0,
 });
-const isEarlier = (a: Seat, b: Seat): boolean =>
-  (a.waiting.arrivedAt - b.waiting.arrivedAt || a.order - b.order) < 0;
-const newLine = (): Line => ({
+const dueOf = (seat: Seat, resource: string): number => seat.dues.get(resource) ?? 0;
+const byAge = (a: Seat, b: Seat): number => a.waiting.arrivedAt - b.waiting.arrivedAt || a.order - b.order;
+const byDue =
+  (resource: string) =>
+  (a: Seat, b: Seat): number =>
+    dueOf(a, resource) - dueOf(b, resource) || byAge(a, b);
+const newLine = (resource: string): Line => ({
   benches: new Map(),
   byKey: new Heap<Ranked<Bench>>(isBefore),
-  byArrival: new Heap(isEarlier),
+  byArrival: new Heap((a, b) => byAge(a, b) < 0),
+  byDue: new Heap((a, b) => byDue(resource)(a, b) < 0),
   waiting: 0,
 });
 const NONE: ReadonlySet<string> = new Set();
@@ -292,11 +341,26 @@ const nameOf = (resource: string, limit: string): string => `${resource}\0${limi
 
 type Accepts = (waiting: Waiting, isOverdue: boolean) => boolean;
 
-const firstOverdue = (line: Line, accepts: Accepts, overdueAt: number): Seat | undefined =>
-  firstOf(line.byArrival, (seat) => {
+/** Each is moved once: a look at those that have waited the maximum is a look at few. */
+function moveLate({ byArrival, byDue: late }: Line, overdueAt: number): void {
+  for (let seat = byArrival.peek(); seat; seat = byArrival.peek()) {
+    if (!seat.left && seat.waiting.arrivedAt > overdueAt) return;
+    byArrival.pop();
+    if (!seat.left) late.push(seat);
+  }
+}
+
+const firstOverdue = (
+  line: Line,
+  accepts: Accepts,
+  overdueAt: number,
+  isDue: (seat: Seat) => boolean,
+): Seat | undefined =>
+  firstOf(line.byDue, (seat) => {
     if (seat.left) return 'gone';
-    if (seat.waiting.arrivedAt > overdueAt) return 'end';
-    return accepts(seat.waiting, true) ? seat : 'pass';
+    if (!isDue(seat)) return 'end';
+    // The maximum may have been raised since.
+    return seat.waiting.arrivedAt <= overdueAt && accepts(seat.waiting, true) ? seat : 'pass';
   });
 
 function firstByKey(line: Line, accepts: Accepts, looks: number): Seat | undefined {
@@ -347,7 +411,8 @@ function firstOf<T, F>(heap: Heap<T>, look: (item: T) => F | 'gone' | 'pass' | '
 
 function clean(line: Line, bench: Bench): void {
   if (bench.seats.size > 2 * bench.waiting + SLACK) bench.seats.keep(isCurrent);
-  if (line.byArrival.size > 2 * line.waiting + SLACK) line.byArrival.keep((seat) => !seat.left);
+  for (const heap of [line.byArrival, line.byDue])
+    if (heap.size > 2 * line.waiting + SLACK) heap.keep((seat) => !seat.left);
   if (line.byKey.size > 2 * line.benches.size + SLACK)
     line.byKey.keep(({ of, key }) => of.waiting > 0 && of.key === key);
 }

@@ -5,6 +5,8 @@ import { VirtualClock } from '../base/clock.ts';
 import type { Refusal } from '../base/errors.ts';
 import { seededRandom } from '../base/random.ts';
 import { aWaiting } from './fixture.test.ts';
+import { LIMITS } from './limits.ts';
+import { POLICIES } from './policies/all.ts';
 import { fifo } from './policies/fifo.ts';
 import { priority } from './policies/priority.ts';
 import type { Policy } from './policy.ts';
@@ -275,4 +277,55 @@ test('a call that has waited the maximum is passed by none that came later', () 
     assert.ok(log.includes('patient@x'), 'the first slot after the maximum wait is its own');
   });
   fc.assert(property, { numRuns: 30 });
+});
+
+test('however long the queue, nobody waits for ever: after its maximum and its passes, only those to whom that happened before', () => {
+  const property = fc.property(fc.integer(), fc.constantFrom(...POLICIES.values()), (seed, policy) => {
+    const random = seededRandom(seed);
+    const granted: string[] = [];
+    const clock = new VirtualClock(0);
+    const scheduler = new Scheduler({
+      clock,
+      resources: [new Slots('x', 2)],
+      policy,
+      maxWaitMs: 50,
+      queue: 1_000,
+    });
+    /** For each that waits: how many waited when it came, and after how many grants it had waited the maximum. */
+    const waits = new Map<string, { ahead: number; from: number; at: number; late?: number }>();
+    const running: string[] = [];
+    let count = 0;
+    const submit = (nice: number, turn: string): void => {
+      const call = `c${count++}`;
+      waits.set(call, { ahead: waits.size, from: granted.length, at: clock.now() });
+      const onGrant = (): void => {
+        const {
+          ahead,
+          from,
+          late = granted.length,
+        } = waits.get(call) as NonNullable<ReturnType<typeof waits.get>>;
+        waits.delete(call);
+        const due = Math.max(late, from + LIMITS.passes.value * ahead);
+        assert.ok(granted.length - due <= ahead, `${call}: ${granted.length - due} of ${ahead}`);
+        granted.push(call);
+        running.push(call);
+      };
+      scheduler.submit(aWaiting(call, { nice, turn, owner: `o${nice}`, arrivedAt: clock.now(), onGrant }));
+    };
+    for (let i = 0; i < 1_500; i++) {
+      // A few that every policy puts last, and a flood of others that keeps the queue as long as it is.
+      const isLong = i % 97 < 5;
+      submit(isLong ? 19 : -20, isLong ? 'long' : `t${i}`);
+      clock.advanceTo(clock.now() + random.unit() * 3);
+      for (const one of waits.values())
+        if (clock.now() - one.at >= 50 && one.late === undefined) one.late = granted.length;
+      if (waits.size > 15 + (i % 5)) {
+        const [done] = running.splice(Math.floor(random.unit() * running.length), 1);
+        scheduler.used(done as string, { input: 1, cached: 0, output: 10, endsTurn: !isLong });
+        scheduler.release(done as string, 'x');
+      }
+    }
+    assert.ok(granted.length > 1_000);
+  });
+  fc.assert(property, { numRuns: 20 });
 });

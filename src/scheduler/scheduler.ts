@@ -1,7 +1,8 @@
 /**
  * scheduler/ owns who waits for which resource and who is next. Invariants: no call waits for a resource that would
- * take it, but behind one whose turn it is (work conservation); every share taken is given back once; a call that has waited longer than the maximum
- * goes before every policy's order. It must not know what a call does, what it costs or who may make it.
+ * take it, but behind one whose turn it is (work conservation); every share taken is given back once; a call that has
+ * waited longer than the maximum and was passed by `LIMITS.passes` times as many as waited when it came goes before every
+ * policy's order. It must not know what a call does, what it costs or who may make it.
  */
 import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
@@ -54,7 +55,8 @@ export class Scheduler {
   readonly #attained: Attained;
   readonly #resources = new Map<string, Resource>();
   readonly #caches = new Map<string, CacheModel>();
-  readonly #queue = new Queue();
+  /** What not everyone can have at once (locks) may pass nobody: who was refused it would be refused it again and again. */
+  readonly #queue = new Queue((name) => (this.#resources.get(name)?.pass ? 0 : LIMITS.passes.value));
   readonly #running = new Map<string, Running>();
   readonly #estimates = new Estimates();
   readonly #tolls: Tolls;
@@ -214,7 +216,9 @@ export class Scheduler {
     });
     const reasons = slots.map(({ name, busy, size }) => `${busy} of ${size} slots of ${name} are taken`);
     if (this.#isOverdue(waiting))
-      reasons.push('the maximum wait has passed: it goes before every other order');
+      reasons.push(
+        'the maximum wait has passed, and as many calls as may pass it: it goes before every other order',
+      );
     reasons.push(...this.#policy.reasonsFor(waiting));
     this.#settleFault();
     const size = slots.reduce((sum, resource) => sum + resource.size, 0);
@@ -333,8 +337,7 @@ export class Scheduler {
     const overdue = this.#isOverdue(a);
     if (overdue !== this.#isOverdue(b)) return overdue ? -1 : 1;
     if (!overdue) return this.#queue.compare(a.call, b.call, this.#policy);
-    const orderOf = ({ call }: Waiting) => this.#queue.get(call)?.order ?? 0;
-    return a.arrivedAt - b.arrivedAt || orderOf(a) - orderOf(b);
+    return this.#queue.compareOverdue(a.call, b.call);
   }
 
   #grant(waiting: Waiting, resource: Resource): void {
@@ -343,6 +346,7 @@ export class Scheduler {
     const { policy } = this;
     const reasons = waiting.call === this.#arriving ? [] : this.#whyNow(waiting);
     this.#queue.remove(waiting.call);
+    this.#queue.granted(name);
     this.#estimates.granted(waiting.call, now);
     this.#running.set(waiting.call, { waiting, resource, startedAt: now });
     const started: PolicyEvent = { kind: 'started', at: now, call: waiting, resource: name };
@@ -354,7 +358,7 @@ export class Scheduler {
   }
 
   #whyNow(waiting: Waiting): string[] {
-    if (this.#isOverdue(waiting)) return ['the maximum wait had passed'];
+    if (this.#isOverdue(waiting)) return ['the maximum wait had passed, and as many calls as may pass it'];
     return this.#policy.reasonsFor(waiting);
   }
 
@@ -398,7 +402,7 @@ export class Scheduler {
   }
 
   #isOverdue(waiting: Waiting): boolean {
-    return this.#now() - waiting.arrivedAt >= this.#options.maxWaitMs;
+    return this.#queue.isOverdue(waiting.call, this.#now() - this.#options.maxWaitMs);
   }
 
   #tell(event: PolicyEvent): void {

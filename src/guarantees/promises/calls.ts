@@ -319,7 +319,7 @@ export const CALL_PROMISES: readonly Promised[] = [
   {
     id: 'order',
     group: 'order',
-    text: 'Calls are granted in the order of the policy, the same events give the same order, and a call that has waited the maximum is passed by none that came later.',
+    text: 'Calls are granted in the order of the policy, the same events give the same order, and no call waits for ever: one that has waited the maximum, and was passed by 40 calls for each that waited when it came, is next but for those to which that happened before.',
     restsOn: "One queue whose order a policy decides; the maximum wait is the host's.",
     bypassedBy: 'The provider: what runs there at the same time is in its hands.',
     tests: [
@@ -327,6 +327,10 @@ export const CALL_PROMISES: readonly Promised[] = [
       [
         'src/scheduler/scheduler.test.ts',
         'a call that has waited the maximum is passed by none that came later',
+      ],
+      [
+        'src/scheduler/scheduler.test.ts',
+        'however long the queue, nobody waits for ever: after its maximum and its passes, only those to whom that happened before',
       ],
       [
         'src/scheduler/conservation.test.ts',
