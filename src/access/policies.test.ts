@@ -26,7 +26,7 @@ test('a text without a mistake is remembered as valid, one with a mistake is not
   const seen = new Seen();
   assert.deepEqual(failures(GOOD, seen), []);
   assert.equal(seen.digests.length, 1);
-  assert.deepEqual(failures(ILL_TYPED, seen), ['policy.type']);
+  assert.deepEqual([...new Set(failures(ILL_TYPED, seen))], ['policy.type']);
   assert.equal(seen.digests.length, 1);
 });
 
