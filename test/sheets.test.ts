@@ -76,6 +76,8 @@ test('free counts a slot while it is taken, who waits for one, and what is left 
       return [one?.busy, one?.waiting, waiting];
     };
     while ((await slots()).join() !== '4,2,2');
+    const [row] = (await kernel.control.call('ps', {})).agents;
+    assert.deepEqual([row?.state, row?.waitsFor], ['running', 'slot scripted'], 'one of its calls runs');
     letGo();
     await Promise.all(calls);
     assert.deepEqual(await slots(), [0, 0, 0]);

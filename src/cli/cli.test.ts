@@ -155,6 +155,13 @@ describe('commands', () => {
     const since = await runHere(stateDir, 'logs', '--kernel', '--since', '2026-11-25T10:00:01Z');
     assert.equal(since.out, '');
   });
+  test('what is wrong with the words of a command leads to its own help, however deep it is', async () => {
+    for (const words of [['nice'], ['limit', 'set']]) {
+      const { code, err } = await runHere(kernel.stateDir, ...words);
+      assert.equal(code, 2);
+      assert.match(err, new RegExp(`Next: mezz ${words.join(' ')} --help\\n`));
+    }
+  });
   test('an unknown command or option is exit 2 and says what was meant', async () => {
     const command = await runHere(kernel.stateDir, 'ls', '-q');
     assert.equal(command.code, 2);

@@ -3,7 +3,7 @@
  * Invariant: a command loads only its own file, and no file but commands/up.ts may reach the kernel's modules.
  * It must not know: how the kernel decides, stores or schedules anything.
  */
-import type { CommanderError } from 'commander';
+import type { Command, CommanderError } from 'commander';
 import { EXAMPLES } from './examples.ts';
 import { UsageFailure } from './exit.ts';
 import { reportFailure } from './failure.ts';
@@ -25,6 +25,14 @@ async function runHidden(argv: readonly string[], session: Session): Promise<boo
   return false;
 }
 
+/** What is wrong with the words of a command ends with that command's own help. */
+function tellOfHelp(command: Command, path: string): void {
+  command.configureOutput({
+    outputError: (text, write) => write(`mezz: ${text.replace(/^error: /, '')}Next: ${path} --help\n`),
+  });
+  for (const sub of command.commands) tellOfHelp(sub, `${path} ${sub.name()}`);
+}
+
 async function runCommand(argv: readonly string[], session: Session): Promise<void> {
   const name = argv[0] ?? '';
   const entry = COMMANDS.find((command) => command.name === name);
@@ -40,18 +48,18 @@ async function runCommand(argv: readonly string[], session: Session): Promise<vo
     );
   }
   // Loaded here, because a hook runs before every tool call of a client and needs no option parser.
-  const { Command } = await import('commander');
-  const program = new Command('mezz')
+  const { Command: Program } = await import('commander');
+  const program = new Program('mezz')
     .exitOverride()
     .showSuggestionAfterError()
     .enablePositionalOptions()
     .configureOutput({
       writeOut: (text) => session.terminal.out.write(text),
       writeErr: (text) => session.terminal.err.write(text),
-      outputError: (text, write) => write(`mezz: ${text.replace(/^error: /, '')}Next: mezz ${name} --help\n`),
     });
   const file = await entry.load();
   file.define(program, session);
+  tellOfHelp(program, 'mezz');
   const examples = (EXAMPLES[name] ?? []).map((line) => `  ${line}`);
   program.commands
     .find((command) => command.name() === name)

@@ -12,7 +12,9 @@ import type { Explanation } from '../../scheduler/scheduler.ts';
 /** Running, waiting and waiting-for-you are derived from what the gate holds right now. */
 export function agentViews(gate: Gate, agents: Iterable<Agent>): AgentView[] {
   const waits = new Map<number, Wait>();
-  for (const wait of gate.waits()) waits.set(wait.agent, wait);
+  // Of several the one that a person can end, or else the oldest.
+  for (const wait of gate.waits())
+    if (wait.reason === 'approval' || !waits.has(wait.agent)) waits.set(wait.agent, wait);
   const running = new Set<number>();
   for (const flight of gate.flights.values())
     if (flight.startedAt !== undefined) running.add(flight.agent.pid);
@@ -22,7 +24,7 @@ export function agentViews(gate: Gate, agents: Iterable<Agent>): AgentView[] {
 function agentView(gate: Gate, agent: Agent, wait: Wait | undefined, running: boolean): AgentView {
   const { parts } = gate;
   const forYou = wait?.reason === 'approval' || gate.waitingForYou.has(agent.pid);
-  const live: AgentState = forYou ? 'waiting-for-you' : wait ? 'waiting' : running ? 'running' : 'ready';
+  const live: AgentState = forYou ? 'waiting-for-you' : running ? 'running' : wait ? 'waiting' : 'ready';
   return {
     pid: agent.pid,
     name: agent.name,
