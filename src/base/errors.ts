@@ -139,6 +139,8 @@ export interface Refusal {
   readonly rule?: string;
   /** The next command to type, or the next thing to do. */
   readonly remedy?: string;
+  /** What the agent should see beside it. It is content: told, and never written into an entry. */
+  readonly detail?: string;
   readonly retryAfterMs?: number;
   /** The durable question, where a person must decide. */
   readonly approval?: string;

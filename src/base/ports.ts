@@ -67,12 +67,14 @@ export interface Checkout {
   readonly branch: string | undefined;
 }
 
-/** The files, checkouts and ports that agents work on. It looks and changes nothing. */
+/** The files, checkouts and ports that agents work on. It looks, and changes nothing but by `restore`. */
 export interface Workspace {
   /** Absolute, links resolved as far as the path exists, in the case the disk has. */
   canonical(path: string, cwd: string): Promise<string>;
   /** undefined where there is no file. `known` is given back when the file cannot have changed since. */
   digest(path: string, known: Digest | undefined): Promise<Digest | undefined>;
+  /** The bytes of a file; undefined where there is nothing, `other` for a directory and what is larger. */
+  content(path: string, maxBytes: number): Promise<Uint8Array | undefined | 'other'>;
   checkout(directory: string): Promise<Checkout | undefined>;
   /** Files that differ from the last commit, absolute; `tracked`: git knows them. */
   uncommitted(root: string): Promise<readonly { readonly path: string; readonly tracked: boolean }[]>;

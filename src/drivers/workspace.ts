@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Checkout, Digest, Workspace } from '../base/ports.ts';
 import { LIMITS } from './limits.ts';
 
-export const systemWorkspace: Workspace = { canonical, digest, checkout, uncommitted, isListening };
+export const systemWorkspace: Workspace = { canonical, digest, content, checkout, uncommitted, isListening };
 
 async function canonical(path: string, cwd: string): Promise<string> {
   const whole = isAbsolute(path) ? resolve(path) : resolve(cwd || '/', path);
@@ -37,6 +37,15 @@ async function digest(path: string, known: Digest | undefined): Promise<Digest |
     return undefined;
   }
   return { stat: mark, hash: hash.digest('hex'), changedAt };
+}
+
+async function content(path: string, maxBytes: number): Promise<Uint8Array | undefined | 'other'> {
+  try {
+    const found = await stat(path);
+    return found.isFile() && found.size <= maxBytes ? await readFile(path) : 'other';
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : 'other';
+  }
 }
 
 const textOf = (path: string): Promise<string | undefined> =>

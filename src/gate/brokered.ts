@@ -2,6 +2,7 @@
 import { type Refusal, refusal } from '../base/errors.ts';
 import type { ToolCall, ToolOutcome } from '../base/syscall.ts';
 import type { Ticket } from '../base/ticket.ts';
+import { keepAfter } from './changes.ts';
 import type { Flight } from './flight.ts';
 import { asUse } from './locking.ts';
 import type { Parts } from './parts.ts';
@@ -18,8 +19,12 @@ export async function callServer(
   const leave = () => flight.killer.abort(new Error('the client left'));
   flight.signal?.addEventListener('abort', leave, { once: true });
   parts.broker.started(asUse(flight));
+  const { timeoutMs } = call.manifest ?? {};
+  const tooLong = () => flight.killer.abort(new Error('it ran longer than its manifest lets it'));
+  const stopClock = timeoutMs === undefined ? () => {} : parts.clock.after(timeoutMs, tooLong);
   const answer = await server.call(ticket, call.tool, call.input, flight.killer.signal);
+  stopClock();
   flight.signal?.removeEventListener('abort', leave);
-  await parts.broker.ended(flight.call.id);
+  await keepAfter(parts, flight.call.id, (await parts.broker.ended(flight.call.id)) ?? []);
   return answer.kind === 'broken' ? answer.refusal : answer;
 }

@@ -14,6 +14,7 @@ import { readWindows } from '../budget/windows.ts';
 import { OBJECT } from '../db/schema/agents.ts';
 import type { Batch } from '../db/store.ts';
 import { applyEntry, callPut, endEntry, NO_ANSWER } from '../journal/calls.ts';
+import { keepInverse } from './changes.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
 import { releaseSlot, turnOf } from './schedule.ts';
@@ -67,7 +68,10 @@ function calledResult(parts: Parts, flight: Flight, { result, isError }: Called)
     code: isError ? 'failed' : 'ok',
     answer: parts.salts.commit(agent.owner, sha256Hex(text)),
     bytesOut: text.length,
-    puts: parts.coverage.closed(agent, use),
+    puts: [
+      ...parts.coverage.closed(agent, use),
+      ...(isError ? [] : keepInverse(parts, flight, result, parts.clock.now())),
+    ],
     deletes: [],
   };
 }

@@ -11,6 +11,7 @@ import type { CallRow } from '../db/schema/journal.ts';
 import type { ChainLink } from '../journal/chain.ts';
 import type { Toll } from '../scheduler/meter.ts';
 import type { Grant } from '../scheduler/scheduler.ts';
+import type { Before } from '../tools/before.ts';
 import type { Effect } from '../tools/effects.ts';
 import type { Candidate, Login } from './catalog.ts';
 import { LIMITS } from './limits.ts';
@@ -76,6 +77,8 @@ export class Flight<K extends SyscallKind = SyscallKind> {
   order: Grant | undefined;
   /** What a tool call touches; empty where nothing of another agent's. */
   effects: readonly Effect[] = [];
+  /** What the files hold that it may change. */
+  before: readonly Before[] = [];
   /** It holds the locks of its effects, and nobody else gives them back. */
   locked = false;
   /** Under these locks it was looked at what the call would undo: nothing. */

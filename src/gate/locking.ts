@@ -6,6 +6,7 @@ import { type Refusal, refusal } from '../base/errors.ts';
 import type { PolicyCall } from '../scheduler/policy.ts';
 import { LIMITS as TOOL_LIMITS } from '../tools/limits.ts';
 import type { Obstacle } from '../tools/locks.ts';
+import { keepAfter, showChange } from './changes.ts';
 import { type Flight, go, refuse, type Stage } from './flight.ts';
 import type { Parts } from './parts.ts';
 
@@ -66,9 +67,11 @@ function tooLong(parts: Parts, call: string): Refusal {
 
 /** What the call would undo, seen under its locks; undefined lets it go on. */
 export async function inspect(parts: Parts, flight: Flight): Promise<Refusal | undefined> {
-  const refused = await parts.broker.check(asUse(flight));
-  flight.inspected = refused === undefined;
-  return refused;
+  const found = await parts.broker.check(asUse(flight));
+  flight.inspected = found === undefined;
+  if (found) return showChange(parts, flight, found);
+  if (parts.settings.bodies === 'keep') flight.before = await parts.broker.before(asUse(flight));
+  return undefined;
 }
 
 /** It holds its locks, and what they guard was not looked at since. */
@@ -83,7 +86,10 @@ export function handOver(parts: Parts, flight: Flight): void {
 
 /** The call has ended, however: what it left is looked at before the next may have its keys. */
 export async function toolOver(parts: Parts, call: string): Promise<void> {
-  if (await parts.broker.ended(call)) giveBack(parts, call);
+  const changes = await parts.broker.ended(call);
+  if (!changes) return;
+  await keepAfter(parts, call, changes);
+  giveBack(parts, call);
 }
 
 /** An agent whose next request goes on with tool results runs none of its own tools any more. */
@@ -110,10 +116,12 @@ function giveBack({ scheduler, broker }: Parts, call: string): void {
   broker.locks.forget(call);
 }
 
-export const asUse = ({ call, agent, effects }: Flight) => ({
+export const asUse = ({ call, agent, effects, before }: Flight) => ({
   call: call.id,
   agent: agent.pid,
   name: agent.name,
   tool: 'tool' in call.payload ? call.payload.tool : call.kind,
   effects,
+  // What it held stays in the store: only its name is needed later.
+  before: before.map(({ path, hash }) => ({ path, hash })),
 });

@@ -6,6 +6,7 @@ import { NO_USAGE } from '../base/usage.ts';
 import type { Batch } from '../db/store.ts';
 import { applyEntry, type CallDraft, callPut, nameOf, startEntry } from '../journal/calls.ts';
 import { storeBody } from './body.ts';
+import { keepBefore } from './changes.ts';
 import type { Decided } from './decide.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
@@ -16,6 +17,7 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
   const now = parts.clock.now();
   flight.attempt++;
   const stored = storeBody(parts, flight, now);
+  const before = keepBefore(parts, flight, now);
   const entry = draft(parts, flight, decided, now);
   flight.row = applyEntry(flight.row, entry);
   agent.calls++;
@@ -41,13 +43,14 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
         ...(flight.row ? [callPut(flight.row)] : []),
         agentPut(agent),
         ...stored.puts,
+        ...before.puts,
         ...used,
         ...met,
         ...booked,
         ...coverage,
         ...parts.salts.takeFresh(now),
       ],
-      blobs: stored.blobs,
+      blobs: [...stored.blobs, ...before.blobs],
     });
   } catch (error) {
     parts.ledger.release(call.id);

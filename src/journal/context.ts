@@ -108,6 +108,11 @@ export class ContextStore {
     };
   }
 
+  /** Bytes beside the requests, named by their hash: nothing where they are stored. */
+  keepBlob(blob: BlobRow): readonly BlobRow[] {
+    return this.#remember(`${blob.owner}/b/${blob.hash}`) ? [blob] : [];
+  }
+
   /** Something stored may be gone: whatever comes is handed to the store again, which keeps what it has. */
   forgetKnown(): void {
     this.#known.clear();

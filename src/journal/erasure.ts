@@ -5,6 +5,7 @@
  */
 import { isRecord, parseJson } from '../base/json.ts';
 import { CALL, MESSAGE, type MessageRow, REQUEST, type RequestRow } from '../db/schema/journal.ts';
+import { CHANGE, type ChangeRow } from '../db/schema/tools.ts';
 import type { Batch, BlobKey, Store } from '../db/store.ts';
 import type { ContextStore } from './context.ts';
 import { LIMITS } from './limits.ts';
@@ -39,6 +40,12 @@ export async function planErasure(
   const others = noUse();
   for await (const [agent, request] of requestsOf(store, owner))
     addUse(agents.has(agent) ? mine : others, request, messages);
+  const changes: ChangeRow[] = [];
+  for await (const change of changesOf(store, owner)) {
+    if (change.kind === 'file' && change.before !== '')
+      (agents.has(change.agent) ? mine : others).blobs.add(change.before);
+    if (agents.has(change.agent)) changes.push(change);
+  }
   const needed = (kind: 'b' | 'm', id: string, use: Set<string>) =>
     use.has(id) || context.knows(owner, kind, id);
   const blobs = [...mine.blobs].filter((hash) => !needed('b', hash, others.blobs));
@@ -49,6 +56,7 @@ export async function planErasure(
     deletes: [
       ...mine.calls.map((id) => ({ table: REQUEST, key: [id] })),
       ...rows.map((id) => ({ table: MESSAGE, key: [owner, id] })),
+      ...changes.map(({ call, key }) => ({ table: CHANGE, key: [call, key] })),
     ],
     shared: mine.blobs.size - blobs.length,
   };
@@ -79,6 +87,21 @@ export async function* requestsOf(
     }
     if (page.length < limit) return;
     from = page.at(-1)?.call ?? '';
+  }
+}
+
+/** What calls of an owner's agents changed. */
+export async function* changesOf(store: Store, owner: string): AsyncGenerator<ChangeRow> {
+  const limit = LIMITS.page.value;
+  let last = { call: '', key: '' };
+  for (;;) {
+    const page = await store.range(CHANGE, { from: last.call, limit });
+    // A call's rows may begin on the page before: those of it are seen already.
+    const next = page.filter(({ call, key }) => call > last.call || key > last.key);
+    for (const change of next) if (change.owner === owner) yield change;
+    const end = page.at(-1);
+    if (page.length < limit || !end) return;
+    last = end;
   }
 }
 

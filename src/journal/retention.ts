@@ -6,6 +6,7 @@ import { callIdsFrom } from '../base/ids.ts';
 import type { JsonRecord } from '../base/json.ts';
 import { INTENT } from '../db/schema/agents.ts';
 import { CALL, type CallRow, MESSAGE, REQUEST } from '../db/schema/journal.ts';
+import { CHANGE } from '../db/schema/tools.ts';
 import { type Batch, type Store, StoreError } from '../db/store.ts';
 import type { ContextStore } from './context.ts';
 import type { Journal } from './journal.ts';
@@ -74,6 +75,11 @@ async function dropNames(store: Store, upToMs: number): Promise<void> {
   for (;;) {
     const rows = await store.range(REQUEST, { to: callIdsFrom(upToMs + 1), limit });
     await store.commit({ deletes: rows.map(({ call }) => ({ table: REQUEST, key: [call] })) });
+    if (rows.length < limit) break;
+  }
+  for (;;) {
+    const rows = await store.range(CHANGE, { to: callIdsFrom(upToMs + 1), limit });
+    await store.commit({ deletes: rows.map(({ call, key }) => ({ table: CHANGE, key: [call, key] })) });
     if (rows.length < limit) return;
   }
 }

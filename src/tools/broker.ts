@@ -7,6 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import type { Workspace } from '../base/ports.ts';
 import type { ToolCall } from '../base/syscall.ts';
+import { type Before, readBefore } from './before.ts';
 import { effectsOf } from './catalog.ts';
 import { type Discards, type Effect, isWrite, overlaps } from './effects.ts';
 import { LIMITS } from './limits.ts';
@@ -21,6 +22,22 @@ export interface Use {
   readonly name: string;
   readonly tool: string;
   readonly effects: readonly Effect[];
+  /** What files held before it. */
+  readonly before?: readonly Pick<Before, 'path' | 'hash'>[];
+}
+
+/** Why a call must not run as things are. */
+export interface Obstruction {
+  readonly refusal: Refusal;
+  /** What the call was based on, where its agent has seen another version: the file, and what it held. */
+  readonly basis?: { readonly path: string; readonly hash: string };
+}
+
+/** What a file held before a call and after it; '' where there was no file. */
+export interface Change {
+  readonly path: string;
+  readonly before: string;
+  readonly after: string;
 }
 
 /** What was noticed: `stale`: a write was refused; `round`: somebody wrote round the gate; `lost`: a write that mezz could not read undid one. */
@@ -59,6 +76,7 @@ interface Running extends Use {
 export const NO_WORKSPACE: Workspace = {
   canonical: async (path) => path,
   digest: async () => undefined,
+  content: async () => 'other',
   checkout: async () => undefined,
   uncommitted: async () => [],
   isListening: async () => false,
@@ -87,18 +105,29 @@ export class Broker {
   }
 
   /** Looks at what the call touches, under its locks: why it must not run as things are, or undefined. */
-  async check(use: Use): Promise<Refusal | undefined> {
+  async check(use: Use): Promise<Obstruction | undefined> {
     for (const effect of use.effects) await this.#look(effect, use);
     for (const effect of use.effects) {
-      const refused =
+      const found =
         (await this.#checkDiscards(effect, use)) ??
         this.#checkVersion(effect, use) ??
         (await this.#checkPort(effect, use));
-      if (!refused) continue;
+      if (!found) continue;
       this.counts.stale++;
-      return refused;
+      return found;
     }
     return undefined;
+  }
+
+  /** What the files hold that the call may change: so that it can be shown, and put back. */
+  before({ effects }: Use): Promise<Before[]> {
+    return readBefore(effects, this.versions, this.#workspace);
+  }
+
+  /** What a file holds now, where it is small enough to be shown. */
+  async content(path: string): Promise<Uint8Array | undefined> {
+    const found = await this.#workspace.content(path, LIMITS.beforeBytes.value);
+    return found === 'other' ? undefined : found;
   }
 
   /** The call was let go. `onBound`: it keeps its locks no longer, though nobody said that it has ended; else it has no bound. */
@@ -114,10 +143,10 @@ export class Broker {
     this.#running.set(use.call, { ...use, startedAt: this.#clock.now(), stopTimer });
   }
 
-  /** Looks at what the call left behind. false: it is not known, or another is told of its end already. */
-  async ended(call: string): Promise<boolean> {
+  /** Looks at what the call left behind. undefined: it is not known, or another is told of its end already. */
+  async ended(call: string): Promise<readonly Change[] | undefined> {
     const use = this.#running.get(call);
-    if (!use) return false;
+    if (!use) return undefined;
     this.#running.delete(call);
     use.stopTimer();
     const author: Author = { agent: use.agent, name: use.name, tool: use.tool, call, at: this.#clock.now() };
@@ -130,7 +159,12 @@ export class Broker {
       for (const key of this.versions.below(effect.key))
         if (!exact.has(key)) await this.#settleBelow(key, author);
     }
-    return true;
+    return Promise.all((use.before ?? []).map((one) => this.#changed(one)));
+  }
+
+  async #changed({ path, hash }: Pick<Before, 'path' | 'hash'>): Promise<Change> {
+    const digest = await this.#workspace.digest(path, this.versions.digest(`file:${path}`));
+    return { path, before: hash, after: digest?.hash ?? '' };
   }
 
   /** Files that a command which mezz cannot read has made or changed, and that nobody has looked at before. */
@@ -198,33 +232,34 @@ export class Broker {
   }
 
   /** A `replace` must know what it replaces: what its agent has read, or nothing that a living peer wrote. */
-  #checkVersion({ key, access }: Effect, use: Use): Refusal | undefined {
+  #checkVersion({ key, access, path }: Effect, use: Use): Obstruction | undefined {
     if (access !== 'replace' || key.startsWith('port:')) return undefined;
     const unseen = this.versions.unseen(use.agent, key);
     if (!unseen || (!unseen.sawBefore && !this.#isPeer(unseen.author))) return undefined;
     this.#note('stale', key, use, unseen.author.agent);
     const since = unseen.sawBefore ? `since ${use.name} last read it` : `and ${use.name} has not read it`;
-    return refusal(
-      'stale',
+    const obstructed = obstruction(
       `${nameOf(key)} was changed by ${this.#tell(unseen.author)}, ${since}: this would undo it.`,
       { rule: 'tools:stale', remedy: howToSee(key) },
     );
+    const isFile = path !== undefined && key.startsWith('file:') && unseen.saw !== undefined;
+    return { ...obstructed, ...(isFile ? { basis: { path, hash: unseen.saw } } : {}) };
   }
 
-  async #checkPort({ key }: Effect, use: Use): Promise<Refusal | undefined> {
+  async #checkPort({ key }: Effect, use: Use): Promise<Obstruction | undefined> {
     const port = /^port:(\d+)$/.exec(key)?.[1];
     const taker = port === undefined ? undefined : this.versions.author(key);
     if (!taker || taker.agent === use.agent || !this.#isPeer(taker)) return undefined;
     if (!(await this.#workspace.isListening(Number(port)))) return undefined;
     this.#note('stale', key, use, taker.agent);
-    return refusal('stale', `A server listens on port ${port} that was started by ${this.#tell(taker)}.`, {
+    return obstruction(`A server listens on port ${port} that was started by ${this.#tell(taker)}.`, {
       rule: 'tools:port',
       remedy: 'use another port, or the server that is there',
     });
   }
 
   /** What is in no commit and was written by a living peer is thrown away by nobody else. */
-  async #checkDiscards({ key, discards }: Effect, use: Use): Promise<Refusal | undefined> {
+  async #checkDiscards({ key, discards }: Effect, use: Use): Promise<Obstruction | undefined> {
     if (!discards) return undefined;
     const place = key.slice('file:'.length);
     const root = (await this.#workspace.checkout(place))?.root ?? place;
@@ -239,8 +274,7 @@ export class Broker {
     if (!first) return undefined;
     this.#note('stale', first.one, use, first.author.agent);
     const more = theirs.length > 1 ? ` and ${theirs.length - 1} more` : '';
-    return refusal(
-      'stale',
+    return obstruction(
       `${nameOf(first.one)}${more} holds changes by ${this.#tell(first.author)} that no commit has: this would throw them away.`,
       { rule: 'tools:discards', remedy: 'name your own files only, or let the other agent commit first' },
     );
@@ -267,6 +301,10 @@ export class Broker {
     if (this.events.length > LIMITS.events.value) this.events.shift();
   }
 }
+
+const obstruction = (message: string, more: Pick<Refusal, 'rule' | 'remedy'>): Obstruction => ({
+  refusal: refusal('stale', message, more),
+});
 
 const isDiscarded = (tracked: boolean, discards: Discards): boolean =>
   discards === 'all' || tracked === (discards === 'tracked');

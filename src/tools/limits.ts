@@ -28,6 +28,17 @@ export const LIMITS = {
     unit: 'files',
     what: 'not committed that are looked at after a command which mezz cannot read',
   },
+  beforeFiles: { value: 64, unit: 'files', what: 'whose content is kept before one call changes them' },
+  beforeBytes: { value: 1_048_576, unit: 'bytes', what: 'of one file that is kept before a change' },
+  beforeBytesPerCall: { value: 8_388_608, unit: 'bytes', what: 'kept before the changes of one call' },
+  undoBytes: { value: 65_536, unit: 'bytes', what: 'arguments of the call that takes another back' },
+  diffLines: { value: 40, unit: 'lines', what: 'of a change that a refused agent is shown' },
+  diffWidth: { value: 200, unit: 'characters', what: 'of one line of a change that is shown' },
+  diffCells: {
+    value: 250_000,
+    unit: 'pairs of lines',
+    what: 'compared to find what a change left; of more, all is shown as changed',
+  },
   authors: { value: 8, unit: 'versions', what: 'authors remembered of one key' },
   events: {
     value: 500,

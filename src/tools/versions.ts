@@ -25,9 +25,22 @@ interface Known {
   readonly authors: { readonly n: number; readonly author: Author }[];
 }
 
+/** The version that an agent has seen, and what it held. */
+interface Seen {
+  readonly n: number;
+  readonly hash: string | undefined;
+}
+
+export interface Unseen {
+  readonly author: Author;
+  readonly sawBefore: boolean;
+  /** What the key held when the agent last saw it. */
+  readonly saw: string | undefined;
+}
+
 export class Versions {
   readonly #known = new Map<string, Known>();
-  readonly #stamps = new Map<number, Map<string, number>>();
+  readonly #stamps = new Map<number, Map<string, Seen>>();
 
   get size(): number {
     return this.#known.size;
@@ -62,7 +75,7 @@ export class Versions {
   /** A new version. Its author has seen it whole if it had seen the one before, or put all of it there itself. */
   wrote(key: string, author: Author, whole: boolean): void {
     const known = this.#keep(this.#known.get(key) ?? { key, n: 0, digest: undefined, authors: [] });
-    const saw = this.#stamps.get(author.agent)?.get(key) === known.n;
+    const saw = this.#stamps.get(author.agent)?.get(key)?.n === known.n;
     known.n++;
     known.authors.push({ n: known.n, author });
     if (known.authors.length > LIMITS.authors.value) known.authors.shift();
@@ -73,19 +86,19 @@ export class Versions {
   stamp(agent: number, key: string): void {
     const known = this.#known.get(key);
     if (!known || agent === 0) return;
-    const stamps = this.#stamps.get(agent) ?? new Map<string, number>();
+    const stamps = this.#stamps.get(agent) ?? new Map<string, Seen>();
     this.#stamps.set(agent, stamps);
     stamps.delete(key);
-    stamps.set(key, known.n);
+    stamps.set(key, { n: known.n, hash: known.digest?.hash });
     dropOldest(stamps, LIMITS.stampsPerAgent.value);
   }
 
   /** The latest version by somebody else that the agent has not seen. Whoever never saw the key has seen none of it. */
-  unseen(agent: number, key: string): { readonly author: Author; readonly sawBefore: boolean } | undefined {
+  unseen(agent: number, key: string): Unseen | undefined {
     const stamp = this.#stamps.get(agent)?.get(key);
     const foreign = this.#known.get(key)?.authors.findLast(({ author }) => author.agent !== agent);
-    if (!foreign || (stamp !== undefined && stamp >= foreign.n)) return undefined;
-    return { author: foreign.author, sawBefore: stamp !== undefined };
+    if (!foreign || (stamp !== undefined && stamp.n >= foreign.n)) return undefined;
+    return { author: foreign.author, sawBefore: stamp !== undefined, saw: stamp?.hash };
   }
 
   /** Who made the version that stands. */

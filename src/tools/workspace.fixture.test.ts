@@ -1,5 +1,6 @@
 /** Files, one checkout and ports in memory, as an agent's machine. */
 import { posix } from 'node:path';
+import { sha256Hex } from '../base/hash.ts';
 import type { Digest, Workspace } from '../base/ports.ts';
 
 export class MemoryWorkspace implements Workspace {
@@ -22,7 +23,16 @@ export class MemoryWorkspace implements Workspace {
   async digest(path: string): Promise<Digest | undefined> {
     const content = this.files.get(path);
     if (content === undefined) return undefined;
-    return { stat: content, hash: content, changedAt: this.#changedAt.get(path) ?? 0 };
+    return {
+      stat: content,
+      hash: sha256Hex(Buffer.from(content)),
+      changedAt: this.#changedAt.get(path) ?? 0,
+    };
+  }
+
+  async content(path: string): Promise<Uint8Array | undefined> {
+    const content = this.files.get(path);
+    return content === undefined ? undefined : Buffer.from(content);
   }
 
   async checkout(directory: string) {

@@ -33,7 +33,8 @@ const OPENAI_TYPES: Record<number, string> = {
 export function errorText(refusal: Refusal): string {
   const rule = refusal.rule ? ` [${refusal.rule}]` : '';
   const remedy = refusal.remedy ? ` Next: ${refusal.remedy}` : '';
-  return `mezz: ${refusal.message}${rule}${remedy}`;
+  const detail = refusal.detail ? `\n${refusal.detail}` : '';
+  return `mezz: ${refusal.message}${rule}${remedy}${detail}`;
 }
 
 export const anthropicError = (refusal: Refusal) =>

@@ -10,6 +10,7 @@ import { BUDGET_TABLES } from './budget.ts';
 import { JOURNAL_TABLES } from './journal.ts';
 import { META_TABLES } from './meta.ts';
 import { SCHEDULER_TABLES } from './scheduler.ts';
+import { TOOLS_TABLES } from './tools.ts';
 
 export const TABLES: readonly Table[] = [
   ...META_TABLES,
@@ -18,4 +19,5 @@ export const TABLES: readonly Table[] = [
   ...BUDGET_TABLES,
   ...AGENTS_TABLES,
   ...SCHEDULER_TABLES,
+  ...TOOLS_TABLES,
 ];

@@ -3,12 +3,13 @@ import { stat } from 'node:fs/promises';
 import type { AgentView } from '../../base/control.ts';
 import { type Refusal, refusal } from '../../base/errors.ts';
 import { MESSAGE, REQUEST } from '../../db/schema/journal.ts';
+import { CHANGE } from '../../db/schema/tools.ts';
 import type { Batch } from '../../db/store.ts';
 import { diskFree } from '../../drivers/disk.ts';
 import type { Gate } from '../../gate/gate.ts';
 import { proveBalances } from '../../gate/proof.ts';
 import { verifyAudit } from '../../journal/audit.ts';
-import { planErasure, requestsOf } from '../../journal/erasure.ts';
+import { changesOf, planErasure, requestsOf } from '../../journal/erasure.ts';
 import { retire } from '../../journal/retention.ts';
 import { type ControlContext, type Handlers, selectAgent } from './context.ts';
 import { exportAll } from './export.ts';
@@ -118,6 +119,8 @@ async function forgetOwner(gate: Gate, owner: string): Promise<Forgotten | Refus
   const deletes: NonNullable<Batch['deletes']>[number][] = [];
   for await (const [, { call }] of requestsOf(parts.store, owner))
     deletes.push({ table: REQUEST, key: [call] });
+  for await (const { call, key } of changesOf(parts.store, owner))
+    deletes.push({ table: CHANGE, key: [call, key] });
   const messages = await parts.store.range(MESSAGE, { prefix: [owner], limit: Number.MAX_SAFE_INTEGER });
   deletes.push(...messages.map(({ id }) => ({ table: MESSAGE, key: [owner, id] })));
   parts.context.forgetKnown();

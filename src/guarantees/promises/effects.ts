@@ -46,4 +46,43 @@ export const EFFECT_PROMISES: readonly Promised[] = [
       ],
     ],
   },
+  {
+    id: 'stale-shown',
+    group: 'tools',
+    text: 'A replace that is refused as stale shows its agent the lines that changed since it last looked, within 40 lines, and says so where that content is not kept.',
+    restsOn:
+      'What a file holds before a call changes it is stored with the START of that call, named by its SHA-256; what an agent saw is remembered by the same name.',
+    bypassedBy:
+      'What was changed round the gate, files above 1 MiB or that are no text, contents of another owner, and `journal.bodies` other than keep: the refusal stands, without the lines.',
+    tests: [
+      [
+        'src/gate/changes.test.ts',
+        'a refused replace shows what changed since its agent last looked, and says so where that is not kept',
+      ],
+      [
+        'src/tools/diff.test.ts',
+        'a diff holds each line that went and came, in order, and changes one text into the other',
+      ],
+      ['src/tools/diff.test.ts', 'it is bounded, and no text is no diff'],
+    ],
+  },
+  {
+    id: 'before-kept',
+    group: 'tools',
+    text: 'What files held before a call changed them is durable before the call may run, and goes with the retention of bodies and with mezz forget.',
+    restsOn: 'One transaction with START; blobs of the same store and the same clocks as all bodies.',
+    bypassedBy:
+      'More than 64 files or 8 MiB a call, files above 1 MiB, and what a command that mezz cannot read changes in files that no agent has touched before.',
+    tests: [
+      [
+        'src/gate/changes.test.ts',
+        'what a call changed is kept with its content before, and what it did not change is forgotten',
+      ],
+      [
+        'src/gate/changes.test.ts',
+        'where bodies are not kept, no content is, and what is too many files is not',
+      ],
+      ['src/gate/changes.test.ts', 'contents before changes go with their time, and with their agent'],
+    ],
+  },
 ];

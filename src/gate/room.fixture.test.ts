@@ -1,0 +1,69 @@
+/** A gate in memory with files, and agents whose clients ask before each of their own tools. */
+import type { KeyHolder } from '../agents/resolve.ts';
+import { agentPut } from '../agents/table.ts';
+import type { Refusal } from '../base/errors.ts';
+import type { JsonRecord } from '../base/json.ts';
+import type { ToolServer } from '../base/ports.ts';
+import { MemoryWorkspace } from '../tools/workspace.fixture.test.ts';
+import { openEntry } from './arrivals.ts';
+import { openGate } from './fixture.test.ts';
+import { toolEnded } from './outcomes.ts';
+
+export const FILE = '/repo/a.txt';
+
+/** A gate, files, and agents whose clients ask before each of their own tools. */
+export async function openRoom(servers: readonly ToolServer[] = []) {
+  const workspace = new MemoryWorkspace();
+  const gate = await openGate({ one: 4 }, {}, workspace, servers);
+  workspace.now = () => gate.clock.now();
+  let uses = 0;
+  const { parts, clock, arrivals } = gate;
+  const hire = async (name: string) => {
+    const agent = parts.agents.add({ name, owner: 'me', client: 'claude-code', cwd: '/repo' }, clock.now());
+    const { key, puts } = parts.keys.create({ name, owner: 'me', pid: agent.pid }, parts.random, clock.now());
+    await parts.journal.append({ entries: [openEntry(agent)], puts: [agentPut(agent), ...puts] });
+    const caller: KeyHolder = { keyId: key.id, owner: 'me', pid: agent.pid, name };
+    /** The hook before: undefined when the client may go on. */
+    const before = (tool: string, input: JsonRecord, toolUseId: string) => {
+      // The loop guard counts equal calls: these differ.
+      const call = {
+        tool,
+        server: 'claude-code',
+        input: { ...input, n: toolUseId },
+        toolUseId,
+        how: 'hooked',
+      } as const;
+      return arrivals.tool(caller, call, undefined, undefined, new AbortController().signal);
+    };
+    const after = (toolUseId: string) => toolEnded(parts, [agent.pid], toolUseId, false);
+    /** Asks, acts when it may, tells. */
+    const use = async (
+      tool: string,
+      input: JsonRecord,
+      act: () => void = () => {},
+    ): Promise<Refusal | undefined> => {
+      const id = `use-${uses++}`;
+      // Ids of calls are in the order of time, not within one millisecond.
+      clock.advanceTo(clock.now() + 1);
+      const refused = await before(tool, input, id);
+      if (refused) return refused;
+      act();
+      await after(id);
+      return undefined;
+    };
+    /** Calls a tool that mezz offers. */
+    const offered = (name: string, input: JsonRecord) =>
+      arrivals.offered(caller, name, { ...input, n: `use-${uses++}` }, new AbortController().signal);
+    return {
+      agent,
+      before,
+      offered,
+      after,
+      use,
+      read: () => use('Read', { file_path: FILE }),
+      write: (content: string) => use('Write', { file_path: FILE }, () => workspace.write(FILE, content)),
+      bash: (command: string, act?: () => void) => use('Bash', { command }, act),
+    };
+  };
+  return { ...gate, workspace, hire };
+}

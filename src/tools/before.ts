@@ -1,0 +1,36 @@
+/** What files hold before a call changes them, within bounds: so that it can be shown, and put back. */
+import { sha256Hex } from '../base/hash.ts';
+import type { Workspace } from '../base/ports.ts';
+import { type Effect, isWrite } from './effects.ts';
+import { LIMITS } from './limits.ts';
+import type { Versions } from './versions.ts';
+
+export interface Before {
+  readonly path: string;
+  /** SHA-256, hex; '' where there is no file. */
+  readonly hash: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Of the files that the call names, and of those below a tree that it may write which agents have touched. */
+export async function readBefore(
+  effects: readonly Effect[],
+  versions: Versions,
+  workspace: Workspace,
+): Promise<Before[]> {
+  const paths = new Set<string>();
+  for (const effect of effects) {
+    if (!isWrite(effect) || !effect.key.startsWith('file:')) continue;
+    if (effect.path !== undefined) paths.add(effect.path);
+    for (const key of versions.below(effect.key)) paths.add(key.slice('file:'.length));
+  }
+  const kept: Before[] = [];
+  let room: number = LIMITS.beforeBytesPerCall.value;
+  for (const path of [...paths].slice(0, LIMITS.beforeFiles.value)) {
+    const bytes = await workspace.content(path, Math.min(room, LIMITS.beforeBytes.value));
+    if (bytes === 'other') continue;
+    room -= bytes?.length ?? 0;
+    kept.push({ path, hash: bytes ? sha256Hex(bytes) : '', bytes: bytes ?? new Uint8Array() });
+  }
+  return kept;
+}
