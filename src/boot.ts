@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { Access } from './access/decide.ts';
 import { LIMITS as accessLimits } from './access/limits.ts';
 import { LIMITS as agentLimits } from './agents/limits.ts';
+import type { KeyHolder } from './agents/resolve.ts';
 import type { Finding, HookTrial } from './base/control.ts';
 import { isRecord, type JsonRecord } from './base/json.ts';
 import { observeAll } from './base/observer.ts';
@@ -29,6 +30,7 @@ import { expireQuestions } from './gate/ask.ts';
 import { superviseAgents } from './gate/exits.ts';
 import { Gate } from './gate/gate.ts';
 import { LIMITS as gateLimits } from './gate/limits.ts';
+import type { Asked } from './gate/offered.ts';
 import { openParts } from './gate/open.ts';
 import type { Parts } from './gate/parts.ts';
 import { recover } from './gate/recovery.ts';
@@ -187,12 +189,8 @@ async function serve(opened: Opened): Promise<Running> {
     ordering: settings.ordering,
     reload: async () => [...(await settings.reload())],
     callTool: ({ keyId, owner, pid, name: caller }, name, args) =>
-      arrivals.offered(
-        { keyId: keyId ?? '', owner, pid, name: caller },
-        name,
-        args,
-        new AbortController().signal,
-      ),
+      callTool(parts, arrivals, { keyId: keyId ?? '', owner, pid, name: caller }, { name, input: args }),
+    resolveCall: (call, as) => arrivals.offered.resolve(call, as),
     addBackend: (backend) => settings.addBackend(backend),
     shutDown: (askedMs) => {
       graceMs = askedMs;
@@ -201,6 +199,8 @@ async function serve(opened: Opened): Promise<Running> {
   };
   const control = await openControl(context, join(options.stateDir, 'control.sock'));
   settings.watch(gate);
+  // A server may take its time to start; who repeats such a call waits for it.
+  void arrivals.offered.settleDoubts();
   const stopTimers = startTimers(gate, log, () => settings.config);
   logStart(opened, gateway.origin, recovered);
   return {
@@ -215,11 +215,17 @@ async function serve(opened: Opened): Promise<Running> {
       await stopped;
       await control.close();
       await parts.journal.checkpoint();
-      await Promise.all([saveUsedKeys(parts), settings.close()]);
+      await Promise.all([saveUsedKeys(parts), dropUses(parts), settings.close()]);
       await parts.store.close();
       log.info('kernel.stopped', { entries: parts.journal.size });
     },
   };
+}
+
+async function callTool(parts: Parts, arrivals: Arrivals, caller: KeyHolder, asked: Asked) {
+  const { call, outcome } = await arrivals.tooled(caller, asked, new AbortController().signal);
+  if (call !== undefined) parts.uses.told(call, true);
+  return outcome;
 }
 
 function logStart({ log, options, parts, settings }: Opened, origin: string, recovered: number): void {
@@ -302,6 +308,12 @@ async function saveUsedKeys({ keys, store }: Parts): Promise<void> {
   if (puts.length > 0) await store.commit({ puts });
 }
 
+/** Uses of tools whose outcome has reached whoever asked: the next START takes them out, or this. */
+async function dropUses({ uses, store }: Parts): Promise<void> {
+  const deletes = uses.takeDue();
+  if (deletes.length > 0) await store.commit({ deletes });
+}
+
 /** What mezz.yaml says is kept, at this instant. */
 const retentionOf = ({ journal }: Config, now: number): RetentionRule => ({
   bodiesBeforeMs: now - journal.keepMs,
@@ -319,6 +331,7 @@ function startTimers(gate: Gate, log: Log, config: () => Config): () => void {
   const tick = async () => {
     const now = parts.clock.now();
     await expireQuestions(parts);
+    await dropUses(parts);
     if (parts.journal.size - checkpointed >= CHECKPOINT_ENTRIES) {
       await parts.journal.checkpoint();
       checkpointed = parts.journal.size;

@@ -52,7 +52,7 @@ async function openRoom() {
   const kernel = await startKernel(undefined, `tools: ${JSON.stringify(tools)}`);
   const rpc = async (agent: Launch, method: string, params: object, headers: Record<string, string> = {}) => {
     const body = JSON.stringify({ jsonrpc: '2.0', id: 7, method, params });
-    const reply = await send(`${agent.origin}/a/${agent.token}/mcp`, body, headers);
+    const reply = await send(`${kernel.running.origin}/a/${agent.token}/mcp`, body, headers);
     return { status: reply.status, ...(JSON.parse(reply.body.toString()) as Rpc) };
   };
   return {
@@ -210,6 +210,38 @@ test('a call whose tool server ends meanwhile is in doubt, told so, and not repe
     assert.ok(pids.length > 0);
     await kernel.stop();
     for (const pid of pids) assert.throws(() => process.kill(pid, 0), 'no tool server outlives its kernel');
+  }));
+
+test('a use that its client named is made once, also over a restart; one in doubt is shown, told and decided by a person', () =>
+  withServers(async ({ kernel, rpc, call, done }) => {
+    const agent = await kernel.agent();
+    const named = (name: string, use: string, input: object) =>
+      rpc(agent, 'tools/call', { name, arguments: input, _meta: { idempotencyKey: use } });
+    const first = await named('counting__count', 'u1', { n: 1 });
+    await kernel.restart();
+    assert.deepEqual((await named('counting__count', 'u1', { n: 1 })).result, first.result);
+    assert.deepEqual(done(), ['count {"n":1}']);
+    const lost = await named('counting__die', 'u2', {});
+    assert.match(JSON.stringify(lost.result), /may or may not have taken effect/);
+    const { doubts } = await kernel.control.call('inbox', {});
+    assert.deepEqual(
+      doubts.map(({ tool, retry, agent: pid }) => [tool, retry, pid]),
+      [['counting__die', 'unsafe', agent.pid]],
+    );
+    await kernel.restart();
+    const id = (await kernel.control.call('ps', {})).doubts[0]?.call ?? '';
+    assert.equal(id, doubts[0]?.call);
+    assert.match(
+      JSON.stringify(await named('counting__die', 'u2', {})),
+      new RegExp(`mezz tool resolve ${id}`),
+    );
+    await kernel.control.call('tool.resolve', { call: id, as: 'abandon' });
+    assert.match(JSON.stringify(await named('counting__die', 'u2', {})), /An operator gave up call/);
+    assert.equal((await call(agent, 'counting__count', { n: 2 })).isError, false);
+    assert.deepEqual(done(), ['count {"n":1}', 'die {}', 'count {"n":2}']);
+    const { problems } = await kernel.control.call('fsck', {});
+    assert.deepEqual(problems, []);
+    assert.deepEqual((await kernel.control.call('inbox', {})).doubts, []);
   }));
 
 test('mezz demo clobber: agents at once lose writes in one checkout and with the official servers, and none through mezz', async () => {

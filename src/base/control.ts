@@ -9,7 +9,7 @@ import { type BackendView, MODEL_VERBS, type ModelVerbs } from './models.ts';
 import { type LimitView, MONEY_VERBS, type MoneyVerbs, type WindowView } from './money.ts';
 import { ORDER_VERBS, type OrderVerbs, type WaitView } from './order.ts';
 import type { ContextMap, Pulse, RoomView } from './sheets.ts';
-import { TOOL_VERBS, type ToolVerbs } from './tools.ts';
+import { type DoubtView, TOOL_VERBS, type ToolVerbs } from './tools.ts';
 import type { NanoUsd, Usage } from './usage.ts';
 import type { Selector, Verb } from './verb.ts';
 
@@ -156,7 +156,7 @@ export interface ControlVerbs extends ModelVerbs, MoneyVerbs, OrderVerbs, ToolVe
     }
   >;
   down: Verb<{ graceMs?: number }, { draining: number }>;
-  ps: Verb<{ all?: boolean }, { agents: AgentView[] }>;
+  ps: Verb<{ all?: boolean }, { agents: AgentView[]; doubts: DoubtView[] }>;
   /** `spanMs`: the time that the pulses' recent calls cover, an hour or less. */
   top: Verb<
     { all?: boolean },
@@ -210,7 +210,7 @@ export interface ControlVerbs extends ModelVerbs, MoneyVerbs, OrderVerbs, ToolVe
   keys: Verb<Record<string, never>, { keys: KeyView[] }>;
   'key.create': Verb<{ name: string; owner?: string; agent?: string }, { key: KeyView; secret: string }>;
   'key.revoke': Verb<{ key: string }, { key: KeyView }>;
-  inbox: Verb<{ all?: boolean }, { approvals: ApprovalView[] }>;
+  inbox: Verb<{ all?: boolean }, { approvals: ApprovalView[]; doubts: DoubtView[] }>;
   approve: Verb<{ approval: string }, { approval: ApprovalView }>;
   deny: Verb<{ approval: string; reason?: string }, { approval: ApprovalView }>;
   can: Verb<

@@ -13,6 +13,8 @@ export interface ToolCall {
   readonly input: JsonRecord;
   /** The client's own id for this use of the tool: retries carry the same one. */
   readonly toolUseId: string;
+  /** The client gave no id: several uses may share this one. */
+  readonly isUnnamed?: true;
   readonly how: 'hooked' | 'held' | 'brokered';
   /** What is known of the tool of a tool server; nothing where nobody described it. */
   readonly manifest?: Manifest;

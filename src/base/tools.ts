@@ -19,9 +19,9 @@ export interface LockView {
   }[];
 }
 
-/** `stale`: a write was refused; `round`: changed round the gate; `lost`: perhaps undone; `overrun`: kept until the bound. */
+/** `stale`: a write was refused; `round`: changed round the gate; `lost`: perhaps undone; `overrun`: kept until the bound; `absorbed`: a repetition of the call, answered from the ledger. */
 export interface ToolEventView {
-  readonly kind: 'stale' | 'round' | 'lost' | 'overrun';
+  readonly kind: 'stale' | 'round' | 'lost' | 'overrun' | 'absorbed';
   readonly at: number;
   readonly key: string;
   readonly call: string;
@@ -40,6 +40,7 @@ export interface LocksView {
     readonly round: number;
     readonly lost: number;
     readonly overrun: number;
+    readonly absorbed: number;
     /** Keys whose version is remembered. */
     readonly known: number;
   };
@@ -80,12 +81,28 @@ export interface ToolServerView {
   readonly said: string;
 }
 
+/** A tool call that may or may not have taken effect; a person decides. */
+export interface DoubtView {
+  readonly call: string;
+  readonly agent: number;
+  readonly agentName: string;
+  readonly tool: string;
+  /** What a second sending would do. */
+  readonly retry: string;
+  readonly at: number;
+}
+
 export interface ToolVerbs {
   locks: Verb<{ agent?: string }, LocksView>;
   tools: Verb<Record<string, never>, { tools: ToolView[]; problems: string[] }>;
   'tool.servers': Verb<Record<string, never>, { servers: ToolServerView[] }>;
   /** Made as this agent, and decided as its own. */
   'tool.call': Verb<Selector & { name: string; args: JsonRecord }, { result: JsonRecord; isError: boolean }>;
+  /** `done`: it took effect; `retry`: it is made once more; `abandon`: it is not. */
+  'tool.resolve': Verb<
+    { call: string; as: 'done' | 'retry' | 'abandon' },
+    { call: string; outcome: 'done' | 'failed' | 'given_up'; text: string }
+  >;
   'tool.accept': Verb<{ server: string }, { tools: ToolView[] }>;
   /** Of one server, or of all. */
   'tool.manifest': Verb<{ server?: string }, { tools: KnownView[] }>;
@@ -98,6 +115,7 @@ export const TOOL_VERBS: { readonly [V in keyof ToolVerbs]: true } = {
   tools: true,
   'tool.servers': true,
   'tool.call': true,
+  'tool.resolve': true,
   'tool.accept': true,
   'tool.manifest': true,
   'tool.lint': true,

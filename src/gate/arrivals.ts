@@ -7,9 +7,9 @@ import { type KeyHolder, type Resolved, resolveAgent } from '../agents/resolve.t
 import { type Agent, agentPut } from '../agents/table.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import { type CallId, newCallId, newTurnId, type TurnId } from '../base/ids.ts';
-import type { JsonRecord } from '../base/json.ts';
 import type { ModelCall } from '../base/model.ts';
-import type { Outcomes, Payloads, SyscallKind } from '../base/syscall.ts';
+import { Recent } from '../base/recent.ts';
+import type { Outcomes, Payloads, SyscallKind, ToolCall } from '../base/syscall.ts';
 import { OBJECT } from '../db/schema/agents.ts';
 import type { Batch } from '../db/store.ts';
 import type { ChainLink } from '../journal/chain.ts';
@@ -18,8 +18,11 @@ import { DIALECTS } from '../wire/registry.ts';
 import { Flight } from './flight.ts';
 import type { Gate } from './gate.ts';
 import { CAN_HOLD, Held, heldCall } from './held.ts';
+import { LIMITS } from './limits.ts';
 import { movedOn } from './locking.ts';
+import { type Asked, Offered, type Told } from './offered.ts';
 import { toolEnded } from './outcomes.ts';
+import { SYSCALLS } from './syscalls.ts';
 import { Withheld } from './withheld.ts';
 
 type Puts = NonNullable<Batch['puts']>;
@@ -32,12 +35,18 @@ export type ModelWalk =
 export class Arrivals {
   readonly #gate: Gate;
   readonly #held: Held;
+  readonly offered: Offered;
+  /** Hooked uses that were let go, by agent and the client's id: a hook whose answer was lost asks once more. */
+  readonly #hooked = new Recent<string, { readonly digest: string; readonly epoch: number }>(
+    LIMITS.heldMemo.value,
+  );
   /** Names the accounts of clients' own logins; kept with the installation. */
   readonly #loginSalt: Uint8Array;
 
   constructor(gate: Gate, loginSalt: Uint8Array) {
     this.#gate = gate;
     this.#held = new Held(gate);
+    this.offered = new Offered(gate);
     this.#loginSalt = loginSalt;
   }
 
@@ -176,40 +185,46 @@ export class Arrivals {
     const { agent } = resolved;
     agent.level = 'hooked';
     if (this.#held.isPermitted(agent.pid, call)) return undefined;
+    const before = this.#letGo(agent.pid, call);
+    if (before !== undefined) {
+      parts.broker.absorbed({ call: before, agent: agent.pid }, call.tool);
+      return undefined;
+    }
     const turn = parts.coverage.turnOf(agent.pid, call.toolUseId);
     const more = { signal, turn };
     const flight = this.#flight(newCallId(now, parts.random), 'tool.call', agent, call, caller, more);
     this.#announce(resolved, []);
     flight.effects = await parts.broker.effectsOf(call, agent.cwd);
     const walked = await this.#gate.walk(flight);
-    return walked.kind === 'refused' ? walked.refusal : undefined;
+    if (walked.kind === 'refused') return walked.refusal;
+    const { digest } = flight;
+    if (!call.isUnnamed)
+      this.#hooked.set(`${agent.pid}/${call.toolUseId}`, { digest, epoch: parts.epochs.value });
+    return undefined;
+  }
+
+  /** The call that let exactly this use of a tool go, which has not ended, if nothing that decides has changed since. */
+  #letGo(pid: number, call: ToolCall): string | undefined {
+    const { coverage, epochs } = this.#gate.parts;
+    const known = this.#hooked.get(`${pid}/${call.toolUseId}`);
+    const isSame = known?.epoch === epochs.value && known.digest === SYSCALLS['tool.call'].digest(call);
+    return isSame && coverage.isAwaited(pid, call.toolUseId)
+      ? coverage.decidedBy(pid, call.toolUseId)
+      : undefined;
   }
 
   /** An agent calls a tool that mezz offers: mezz makes the call itself. */
-  async offered(
-    caller: KeyHolder,
-    name: string,
-    input: JsonRecord,
-    signal: AbortSignal,
-  ): Promise<Outcomes['tool.call'] | Refusal> {
+  async tooled(caller: KeyHolder, asked: Asked, signal: AbortSignal): Promise<Told> {
     const { parts } = this.#gate;
-    const found = await parts.servers.find(name);
-    if ('code' in found) return found;
-    const now = parts.clock.now();
-    const { server, tool, known } = found;
-    const resolved = resolveAgent(parts.agents, caller, { client: 'mcp', retries: 0 }, [], now);
+    const found = await parts.servers.find(asked.name);
+    if ('code' in found) return { call: undefined, outcome: found };
+    const resolved = resolveAgent(parts.agents, caller, { client: 'mcp', retries: 0 }, [], parts.clock.now());
     if ('code' in resolved) {
       parts.observer.refusedAtDoor(resolved.code);
-      return resolved;
+      return { call: undefined, outcome: resolved };
     }
-    const id = newCallId(now, parts.random);
-    const more = known.manifest ? { manifest: known.manifest } : {};
-    const payload = { server, tool, input, toolUseId: `mcp:${id}`, how: 'brokered', ...more } as const;
-    const flight = this.#flight(id, 'tool.call', resolved.agent, payload, caller, { signal });
     this.#announce(resolved, []);
-    flight.effects = await parts.broker.effectsOf(payload, parts.servers.get(server)?.spec.cwd ?? '/');
-    const walked = await this.#gate.walk(flight);
-    return walked.kind === 'refused' ? walked.refusal : walked.outcome;
+    return this.offered.call(caller, resolved.agent, found, asked, signal);
   }
 
   /** The agent a key's hook speaks for, without opening one. */

@@ -30,7 +30,9 @@ test('tools of a server without a manifest run one at a time, also those of one 
   const { server, asked } = newServer();
   const { arrivals, caller, parts } = await openGate({ one: 1 }, {}, undefined, [server]);
   const signal = new AbortController().signal;
-  const calls = ['box__put', 'box__get'].map((name, n) => arrivals.offered(caller, name, { n }, signal));
+  const calls = ['box__put', 'box__get'].map((name, n) =>
+    arrivals.tooled(caller, { name: name, input: { n } }, signal),
+  );
   await settle();
   assert.deepEqual(
     [
@@ -53,7 +55,7 @@ test('tools of a server without a manifest run one at a time, also those of one 
 test('after a crash a call at a tool server is in doubt and was sent once; a hooked one goes on', async () => {
   const { server, asked } = newServer();
   const { arrivals, caller, parts, tool } = await openGate({ one: 1 }, {}, undefined, [server]);
-  void arrivals.offered(caller, 'box__put', {}, new AbortController().signal);
+  void arrivals.tooled(caller, { name: 'box__put', input: {} }, new AbortController().signal);
   await tool('ls', 'use-1');
   await settle();
   // What the next kernel on this store does first.

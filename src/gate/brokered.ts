@@ -17,7 +17,7 @@ export async function callServer(
   const server = parts.servers.get(call.server);
   if (!server) return refusal('not_found', `There is no tool server "${call.server}".`);
   const leave = () => flight.killer.abort(new Error('the client left'));
-  flight.signal?.addEventListener('abort', leave, { once: true });
+  if (!flight.outlives) flight.signal?.addEventListener('abort', leave, { once: true });
   parts.broker.started(asUse(flight));
   const { timeoutMs } = call.manifest ?? {};
   const tooLong = () => flight.killer.abort(new Error('it ran longer than its manifest lets it'));

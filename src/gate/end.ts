@@ -51,15 +51,20 @@ export async function end<K extends SyscallKind>(
     parts,
     flight,
     'code' in outcome
-      ? { ...NO_ANSWER, code: outcome.code, puts: [], deletes: [] }
+      ? { ...NO_ANSWER, code: outcome.code, ...leaveUse(parts, flight, outcome) }
       : resultOf(parts, flight, outcome as ModelOutcome),
   );
 }
 
 type Called = Extract<Outcomes['tool.call'], { kind: 'called' }>;
 
-/** What a tool server answered: kept as a commitment. */
-function calledResult(parts: Parts, flight: Flight, { result, isError }: Called): Result {
+const leaveUse = (parts: Parts, { use, call }: Flight, outcome: Called | Refusal) =>
+  use ? parts.uses.ended(call.id, outcome, parts.settings.bodies === 'keep') : { puts: [], deletes: [] };
+
+/** What a tool server answered: kept as a commitment, and in the ledger of uses until it was told. */
+function calledResult(parts: Parts, flight: Flight, outcome: Called): Result {
+  const { result, isError } = outcome;
+  const left = leaveUse(parts, flight, outcome);
   const { agent, call } = flight;
   const text = JSON.stringify(result);
   const use = 'toolUseId' in call.payload ? [{ id: call.payload.toolUseId, isError }] : [];
@@ -71,8 +76,9 @@ function calledResult(parts: Parts, flight: Flight, { result, isError }: Called)
     puts: [
       ...parts.coverage.closed(agent, use),
       ...(isError ? [] : keepInverse(parts, flight, result, parts.clock.now())),
+      ...left.puts,
     ],
-    deletes: [],
+    deletes: left.deletes,
   };
 }
 

@@ -42,9 +42,9 @@ export async function openGate(
   faults: Faults = {},
   workspace?: Workspace,
   servers: readonly ToolServer[] = [],
+  store = new MemoryStore(faults),
 ) {
   const clock = new VirtualClock(Date.UTC(2026, 0, 1));
-  const store = new MemoryStore(faults);
   const performed: Performed[] = [];
   const change = (next: Slots): Changeable => changeable(next, performed);
   const access = new Access({

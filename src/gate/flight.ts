@@ -4,6 +4,7 @@ import type { Agent } from '../agents/table.ts';
 import type { TraceStep } from '../base/control.ts';
 import type { Refusal } from '../base/errors.ts';
 import type { JsonRecord } from '../base/json.ts';
+import type { RetryClass } from '../base/manifest.ts';
 import type { ModelCall } from '../base/model.ts';
 import type { Syscall, SyscallKind } from '../base/syscall.ts';
 import type { Reservation } from '../budget/ledger.ts';
@@ -83,6 +84,10 @@ export class Flight<K extends SyscallKind = SyscallKind> {
   locked = false;
   /** Under these locks it was looked at what the call would undo: nothing. */
   inspected = false;
+  /** How it stands in the ledger of tool uses; undefined for what may be made again freely. */
+  use: { readonly name: string | undefined; readonly retry: RetryClass; readonly tool: string } | undefined;
+  /** It goes on when its client is gone, so that the client can come back for the outcome. */
+  outlives = false;
   /** The model call as it leaves, named transforms applied. */
   outgoing: ModelCall | undefined;
   /** The rate limits it counts against, by backend; none where it is let go whatever they hold. */

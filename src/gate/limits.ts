@@ -70,6 +70,6 @@ export const LIMITS = {
   heldMemo: {
     value: 10_000,
     unit: 'calls',
-    what: 'permitted held calls remembered, so that a hook does not ask twice',
+    what: 'permitted calls remembered, so that nobody decides twice on what a hook asks again',
   },
 } as const;

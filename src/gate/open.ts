@@ -32,6 +32,7 @@ import { Slots } from '../scheduler/resource.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import { Broker, NO_WORKSPACE } from '../tools/broker.ts';
 import { ToolServers } from '../tools/servers.ts';
+import { Uses } from '../tools/uses.ts';
 import { Epochs } from './epochs.ts';
 import { LIMITS } from './limits.ts';
 import type { Parts } from './parts.ts';
@@ -111,6 +112,7 @@ export async function openParts(from: Opening): Promise<Parts> {
     governor,
     broker,
     servers: new ToolServers(store, from.toolServers ?? new Map()),
+    uses: await Uses.open(store),
     agents,
     turns: new Turns(),
     coverage: await Coverage.open(store),

@@ -27,6 +27,7 @@ import type { Governor } from '../scheduler/governor.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import type { Broker } from '../tools/broker.ts';
 import type { ToolServers } from '../tools/servers.ts';
+import type { Uses } from '../tools/uses.ts';
 import type { Catalog } from './catalog.ts';
 import type { Epochs } from './epochs.ts';
 import type { Waits } from './waits.ts';
@@ -65,6 +66,7 @@ export interface Parts {
   readonly governor: Governor;
   readonly broker: Broker;
   readonly servers: ToolServers;
+  readonly uses: Uses;
   readonly agents: AgentTable;
   readonly turns: Turns;
   readonly coverage: Coverage;

@@ -5,6 +5,7 @@
  */
 import { agentPut } from '../agents/table.ts';
 import { assert } from '../base/assert.ts';
+import { refusal } from '../base/errors.ts';
 import { isRecord, type JsonRecord, parseJson } from '../base/json.ts';
 import type { SyscallKind } from '../base/syscall.ts';
 import { allOf } from '../budget/ledger.ts';
@@ -23,6 +24,8 @@ async function startOf(parts: Parts, call: string): Promise<JsonRecord> {
   return body;
 }
 
+const DOUBT = refusal('in_doubt', 'The kernel ended while it ran.');
+
 /** Returns how many calls are in doubt. */
 export async function recover(parts: Parts): Promise<number> {
   const open = await parts.store.range(CALL, { by: ['state'], prefix: ['running'], limit: 100_000 });
@@ -30,7 +33,6 @@ export async function recover(parts: Parts): Promise<number> {
   let doubts = 0;
   for (const row of open) {
     if (row.kind === 'tool.call' && row.backend === null) continue;
-    doubts++;
     const agent = parts.agents.get(row.agent);
     const start = await startOf(parts, row.id);
     const held = {
@@ -45,10 +47,13 @@ export async function recover(parts: Parts): Promise<number> {
     const settled = SYSCALLS[row.kind as SyscallKind].endsLater
       ? { puts: [] }
       : parts.ledger.recover([{ call: row.id, scopes, ...held, model }], now);
+    // What changes nothing leaves no doubt.
+    const code = start.retry === 'pure' ? 'cancelled' : 'in_doubt';
+    if (code === 'in_doubt') doubts++;
     const entry = endEntry(now, {
       call: row.id,
       agent: row.agent,
-      code: 'in_doubt',
+      code,
       ...NO_ANSWER,
       usage,
       cost: row.reservedUsd,
@@ -56,9 +61,10 @@ export async function recover(parts: Parts): Promise<number> {
       ...parts.ledger.bookedOn(now),
     });
     const ended = applyEntry(row, entry);
+    const use = code === 'in_doubt' ? parts.uses.ended(row.id, DOUBT, false) : { puts: [], deletes: [] };
     parts.observer.ended({
       kind: row.kind,
-      outcome: 'in_doubt',
+      outcome: code,
       backend: row.backend,
       status: 0,
       waitedMs: null,
@@ -74,7 +80,12 @@ export async function recover(parts: Parts): Promise<number> {
     }
     await parts.journal.append({
       entries: [entry],
-      puts: [...(ended ? [callPut(ended)] : []), ...(agent ? [agentPut(agent)] : []), ...settled.puts],
+      puts: [
+        ...(ended ? [callPut(ended)] : []),
+        ...(agent ? [agentPut(agent)] : []),
+        ...settled.puts,
+        ...use.puts,
+      ],
     });
   }
   return doubts;

@@ -53,7 +53,9 @@ export async function openRoom(servers: readonly ToolServer[] = []) {
     };
     /** Calls a tool that mezz offers. */
     const offered = (name: string, input: JsonRecord) =>
-      arrivals.offered(caller, name, { ...input, n: `use-${uses++}` }, new AbortController().signal);
+      arrivals
+        .tooled(caller, { name, input: { ...input, n: `use-${uses++}` } }, new AbortController().signal)
+        .then(({ outcome }) => outcome);
     return {
       agent,
       before,

@@ -30,11 +30,12 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
   if (decided.suspected) parts.loops.rearm(flight.guarded);
   if (flight.attempt === 1) parts.loops.record(flight.guarded, flight.reserved.usd, now);
   else parts.loops.settle(flight.guarded.tree, flight.reserved.usd, now);
-  const used = decided.approval === undefined ? [] : parts.approvals.use(decided.approval, now).puts;
+  const approved = decided.approval === undefined ? [] : parts.approvals.use(decided.approval, now).puts;
   const coverage =
     'toolUseId' in call.payload
       ? parts.coverage.decided(agent, call.payload.toolUseId, call.payload.tool, call.id, false, now)
       : [];
+  const used = enterUse(parts, flight, now);
   flight.step(now, 'start', startDetail(flight));
   try {
     await parts.journal.append({
@@ -44,12 +45,14 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
         agentPut(agent),
         ...stored.puts,
         ...before.puts,
-        ...used,
+        ...approved,
+        ...used.puts,
         ...met,
         ...booked,
         ...coverage,
         ...parts.salts.takeFresh(now),
       ],
+      deletes: used.deletes,
       blobs: [...stored.blobs, ...before.blobs],
     });
   } catch (error) {
@@ -67,6 +70,14 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
     account: granted?.account,
     credential: granted?.credential,
   });
+}
+
+/** What a second sending of could do harm is in the ledger from its START on. */
+function enterUse(parts: Parts, { use, call, agent, digest }: Flight, now: number) {
+  if (!use || use.retry === 'pure') return { puts: [], deletes: [] };
+  const args = parts.salts.commit(agent.owner, digest);
+  const { name, tool, retry } = use;
+  return parts.uses.started({ call: call.id, agent: agent.pid, use: name, args, tool, retry }, now);
 }
 
 /** A call whose END comes from elsewhere, or never, counts as a request from its START on. */
@@ -111,6 +122,7 @@ function draft(parts: Parts, flight: Flight, decided: Decided, now: number): Cal
     transforms: flight.outgoing?.transforms ?? [],
     losses: flight.outgoing?.losses ?? [],
     continues: call.continues ?? null,
+    ...(flight.use ? { retry: flight.use.retry } : {}),
     ...orderOf(flight),
   });
 }

@@ -6,7 +6,17 @@ import type { ModelCall } from '../base/model.ts';
 import type { Arrivals } from '../gate/arrivals.ts';
 import type { Gate } from '../gate/gate.ts';
 import { toolEnded } from '../gate/outcomes.ts';
-import type { Caller, HookAnswer, HookEvent, Kernel, ListedModel, ModelKind, ModelWalk } from './kernel.ts';
+import type {
+  Caller,
+  HookAnswer,
+  HookEvent,
+  Kernel,
+  ListedModel,
+  ModelKind,
+  ModelWalk,
+  ToolReply,
+  ToolRequest,
+} from './kernel.ts';
 
 export class Door implements Kernel {
   readonly #gate: Gate;
@@ -56,6 +66,7 @@ export class Door implements Kernel {
       toolUseId: event.toolUseId,
       how: 'hooked' as const,
       ...(event.cwd === undefined ? {} : { cwd: event.cwd }),
+      ...(event.isUnnamed ? { isUnnamed: true as const } : {}),
     };
     const refused = await this.#arrivals.tool(caller, call, event.session, event.sub, signal);
     return refused ? { decision: 'deny', refusal: refused } : { decision: 'go' };
@@ -68,10 +79,14 @@ export class Door implements Kernel {
       .map(({ name, definition }) => ({ ...definition, name }));
   }
 
-  async tool(caller: Caller, name: string, input: JsonRecord, signal: AbortSignal) {
-    const outcome = await this.#arrivals.offered(caller, name, input, signal);
-    if ('code' in outcome || outcome.kind === 'called') return outcome;
-    return refusal('failed', `${name} was let go and not called.`);
+  async tool(caller: Caller, asked: ToolRequest, signal: AbortSignal): Promise<ToolReply> {
+    const { call, outcome } = await this.#arrivals.tooled(caller, asked, signal);
+    if ('code' in outcome || outcome.kind === 'called') return { call, answer: outcome };
+    return { call, answer: refusal('failed', `${asked.name} was let go and not called.`) };
+  }
+
+  told(call: CallId, isDelivered: boolean): void {
+    this.#gate.parts.uses.told(call, isDelivered);
   }
 
   models(): readonly ListedModel[] {

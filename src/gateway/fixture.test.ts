@@ -1,11 +1,10 @@
 /** What the tests of the door share: a kernel that lets everything pass, and a request of each dialect. */
 import { refusal } from '../base/errors.ts';
 import type { BackendId, CallId, Pid } from '../base/ids.ts';
-import type { JsonRecord } from '../base/json.ts';
 import type { ModelCall, ModelOutcome } from '../base/model.ts';
 import { mintTicket } from '../base/ticket.ts';
 import type { HttpModelBackend } from '../drivers/models/http.ts';
-import type { HookAnswer, HookEvent, Kernel } from './kernel.ts';
+import type { HookAnswer, HookEvent, Kernel, ToolReply, ToolRequest } from './kernel.ts';
 
 export const KEY = 'mezz_0123456789abcdefghij';
 export const UPSTREAM_KEY = 'sk-upstream-key';
@@ -56,10 +55,12 @@ export class OpenKernel implements Kernel {
   async tools() {
     return [{ name: 'box__open', inputSchema: { type: 'object' } }];
   }
-  async tool(_caller: unknown, name: string, input: JsonRecord) {
-    if (name !== 'box__open') return refusal('not_found', `There is no tool "${name}".`);
-    return { result: { content: [{ type: 'text', text: JSON.stringify(input) }] } };
+  async tool(_caller: unknown, { name, input }: ToolRequest): Promise<ToolReply> {
+    if (name !== 'box__open')
+      return { call: undefined, answer: refusal('not_found', `There is no tool "${name}".`) };
+    return { call: CALL, answer: { result: { content: [{ type: 'text', text: JSON.stringify(input) }] } } };
   }
+  told() {}
   models() {
     return [{ name: 'claude-a', owner: 'anthropic' }];
   }

@@ -47,16 +47,15 @@ function readHook(client: string, message: JsonRecord): HookEvent | undefined {
   if (event === undefined) return undefined;
   const tool = textOf(message, 'tool_name') ?? '';
   if ((event === 'before' || event === 'after') && tool === '') return undefined;
+  const named = textOf(message, 'tool_use_id') ?? textOf(message, 'call_id');
   return {
     client: client === 'claude' ? 'claude-code' : client,
     event,
     session: textOf(message, 'session_id'),
     sub: textOf(message, 'agent_id'),
     tool,
-    toolUseId:
-      textOf(message, 'tool_use_id') ??
-      textOf(message, 'call_id') ??
-      `${textOf(message, 'turn_id') ?? ''}/${tool}`,
+    toolUseId: named ?? `${textOf(message, 'turn_id') ?? ''}/${tool}`,
+    isUnnamed: named === undefined,
     input: isRecord(message.tool_input) ? message.tool_input : { value: message.tool_input ?? null },
     cwd: textOf(message, 'cwd'),
     isError: name === 'PostToolUseFailure',

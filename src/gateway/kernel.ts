@@ -30,6 +30,8 @@ export interface HookEvent {
   readonly sub: string | undefined;
   readonly tool: string;
   readonly toolUseId: string;
+  /** The client gave no id of its own. */
+  readonly isUnnamed: boolean;
   readonly input: JsonRecord;
   /** Where the client runs its tools. */
   readonly cwd: string | undefined;
@@ -44,6 +46,22 @@ export interface ListedModel {
   readonly owner: string;
 }
 
+/** A call of a tool that mezz offers. */
+export interface ToolRequest {
+  readonly name: string;
+  readonly input: JsonRecord;
+  /** The client's own name for this use of the tool, which its retries carry too. */
+  readonly use?: string | undefined;
+  /** A cut connection is not the client's word that it wants the call no more. */
+  readonly outlives?: boolean;
+}
+
+export interface ToolReply {
+  /** Whose answer it is; none where the request was refused before it was a call. */
+  readonly call: CallId | undefined;
+  readonly answer: { readonly result: JsonRecord } | Refusal;
+}
+
 export interface Kernel {
   identify(secret: string): Caller | undefined;
   /** The whole walk; `accepted` is called with the call's id before anything is decided. */
@@ -51,12 +69,9 @@ export interface Kernel {
   hook(caller: Caller, event: HookEvent, signal: AbortSignal): Promise<HookAnswer>;
   /** Definitions of the tools that mezz offers, as their servers word them, by the names that agents call. */
   tools(): Promise<readonly JsonRecord[]>;
-  tool(
-    caller: Caller,
-    name: string,
-    input: JsonRecord,
-    signal: AbortSignal,
-  ): Promise<{ readonly result: JsonRecord } | Refusal>;
+  tool(caller: Caller, asked: ToolRequest, signal: AbortSignal): Promise<ToolReply>;
+  /** The answer of a tool call has left; or its connection was cut before. */
+  told(call: CallId, isDelivered: boolean): void;
   readonly version: string;
   models(): readonly ListedModel[];
   ready(): boolean;

@@ -12,6 +12,7 @@ export const LIMITS = {
   slowCheckMs: { value: 5000, unit: 'ms', what: 'time between two looks for clients that are too slow' },
   keepAliveMs: { value: 65_000, unit: 'ms', what: 'time a connection stays open without a request' },
   hookBytes: { value: 16_777_216, unit: 'bytes', what: 'one hook message' },
+  useCharacters: { value: 256, unit: 'characters', what: "of a client's own name for a use of a tool" },
   lossHeader: { value: 1024, unit: 'characters', what: 'the header that names what a translation lost' },
   connections: { value: 10_000, unit: 'connections', what: 'connections from agents at once' },
   listedWaits: { value: 50, unit: 'calls', what: 'that wait and are listed by mezz sched' },

@@ -4,11 +4,13 @@
  * Tools only; every answer is one JSON message.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { CallId } from '../base/ids.ts';
 import { isRecord, type Json, type JsonRecord, parseJson } from '../base/json.ts';
 import { errorText } from '../wire/errors.ts';
 import type { Bodies } from './body.ts';
-import type { Caller, Kernel } from './kernel.ts';
+import type { Caller, Kernel, ToolReply } from './kernel.ts';
 import { LIMITS } from './limits.ts';
+import { namedUse, tellOf } from './uses.ts';
 
 const MODERN = '2026-07-28';
 const EARLIER = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'];
@@ -53,7 +55,8 @@ export async function serveMcp(
   const params = isRecord(message.params) ? message.params : {};
   const isModern = versionOf(params) === MODERN || request.headers['mcp-protocol-version'] === MODERN;
   const wrong = isModern ? mismatch(request, method, params) : undefined;
-  const answer = wrong ?? (await perform(kernel, caller, { method, params, isModern }, left.signal));
+  const asked = { method, params, isModern, told: tellOf(kernel, response) };
+  const answer = wrong ?? (await perform(kernel, caller, asked, left.signal));
   send(response, message.id, answer);
 }
 
@@ -76,6 +79,8 @@ interface Asked {
   readonly method: string;
   readonly params: JsonRecord;
   readonly isModern: boolean;
+  /** To be told which call the answer is of. */
+  readonly told: (call: CallId) => void;
 }
 
 async function perform(kernel: Kernel, caller: Caller, asked: Asked, signal: AbortSignal): Promise<Answer> {
@@ -101,7 +106,12 @@ async function perform(kernel: Kernel, caller: Caller, asked: Asked, signal: Abo
       const { name, arguments: input = {} } = params;
       if (typeof name !== 'string' || !isRecord(input))
         return failed(INVALID_PARAMS, 'tools/call takes a name and an object of arguments');
-      return whole(await callTool(kernel, caller, name, input, signal));
+      const use = namedUse(params._meta);
+      // Before 2026-07-28 a closed connection cancels nothing.
+      const request = { name, input, use, outlives: !isModern };
+      const reply = await kernel.tool(caller, request, signal);
+      if (reply.call !== undefined) asked.told(reply.call);
+      return whole(resultOf(reply.answer));
     }
     default:
       return failed(NO_METHOD, `mezz serves no ${method}`, isModern ? 404 : 200);
@@ -111,14 +121,7 @@ async function perform(kernel: Kernel, caller: Caller, asked: Asked, signal: Abo
 /** What a server offers may change at any time, and an agent's key is not another's. */
 const NOT_CACHED = { ttlMs: 0, cacheScope: 'private' } as const;
 
-async function callTool(
-  kernel: Kernel,
-  caller: Caller,
-  name: string,
-  input: JsonRecord,
-  signal: AbortSignal,
-): Promise<JsonRecord> {
-  const answer = await kernel.tool(caller, name, input, signal);
+function resultOf(answer: ToolReply['answer']): JsonRecord {
   if (!('code' in answer)) return answer.result;
   // A refusal is a result that the model reads, not an error that its client hides.
   return { content: [{ type: 'text', text: errorText(answer) }], isError: true };

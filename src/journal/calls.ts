@@ -45,6 +45,8 @@ export interface CallStart {
   readonly losses: readonly string[];
   /** The call whose refused answer this one goes on from, or null. */
   readonly continues: string | null;
+  /** Of a tool call that mezz makes: what a second sending would do; absent where that is nothing. */
+  readonly retry?: string;
   /** Why it was granted when it was, if it had to wait: the policy, and its reasons. */
   readonly order?: string;
 }
@@ -63,6 +65,8 @@ export interface CallEnd {
   readonly intents: number;
   readonly firstByteMs: number | null;
   readonly waitedMs: number;
+  /** The outcome was not known at first: who told it. */
+  readonly resolved?: 'check' | 'done' | 'abandon';
   /** The day its use was booked on, where that is after `at`. */
   readonly bookedOn?: number;
 }
@@ -177,7 +181,8 @@ export function applyEntry(row: CallRow | undefined, event: Event): CallRow | un
   if (event.kind === 'call.refuse')
     return {
       ...(row ?? blankRow(event)),
-      state: 'refused',
+      // That it is not sent again says nothing of what was sent.
+      state: row?.state === 'in_doubt' ? 'in_doubt' : 'refused',
       code: textOrNull(body, 'code'),
       endedAt: event.at,
     };

@@ -40,9 +40,9 @@ export interface Change {
   readonly after: string;
 }
 
-/** What was noticed: `stale`: a write was refused; `round`: somebody wrote round the gate; `lost`: a write that mezz could not read undid one. */
+/** What was noticed: `stale`: a write was refused; `round`: somebody wrote round the gate; `lost`: a write that mezz could not read undid one; `absorbed`: a repetition. */
 export interface ToolEvent {
-  readonly kind: 'stale' | 'round' | 'lost' | 'overrun';
+  readonly kind: 'stale' | 'round' | 'lost' | 'overrun' | 'absorbed';
   readonly at: number;
   readonly key: string;
   readonly call: string;
@@ -62,6 +62,8 @@ export interface Counts {
   lost: number;
   /** Calls that kept their locks until the bound. */
   overrun: number;
+  /** Repetitions of a call that were answered from the ledger. */
+  absorbed: number;
 }
 
 /** The call by which something was noticed. */
@@ -85,7 +87,7 @@ export const NO_WORKSPACE: Workspace = {
 export class Broker {
   readonly locks = new Locks();
   readonly versions = new Versions();
-  readonly counts: Counts = { waits: 0, stale: 0, round: 0, lost: 0, overrun: 0 };
+  readonly counts: Counts = { waits: 0, stale: 0, round: 0, lost: 0, overrun: 0, absorbed: 0 };
   readonly events: ToolEvent[] = [];
   readonly #clock: Clock;
   readonly #workspace: Workspace;
@@ -175,6 +177,12 @@ export class Broker {
       const digest = await this.#workspace.digest(path, undefined);
       if (digest && digest.changedAt >= startedAt) this.versions.see(`file:${path}`, undefined);
     }
+  }
+
+  /** A repetition of this call was answered without being made. */
+  absorbed(call: Noticed, tool: string): void {
+    this.counts.absorbed++;
+    this.#note('absorbed', tool, call, 0);
   }
 
   /** Calls of the agent that were let go and have not ended. */

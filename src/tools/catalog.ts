@@ -7,7 +7,7 @@ import type { ToolCall } from '../base/syscall.ts';
 import { type Effect, type GitPart, mergeEffects, type Touch } from './effects.ts';
 import { LIMITS } from './limits.ts';
 import { BY_CLIENT } from './manifests/shipped.ts';
-import { fillCommand, fillKey, quoteWord } from './manifests/template.ts';
+import { fillCommand, fillKey, fillValue, quoteWord } from './manifests/template.ts';
 import { readPatch } from './patch.ts';
 import { readShell } from './shell/shell.ts';
 
@@ -28,6 +28,17 @@ export async function effectsOf(call: ToolCall, cwd: string, workspace: Workspac
 /** What is known of the tool; undefined where nobody described it. */
 export const manifestOf = ({ server, tool, manifest, how }: ToolCall): Manifest | undefined =>
   how === 'brokered' ? manifest : BY_CLIENT.get(server)?.tools[tool];
+
+/** How a server is asked whether a call took effect, templates filled in; undefined where it cannot be. */
+export function checkOf(
+  call: ToolCall,
+): { readonly tool: string; readonly input: JsonRecord; readonly done: string } | undefined {
+  const check = manifestOf(call)?.check;
+  if (!check) return undefined;
+  const input = fillValue(check.input, call.input);
+  const done = fillKey(check.done, call.input)?.[0];
+  return isRecord(input) && done !== undefined ? { tool: check.tool, input, done } : undefined;
+}
 
 /** What is not described may do its effect twice. */
 export const retryOf = (call: ToolCall): RetryClass => manifestOf(call)?.retry ?? 'unsafe';

@@ -45,6 +45,17 @@ export const LIMITS = {
     unit: 'events',
     what: 'refused stale writes and writes round the gate that are listed',
   },
+  uses: { value: 20_000, unit: 'calls', what: 'uses of tools that the ledger holds at once' },
+  usesKeptMs: {
+    value: 3_600_000,
+    unit: 'ms',
+    what: 'how long the outcome of a use that its client named is kept for its retries',
+  },
+  untoldMs: {
+    value: 600_000,
+    unit: 'ms',
+    what: 'how long an outcome that reached nobody is the answer to an equal call',
+  },
   commandLength: {
     value: 65_536,
     unit: 'characters',

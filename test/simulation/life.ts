@@ -148,6 +148,7 @@ const contextOf = (gate: Gate): ControlContext => ({
   },
   reload: async () => [],
   callTool: async () => ({ kind: 'released' }),
+  resolveCall: async () => ({ kind: 'released' }),
   addBackend: async () => ({ file: '', added: [], kept: [], problems: [] }),
   shutDown: () => {},
 });

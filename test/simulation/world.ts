@@ -298,6 +298,7 @@ export class World {
       input,
       cwd: undefined,
       isError: false,
+      isUnnamed: false,
     };
     const answer = await life.door.hook(caller, event, sent.leave.signal);
     if (this.life !== life) return;
@@ -327,6 +328,7 @@ export class World {
       input,
       cwd: undefined,
       isError: this.draws.chance(20),
+      isUnnamed: false,
     };
     life.door.hook(caller, event, new AbortController().signal).catch((error: unknown) => {
       if (!this.oracle.storeFailed) this.oracle.report('no-bug', String(error));

@@ -7,6 +7,7 @@ import { Argument, type Command } from 'commander';
 import type { AgentView } from '../../base/control.ts';
 import type { LimitView } from '../../base/money.ts';
 import { CALL_COLUMNS, formatCoverage } from '../columns.ts';
+import { printDoubts } from '../doubts.ts';
 import {
   formatAge,
   formatAmount,
@@ -59,6 +60,7 @@ function ps(session: Session, options: PsOptions): Promise<void> {
           (agent) => agent.name,
         ),
       );
+      printDoubts(session, answer.doubts);
       if (answer.agents.length === 0 && terminal.interactive)
         terminal.note('No agent yet. Next: mezz run -- claude');
     },

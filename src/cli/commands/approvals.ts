@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { ApprovalView } from '../../base/control.ts';
+import { printDoubts } from '../doubts.ts';
 import { formatAge, formatDuration } from '../format.ts';
 import type { Session } from '../session.ts';
 import type { Column } from '../table.ts';
@@ -30,8 +31,9 @@ function inbox(session: Session, options: InboxOptions): Promise<void> {
     verb: 'inbox',
     request: options.all ? { all: true } : {},
     ids: ({ approvals }) => approvals.map((approval) => approval.id),
-    render: ({ approvals }) => {
+    render: ({ approvals, doubts }) => {
       terminal.printTable(columns(session.now()), approvals);
+      printDoubts(session, doubts);
       const open = approvals.find((approval) => approval.state === 'open');
       if (open && terminal.interactive)
         terminal.note(`Next: mezz approve ${open.id}, or mezz deny ${open.id}`);

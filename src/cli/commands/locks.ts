@@ -8,6 +8,7 @@ const NOTICED: { readonly [K in ToolEventView['kind']]: string } = {
   stale: 'refused: it would have undone what another agent did',
   round: 'changed round mezz',
   lost: 'another agent’s change may be undone by a command that mezz cannot read',
+  absorbed: 'repeated, and answered from the ledger',
   overrun: 'kept until the bound: its end was never told',
 };
 
@@ -38,7 +39,7 @@ function locks(session: Session, agent: string | undefined, options: ViewOptions
         );
       terminal.print(
         '',
-        `${counts.waits} waited, ${counts.stale} refused as stale, ${counts.round} changed round mezz, ${counts.lost} perhaps undone, ${counts.overrun} kept until the bound; ${counts.known} keys known`,
+        `${counts.waits} waited, ${counts.stale} refused as stale, ${counts.round} changed round mezz, ${counts.lost} perhaps undone, ${counts.overrun} kept until the bound, ${counts.absorbed} repetitions absorbed; ${counts.known} keys known`,
       );
       if (options.events)
         terminal.printTable(

@@ -74,6 +74,26 @@ async function call(session: Session, name: string, { json, agent, args }: CallO
     );
 }
 
+interface ResolveOptions extends ViewOptions {
+  readonly done?: true;
+  readonly retry?: true;
+  readonly abandon?: true;
+}
+
+function resolve(session: Session, call: string, options: ResolveOptions): Promise<void> {
+  const asked = (['done', 'retry', 'abandon'] as const).filter((as) => options[as]);
+  const [as] = asked;
+  if (as === undefined || asked.length > 1)
+    throw new UsageFailure('say one of --done, --retry and --abandon', 'mezz tool resolve --help');
+  return change(
+    session,
+    options,
+    'tool.resolve',
+    { call, as },
+    (answer) => `${call}: ${answer.outcome === 'given_up' ? 'given up' : answer.outcome}`,
+  );
+}
+
 export function define(program: Command, session: Session): void {
   const tool = program.command('tool').description('tool servers that mezz starts, and what they offer');
   asList(tool.command('ls', { isDefault: true }).description('list tools, as agents call them')).action(
@@ -91,6 +111,12 @@ export function define(program: Command, session: Session): void {
   asJson(tool.command('logs').description('the last that a tool server said on its error stream'))
     .argument('<server>', 'its name in mezz.yaml')
     .action((server: string, options: ViewOptions) => logs(session, server, options));
+  asJson(tool.command('resolve').description('decide on a call that may or may not have taken effect'))
+    .argument('<call>', 'its id, as mezz inbox lists it')
+    .option('--done', 'it took effect: whoever repeats it is told so')
+    .option('--retry', 'make it once more, now')
+    .option('--abandon', 'it is not made again: whoever repeats it is told so')
+    .action((call: string, options: ResolveOptions) => resolve(session, call, options));
   asJson(tool.command('accept').description('accept the definitions that a tool server offers now'))
     .argument('<server>', 'its name in mezz.yaml')
     .action((server: string, options: ViewOptions) =>

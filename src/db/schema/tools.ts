@@ -37,4 +37,41 @@ export const CHANGE = table<ChangeRow>(
   [['agent', 'call']],
 );
 
-export const TOOLS_TABLES: readonly Table[] = [CHANGE];
+/**
+ * One use of a tool that is not free to be made again: from its START until its outcome has reached whoever asked, or
+ * for a while longer where the client named it.
+ */
+export type UseRow = {
+  call: string;
+  agent: number;
+  /** The client's own name for this use, which its retries carry too. */
+  use: string | null;
+  /** Salted commitment to server, tool and arguments. */
+  args: string;
+  /** As agents call the tool. */
+  tool: string;
+  retry: string;
+  /** `running`, `done`, `in_doubt`, or `given_up` by an operator. */
+  state: string;
+  /** The outcome as JSON; null where there is none, or bodies are not kept. */
+  answer: string | null;
+  at: number;
+};
+
+export const USE = table<UseRow>(
+  'tool_use',
+  {
+    call: 'text',
+    agent: 'int',
+    use: 'text?',
+    args: 'text',
+    tool: 'text',
+    retry: 'text',
+    state: 'text',
+    answer: 'text?',
+    at: 'int',
+  },
+  ['call'],
+);
+
+export const TOOLS_TABLES: readonly Table[] = [CHANGE, USE];

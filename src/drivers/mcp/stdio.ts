@@ -53,12 +53,14 @@ export class StdioToolServer implements ToolServer {
     ticket.use();
     const described = await this.describe();
     if ('code' in described) return { kind: 'broken', refusal: described };
-    const reply = await this.#ask(
-      'tools/call',
-      { name: tool, arguments: input },
-      LIMITS.toolMs.value,
-      signal,
-    );
+    if (signal.aborted)
+      return {
+        kind: 'broken',
+        refusal: refusal('cancelled', `${tool} was told to stop before it was sent.`),
+      };
+    // The same for every sending of the call: a server that knows keys makes it once.
+    const params = { name: tool, arguments: input, _meta: { idempotencyKey: ticket.call } };
+    const reply = await this.#ask('tools/call', params, LIMITS.toolMs.value, signal);
     if (typeof reply === 'string') return { kind: 'broken', refusal: this.#inDoubt(reply, tool) };
     if ('error' in reply)
       return { kind: 'broken', refusal: refusal('failed', `${this.spec.id}: ${reply.error}`) };

@@ -10,7 +10,7 @@ import { closeAgent } from '../../gate/exits.ts';
 import type { Gate } from '../../gate/gate.ts';
 import type { EntryDraft } from '../../journal/journal.ts';
 import { type Handlers, selectAgent } from './context.ts';
-import { agentViews, callView } from './views.ts';
+import { agentViews, callView, doubtViews } from './views.ts';
 
 /** Stores changed agents with an `agent.set` entry each. */
 async function save(gate: Gate, agents: readonly Agent[], change: EntryDraft['body']): Promise<void> {
@@ -36,7 +36,7 @@ export const agentVerbs: Handlers<
 > = {
   async ps({ gate }, { all }) {
     const agents = [...gate.parts.agents.all()].filter((agent) => all || agent.hold !== 'exited');
-    return { agents: agentViews(gate, agents) };
+    return { agents: agentViews(gate, agents), doubts: doubtViews(gate) };
   },
 
   async 'agent.show'(context, { agent: selector }) {

@@ -15,7 +15,7 @@ import type { JsonRecord } from '../../base/json.ts';
 import type { OrderView, SchedChange } from '../../base/order.ts';
 import type { Processes } from '../../base/ports.ts';
 import type { BackendDraft, SettingsChange } from '../../base/sheets.ts';
-import type { Outcomes } from '../../base/syscall.ts';
+import type { Outcomes, ToolOutcome } from '../../base/syscall.ts';
 import type { EnginePlaces } from '../../drivers/engine/backend.ts';
 import type { Gate } from '../../gate/gate.ts';
 import type { RetentionRule } from '../../journal/retention.ts';
@@ -46,6 +46,8 @@ export interface ControlContext {
   };
   /** A call of a tool that mezz offers, as this agent. */
   callTool(agent: Agent, name: string, args: JsonRecord): Promise<Outcomes['tool.call'] | Refusal>;
+  /** A person's word on a tool call in doubt. */
+  resolveCall(call: string, as: 'done' | 'retry' | 'abandon'): Promise<ToolOutcome | Refusal>;
   addBackend(backend: BackendDraft): Promise<SettingsChange>;
   /** Ends the kernel after the answer to this request has left. */
   shutDown(graceMs: number): void;

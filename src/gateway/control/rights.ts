@@ -7,6 +7,7 @@ import { refusal } from '../../base/errors.ts';
 import { hourOf, principals } from '../../gate/question.ts';
 import { retry } from '../../gate/retrial.ts';
 import { type ControlContext, type Handlers, selectAgent } from './context.ts';
+import { doubtViews } from './views.ts';
 
 type RightsVerb =
   | 'keys'
@@ -82,7 +83,7 @@ export const rightsVerbs: Handlers<RightsVerb> = {
   },
 
   async inbox({ gate }, { all }) {
-    return { approvals: gate.parts.approvals.list(all ?? false) };
+    return { approvals: gate.parts.approvals.list(all ?? false), doubts: doubtViews(gate) };
   },
 
   approve: (context, { approval }) => answer(context, approval, true),

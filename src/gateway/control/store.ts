@@ -99,7 +99,7 @@ async function forgetAgent(
   await parts.journal.append({
     entries: [{ kind: 'erase', agent: agent.pid, body }],
     puts: questions,
-    deletes,
+    deletes: [...deletes, ...parts.uses.erase(agents)],
     erases,
   });
   const after = await parts.store.stats();
@@ -116,7 +116,7 @@ async function forgetOwner(gate: Gate, owner: string): Promise<Forgotten | Refus
       remedy: 'mezz ps --all --json names them',
     });
   const questions = await eraseQuestions(gate, new Set<number>(agents));
-  const deletes: NonNullable<Batch['deletes']>[number][] = [];
+  const deletes = parts.uses.erase(new Set(agents));
   for await (const [, { call }] of requestsOf(parts.store, owner))
     deletes.push({ table: REQUEST, key: [call] });
   for await (const { call, key } of changesOf(parts.store, owner))

@@ -12,7 +12,9 @@ const viewOf = ({ name, server, tool, digest, state, definition }: Offer): ToolV
   text: typeof definition.description === 'string' ? definition.description : '',
 });
 
-export const toolVerbs: Handlers<'tools' | 'tool.servers' | 'tool.call' | 'tool.accept' | ManifestVerb> = {
+export const toolVerbs: Handlers<
+  'tools' | 'tool.servers' | 'tool.call' | 'tool.resolve' | 'tool.accept' | ManifestVerb
+> = {
   ...manifestVerbs,
 
   async tools({ gate }) {
@@ -32,6 +34,17 @@ export const toolVerbs: Handlers<'tools' | 'tool.servers' | 'tool.call' | 'tool.
     return outcome.kind === 'called'
       ? { result: outcome.result, isError: outcome.isError }
       : refusal('failed', `${name} was let go and not called.`);
+  },
+
+  async 'tool.resolve'(context, { call, as }) {
+    const outcome = await context.resolveCall(call, as);
+    if (!('code' in outcome)) {
+      const isError = outcome.kind === 'called' && outcome.isError;
+      return { call, outcome: isError ? 'failed' : 'done', text: '' };
+    }
+    if (as === 'abandon' && outcome.code === 'cancelled')
+      return { call, outcome: 'given_up', text: outcome.message };
+    return outcome;
   },
 
   async 'tool.accept'({ gate }, { server }) {

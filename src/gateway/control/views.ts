@@ -3,6 +3,7 @@ import { levelOf } from '../../agents/coverage.ts';
 import type { Agent } from '../../agents/table.ts';
 import type { AgentState, AgentView, CallView } from '../../base/control.ts';
 import type { RivalView, WaitView } from '../../base/order.ts';
+import type { DoubtView } from '../../base/tools.ts';
 import type { CallRow } from '../../db/schema/journal.ts';
 import type { Gate } from '../../gate/gate.ts';
 import { blockedBy, tellObstacle } from '../../gate/locking.ts';
@@ -80,6 +81,13 @@ export function callView(row: CallRow): CallView {
     turn: row.turn,
   };
 }
+
+/** Tool calls that may or may not have taken effect, for a person to decide. */
+export const doubtViews = ({ parts }: Gate): DoubtView[] =>
+  parts.uses.doubts().map(({ call, agent, tool, retry, at }) => ({
+    ...{ call, agent, tool, retry, at },
+    agentName: parts.agents.get(agent)?.name ?? String(agent),
+  }));
 
 /** What stopped the agent that a call waits for: a limit and when its period ends, or somebody. */
 function heldBecause({ parts }: Gate, resource: string): string[] {

@@ -107,10 +107,11 @@ export const TOOL_PROMISES: readonly Promised[] = [
   {
     id: 'tool-calls-once',
     group: 'tools',
-    text: 'A call to a tool that mezz offers is in the journal before its server gets it and with its outcome before its agent does; one without an answer is in doubt, its agent is told so, and mezz never repeats it.',
-    restsOn: 'The same walk as every call, and a driver that sends each request once.',
+    text: 'A call to a tool that mezz offers is in the journal before its server gets it and with its outcome before its agent does; one that may take effect twice and has no answer is in doubt, its agent is told so, and nothing but a person makes it again.',
+    restsOn:
+      'The same walk as every call, a driver that sends each request once, and the retry class of the tool: one that nobody described may take effect twice.',
     bypassedBy:
-      'A client that sends the same request again sends a new call. What the server does with a call it was told to cancel is its own.',
+      'A manifest that is wrong about it. What the server does with a call it was told to cancel is its own.',
     tests: [
       [
         'src/gate/brokered.test.ts',
@@ -123,6 +124,59 @@ export const TOOL_PROMISES: readonly Promised[] = [
       [
         'test/tools.test.ts',
         'one endpoint an agent: both eras of the protocol list and call the tools of all servers, in one order',
+      ],
+    ],
+  },
+  {
+    id: 'tool-retries-absorbed',
+    group: 'tools',
+    text: 'A repetition of one use of a tool - under the name that its client gave it, an equal call whose outcome reached nobody, a hook that asks again - is answered from the ledger, also after a restart; a second decision of the model runs.',
+    restsOn:
+      "A row in START's and END's transactions; `idempotencyKey` or `claudecode/toolUseId` in a request's `_meta`, the tool-use id of a hook, and whether the answer left whole.",
+    bypassedBy:
+      'A client that names nothing and loses an answer on its own side of the socket sends a new call. Where bodies are not kept (`journal.bodies`) a restart forgets outcomes: the repetition is told so and nothing is done. What changes nothing is simply done again.',
+    tests: [
+      [
+        'src/gate/offered.test.ts',
+        'a named use is made once: its repetition waits for the outcome, and later gets it from the ledger',
+      ],
+      [
+        'src/gate/offered.test.ts',
+        'a second decision of the model runs: an equal call under another name, or after the first was told',
+      ],
+      [
+        'src/gate/offered.test.ts',
+        'a call whose client is gone before the answer goes on where a cut cancels nothing, and an equal one gets its answer',
+      ],
+      [
+        'src/gate/offered.test.ts',
+        'a hook that asks again for a use that was let go is answered as before; other arguments, and a use that has ended, are decided',
+      ],
+      [
+        'test/tools.test.ts',
+        'a use that its client named is made once, also over a restart; one in doubt is shown, told and decided by a person',
+      ],
+    ],
+  },
+  {
+    id: 'tool-doubts-settled',
+    group: 'tools',
+    text: 'A tool call in doubt is settled by its retry class: made again under the same key, asked about, or shown (mezz ps, mezz inbox) until a person decides with mezz tool resolve; who repeats it meanwhile is told, and nothing is done.',
+    restsOn: 'The ledger of uses, and arguments that the journal kept.',
+    bypassedBy:
+      'A manifest that is wrong about its tool. Where bodies are not kept nothing is made again after a crash.',
+    tests: [
+      [
+        'src/gate/offered.test.ts',
+        'after a crash an unsafe call is in doubt: who repeats it is told, nothing is done, and a person decides',
+      ],
+      [
+        'src/gate/offered.test.ts',
+        'what may be made again is, once, under the same call, when its server ends; what may not is in doubt',
+      ],
+      [
+        'src/gate/offered.test.ts',
+        'after a crash what may be made again is, with its arguments; a person may do so with the rest, or give it up',
       ],
     ],
   },

@@ -1,0 +1,287 @@
+/**
+ * Calls of tools that mezz offers. A repetition is answered from the ledger of uses; what a crash or a dead server left
+ * in doubt is settled by its retry class: made again, asked about, or left for a person. Never silently twice.
+ */
+import type { KeyHolder } from '../agents/resolve.ts';
+import type { Agent } from '../agents/table.ts';
+import { type Refusal, refusal } from '../base/errors.ts';
+import { type CallId, newCallId } from '../base/ids.ts';
+import { isRecord, type JsonRecord, parseJson } from '../base/json.ts';
+import type { RetryClass } from '../base/manifest.ts';
+import type { ToolCall, ToolOutcome } from '../base/syscall.ts';
+import { CALL, type CallRow } from '../db/schema/journal.ts';
+import { applyEntry, callPut, endEntry, NO_ANSWER } from '../journal/calls.ts';
+import { rebuildRequest } from '../journal/context.ts';
+import { checkOf, retryOf } from '../tools/catalog.ts';
+import type { Offer } from '../tools/servers.ts';
+import type { Known, Repeated } from '../tools/uses.ts';
+import { Flight } from './flight.ts';
+import type { Gate } from './gate.ts';
+
+/** What an agent's client asks for. */
+export interface Asked {
+  readonly name: string;
+  readonly input: JsonRecord;
+  /** The client's own name for this use of the tool, which its retries carry too. */
+  readonly use?: string | undefined;
+  /** A cut connection is not the client's word that it wants the call no more. */
+  readonly outlives?: boolean;
+}
+
+/** The call whose outcome it is: an earlier one where this one repeats it; none where it was refused before it was one. */
+export interface Told {
+  readonly call: CallId | undefined;
+  readonly outcome: ToolOutcome | Refusal;
+}
+
+/** Classes that may be sent again without asking. */
+const AGAIN: ReadonlySet<RetryClass> = new Set<RetryClass>(['pure', 'idempotent', 'keyed']);
+
+export class Offered {
+  readonly #gate: Gate;
+  /** Calls whose outcome is still to come, for repetitions that wait for it. */
+  readonly #coming = new Map<string, Promise<ToolOutcome | Refusal>>();
+
+  /** Those of them that their client named, from their arrival on, by agent and name. */
+  readonly #named = new Map<string, { readonly call: string; readonly args: string }>();
+
+  constructor(gate: Gate) {
+    this.#gate = gate;
+  }
+
+  async call(
+    caller: KeyHolder,
+    agent: Agent,
+    found: Offer,
+    asked: Asked,
+    signal: AbortSignal,
+  ): Promise<Told> {
+    const { parts } = this.#gate;
+    const { clock, random, uses } = parts;
+    const id = newCallId(clock.now(), random);
+    const payload = payloadOf(found, asked.input, `mcp:${id}`);
+    const flight = this.#flight(id, agent, caller.keyId, payload, signal);
+    const retry = retryOf(payload);
+    flight.use = { name: asked.use, retry, tool: found.name };
+    flight.outlives = retry !== 'pure' && (asked.use !== undefined || asked.outlives === true);
+    const args = parts.salts.commit(agent.owner, flight.digest);
+    // Nothing may come between the look that finds nothing and the call's own place in the list.
+    for (;;) {
+      const repeated = retry === 'pure' ? undefined : this.#find(agent.pid, asked.use, args);
+      if (!repeated) break;
+      const outcome = await this.#repeat(repeated);
+      if (!outcome) continue;
+      parts.broker.absorbed({ call: repeated.call, agent: agent.pid }, found.name);
+      return { call: repeated.call as CallId, outcome };
+    }
+    signal.addEventListener('abort', () => uses.told(id, false), { once: true });
+    const name = asked.use === undefined ? undefined : `${agent.pid}/${asked.use}`;
+    if (name !== undefined) this.#named.set(name, { call: id, args });
+    const made = this.#come(id, () => this.#make(flight));
+    return { call: id, outcome: await made.finally(() => name !== undefined && this.#named.delete(name)) };
+  }
+
+  #find(agent: number, use: string | undefined, args: string): Repeated | undefined {
+    const coming = use === undefined ? undefined : this.#named.get(`${agent}/${use}`);
+    if (coming) return { kind: coming.args === args ? 'running' : 'other', call: coming.call };
+    const { uses, clock } = this.#gate.parts;
+    return uses.find(agent, use, args, clock.now());
+  }
+
+  /** After a start: what a crash left in doubt and need not stay so, one after the other. */
+  async settleDoubts(): Promise<void> {
+    for (const use of this.#gate.parts.uses.doubts()) {
+      if (this.#coming.has(use.call)) continue;
+      await this.#come(use.call, () => this.#again(use));
+    }
+  }
+
+  /** A person's word on a call in doubt: `done` and `abandon` close it, `retry` makes it once more. */
+  async resolve(call: string, as: 'done' | 'retry' | 'abandon'): Promise<ToolOutcome | Refusal> {
+    const use = this.#gate.parts.uses.get(call);
+    if (use?.state !== 'in_doubt' || this.#coming.has(call))
+      return refusal('not_found', `The call ${call} is not in doubt.`, {
+        remedy: 'mezz inbox lists those that are',
+      });
+    if (as === 'retry') return this.#come(call, () => this.#again(use, true));
+    const outcome: ToolOutcome | undefined =
+      as === 'done' ? said('An operator says that it took effect.') : undefined;
+    await this.#close(use, as, outcome);
+    return outcome ?? givenUp(call);
+  }
+
+  async #come(call: string, work: () => Promise<ToolOutcome | Refusal>): Promise<ToolOutcome | Refusal> {
+    const coming = work();
+    this.#coming.set(call, coming);
+    return coming.finally(() => this.#coming.delete(call));
+  }
+
+  /** What a repetition is answered; undefined where what it repeats never came to be done. */
+  async #repeat({ kind, call }: Repeated): Promise<ToolOutcome | Refusal | undefined> {
+    if (kind === 'other')
+      return refusal(
+        'bad_request',
+        `This use of the tool was named before, with other arguments (call ${call}).`,
+        {
+          remedy: 'a use of its own has a name of its own',
+        },
+      );
+    const coming = this.#coming.get(call);
+    if (coming) {
+      const outcome = await coming;
+      return 'code' in outcome && !this.#gate.parts.uses.get(call) ? undefined : outcome;
+    }
+    if (kind === 'given_up') return givenUp(call);
+    const answer = kind === 'done' ? await this.#gate.parts.uses.answer(call) : undefined;
+    if (answer) return answer;
+    return kind === 'done'
+      ? refusal('stale', `Call ${call} did this; its answer is not kept, and it is not done again.`)
+      : inDoubt(call);
+  }
+
+  /** Walks the call; in doubt, it is settled by its class where nobody has to be asked. */
+  async #make(flight: Flight<'tool.call'>): Promise<ToolOutcome | Refusal> {
+    const outcome = await this.#walk(flight);
+    if (!isDoubt(outcome) || flight.killer.signal.aborted) return outcome;
+    const { payload, id } = flight.call;
+    const retry = flight.use?.retry ?? 'unsafe';
+    if (retry === 'checkable') {
+      const checked = await this.#check(flight.agent, flight.keyId, payload);
+      const use = this.#gate.parts.uses.get(id);
+      if (typeof checked === 'object' && use) await this.#close(use, 'check', checked);
+      if (checked !== 'not done') return checked ?? outcome;
+    } else if (!AGAIN.has(retry)) return outcome;
+    return this.#walk(flight);
+  }
+
+  async #walk(flight: Flight<'tool.call'>): Promise<ToolOutcome | Refusal> {
+    const { parts } = this.#gate;
+    const { payload } = flight.call;
+    const cwd = parts.servers.get(payload.server)?.spec.cwd ?? '/';
+    flight.effects = await parts.broker.effectsOf(payload, cwd);
+    const walked = await this.#gate.walk(flight);
+    return walked.kind === 'refused' ? walked.refusal : walked.outcome;
+  }
+
+  /** A call of before, as its row and its stored body tell it. */
+  async #again(use: Known, isAsked = false): Promise<ToolOutcome | Refusal> {
+    const { parts } = this.#gate;
+    const row = await parts.store.get(CALL, [use.call]);
+    const agent = parts.agents.get(use.agent);
+    const body = parseJson((await rebuildRequest(parts.store, use.call))?.toString('utf8') ?? '');
+    const found = await parts.servers.find(use.tool);
+    if ('code' in found) return isAsked ? found : inDoubt(use.call);
+    if (!row || !agent || agent.hold !== 'none' || !isRecord(body) || !isRecord(body.input))
+      return inDoubt(use.call);
+    const payload = payloadOf(found, body.input, row.toolUseId ?? '');
+    // As its manifest is now: an operator may have learned what a second sending does.
+    const retry = retryOf(payload);
+    if (retry === 'unsafe' && !isAsked) return inDoubt(use.call);
+    if (retry === 'checkable' && !isAsked) {
+      const checked = await this.#check(agent, agent.keyId ?? '', payload);
+      if (typeof checked === 'object') await this.#close(use, 'check', checked);
+      if (checked !== 'not done') return checked ?? inDoubt(use.call);
+    }
+    return this.#walk(this.#revived(row, agent, payload, use));
+  }
+
+  #revived(row: CallRow, agent: Agent, payload: ToolCall, use: Known): Flight<'tool.call'> {
+    const flight = this.#flight(row.id as CallId, agent, agent.keyId ?? '', payload, undefined);
+    flight.row = row;
+    flight.attempt = row.attempt;
+    flight.use = { name: use.use ?? undefined, retry: use.retry as RetryClass, tool: use.tool };
+    return flight;
+  }
+
+  /** Asks the server whether a call took effect: its answer if so; undefined where it cannot say. */
+  async #check(
+    agent: Agent,
+    keyId: string,
+    payload: ToolCall,
+  ): Promise<ToolOutcome | 'not done' | undefined> {
+    const check = checkOf(payload);
+    if (!check) return undefined;
+    const { parts } = this.#gate;
+    const id = newCallId(parts.clock.now(), parts.random);
+    const { tool, input, done } = check;
+    const found = await parts.servers.find(`${payload.server}__${tool}`);
+    if ('code' in found) return undefined;
+    const question = payloadOf(found, input, `mcp:${id}`);
+    const outcome = await this.#walk(this.#flight(id, agent, keyId, question, undefined));
+    if ('code' in outcome || outcome.kind !== 'called' || outcome.isError) return undefined;
+    return JSON.stringify(outcome.result).includes(JSON.stringify(done).slice(1, -1))
+      ? said(`It took effect, as ${tool} says.`)
+      : 'not done';
+  }
+
+  /** The outcome of a call in doubt became known, or nobody wants it any more. */
+  async #close(
+    use: Known,
+    resolved: 'check' | 'done' | 'abandon',
+    outcome: ToolOutcome | undefined,
+  ): Promise<void> {
+    const { parts } = this.#gate;
+    const row = await parts.store.get(CALL, [use.call]);
+    const code = outcome ? 'ok' : 'cancelled';
+    const now = parts.clock.now();
+    const entry = endEntry(now, {
+      call: use.call,
+      agent: use.agent,
+      code,
+      ...NO_ANSWER,
+      waitedMs: 0,
+      resolved,
+    });
+    const ended = applyEntry(row, entry);
+    const left = outcome
+      ? parts.uses.ended(use.call, outcome, parts.settings.bodies === 'keep')
+      : { puts: parts.uses.givenUp(use.call), deletes: [] };
+    await parts.journal.append({
+      entries: [entry],
+      puts: [...(ended ? [callPut(ended)] : []), ...left.puts],
+      deletes: left.deletes,
+    });
+  }
+
+  #flight(
+    id: CallId,
+    agent: Agent,
+    keyId: string,
+    payload: ToolCall,
+    signal: AbortSignal | undefined,
+  ): Flight<'tool.call'> {
+    const { parts } = this.#gate;
+    return new Flight<'tool.call'>({
+      call: { id, kind: 'tool.call', agent: agent.pid, arrivedAt: parts.clock.now(), payload },
+      chain: parts.agents.chain(agent),
+      keyId,
+      login: undefined,
+      signal,
+    });
+  }
+}
+
+const payloadOf = ({ server, tool, known }: Offer, input: JsonRecord, toolUseId: string): ToolCall => ({
+  ...{ server, tool, input, toolUseId, how: 'brokered' },
+  ...(known.manifest ? { manifest: known.manifest } : {}),
+});
+
+const isDoubt = (outcome: ToolOutcome | Refusal): boolean => 'code' in outcome && outcome.code === 'in_doubt';
+
+const said = (text: string): ToolOutcome => ({
+  kind: 'called',
+  result: { content: [{ type: 'text', text }] },
+  isError: false,
+});
+
+export const inDoubt = (call: string): Refusal =>
+  refusal(
+    'in_doubt',
+    `Call ${call} asked for the same and was cut: it may or may not have taken effect. Nothing was done now.`,
+    {
+      remedy: `look what is there; a person decides with mezz tool resolve ${call} --done, --retry or --abandon`,
+    },
+  );
+
+const givenUp = (call: string): Refusal =>
+  refusal('cancelled', `An operator gave up call ${call}, which asked for the same: nothing is done.`);
