@@ -51,11 +51,11 @@ function contenders(history: History): ReadonlyMap<string, Contender> {
     (jobs, { cacheTokens }) =>
       simulate(jobs, cacheTokens, orderer());
   const kernel =
-    (name: string, knowsCache = false, maxWaitS = MAX_WAIT_S): Contender =>
+    (name: string, cache: 'unknown' | 'set' | 'learned' = 'unknown', maxWaitS = MAX_WAIT_S): Contender =>
     (jobs, { cacheTokens }) => {
       const policy = POLICIES.get(name) as Policy<unknown>;
-      const cache = knowsCache ? { cacheTokens } : {};
-      return simulate(jobs, cacheTokens, new KernelOrderer({ policy, history, maxWaitS, ...cache }));
+      const told = { unknown: {}, set: { cacheTokens }, learned: { cacheTokens: 'learned' } as const };
+      return simulate(jobs, cacheTokens, new KernelOrderer({ policy, history, maxWaitS, ...told[cache] }));
     };
   return new Map<string, Contender>([
     ['no kernel', (jobs, { cacheTokens }) => simulateShared(jobs, cacheTokens)],
@@ -69,8 +69,10 @@ function contenders(history: History): ReadonlyMap<string, Contender> {
     ['mezz: las', kernel('las')],
     ['mezz: gittins', kernel('gittins')],
     ['mezz: remaining, cache unknown', kernel('remaining')],
-    ['mezz: default', kernel('mezz', true)],
-    ['mezz: default, without a maximum wait', kernel('mezz', true, 1e9)],
+    ['mezz: default, nothing of the cache', kernel('mezz')],
+    ['mezz: default, cache learned', kernel('mezz', 'learned')],
+    ['mezz: default, cache set', kernel('mezz', 'set')],
+    ['mezz: the same without a maximum wait', kernel('mezz', 'set', 1e9)],
     ...[0, 3, 10].map((beta): [string, Contender] => [clairvoyantName(beta), by(peers.clairvoyant(beta))]),
   ]);
 }
@@ -135,7 +137,7 @@ const checks = REGIMES.flatMap(({ name }) => {
   const figures = (policy: string) =>
     rows.find((row) => row.regime === name && row.policy === policy)?.figures as Figures;
   const reference = Math.min(...[0, 3, 10].map((beta) => figures(clairvoyantName(beta)).waitS));
-  const [ours, fifo, none] = [figures('mezz: default'), figures('FIFO'), figures('no kernel')];
+  const [ours, fifo, none] = [figures('mezz: default, cache set'), figures('FIFO'), figures('no kernel')];
   return [
     {
       regime: name,

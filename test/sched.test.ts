@@ -166,3 +166,50 @@ test('what-if replays what the journal has, for each agent, and a policy that fa
     await kernel.close();
   }
 });
+
+test('embeddings wait in the same order as other model calls', async () => {
+  const gates = new Map<string, () => void>();
+  const kernel = await startKernel(({ json, url }) => {
+    const name = url.endsWith('/embeddings') ? 'embedding' : JSON.stringify(json.messages);
+    return { hold: new Promise<void>((resolve) => gates.set(name, resolve)) };
+  });
+  try {
+    const [low, high] = [await kernel.agent('low'), await kernel.agent('high')];
+    await kernel.control.call('nice', { agent: 'low', nice: 10 });
+    await kernel.control.call('nice', { agent: 'high', nice: -5 });
+    const chat = (text: string) =>
+      send(`${low.origin}/v1/messages`, body.replace('hi', text), { 'x-mezz-key': low.token });
+    const running = [0, 1, 2, 3].map((at) => chat(`running ${at}`));
+    await kernel.upstream.seen(4);
+    const waits = chat('waits');
+    const waiting = async (count: number): Promise<void> => {
+      while ((await kernel.control.call('sched', {})).line.length < count);
+    };
+    await waiting(1);
+    const text = '{"model":"text-embedding-3-small","input":"x"}';
+    const embeds = send(`${high.origin}/v1/embeddings`, text, { 'x-mezz-key': high.token });
+    await waiting(2);
+    const { line, caches } = await kernel.control.call('sched', {});
+    assert.deepEqual(
+      line.map(({ agentName }) => agentName),
+      ['high', 'low'],
+    );
+    assert.deepEqual(
+      caches.map(({ backend, windowTokens, learned }) => [backend, windowTokens, learned]),
+      [['scripted', null, true]],
+    );
+    const open = (name: string) => [...gates].find(([key]) => key.includes(name))?.[1]();
+    open('running 0');
+    await kernel.upstream.seen(5);
+    assert.equal(kernel.upstream.requests.at(-1)?.url, '/v1/embeddings', 'it came later');
+    open('embedding');
+    await kernel.upstream.seen(6);
+    for (const name of ['running 1', 'running 2', 'running 3', 'waits']) open(name);
+    assert.deepEqual(
+      (await Promise.all([...running, waits, embeds])).map(({ status }) => status),
+      [200, 200, 200, 200, 200, 200],
+    );
+  } finally {
+    await kernel.close();
+  }
+});

@@ -29,8 +29,8 @@ export interface KernelOptions {
   readonly policy: Policy<unknown>;
   readonly history: History;
   readonly maxWaitS: number;
-  /** What mezz.yaml says of the backend's cache; undefined: nothing. */
-  readonly cacheTokens?: number;
+  /** What mezz.yaml says of the backend's cache, or that it is learned; undefined: nobody cares. */
+  readonly cacheTokens?: number | 'learned';
 }
 
 export class KernelOrderer implements Orderer {

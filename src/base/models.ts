@@ -3,6 +3,17 @@ import type { BackendDraft, SettingsChange, WindowFit } from './sheets.ts';
 import type { NanoUsd } from './usage.ts';
 import type { Verb } from './verb.ts';
 
+/** A backend's cache of prefixes: what it should hold, and how much of it turns that are not over want. */
+export interface CacheView {
+  /** Tokens; null: without bound, as far as is known. */
+  readonly windowTokens: number | null;
+  /** Learned from what answers report, in place of set in mezz.yaml. */
+  readonly learned: boolean;
+  readonly turns: number;
+  readonly tokens: number;
+  /** Which share of the prefixes was found there lately; null: none was reported. */
+  readonly found: number | null;
+}
 export interface BackendView {
   readonly id: string;
   readonly url: string;
@@ -18,6 +29,10 @@ export interface BackendView {
   readonly ready: boolean;
   /** Does mezz hold a key for it, so that an agent needs none? */
   readonly keyHeld: boolean;
+  /** What it is told of a call's priority and session. */
+  readonly hints: readonly string[];
+  /** null: its provider's matter. */
+  readonly cache: CacheView | null;
 }
 export interface ModelView {
   readonly name: string;

@@ -1,4 +1,5 @@
 /** The order of calls, as the control protocol tells and changes it. */
+import type { CacheView } from './models.ts';
 import type { Verb } from './verb.ts';
 
 /** The order in force. */
@@ -86,8 +87,11 @@ export interface WaitView {
 
 /** The verbs about the order. */
 export interface OrderVerbs {
-  /** The order in force, and who is next: the first of those that wait. */
-  sched: Verb<Record<string, never>, { order: OrderView; line: LineView[] }>;
+  /** The order in force, who is next (the first of those that wait), and the caches that hold somebody back or may. */
+  sched: Verb<
+    Record<string, never>,
+    { order: OrderView; line: LineView[]; caches: (CacheView & { backend: string })[] }
+  >;
   'sched.set': Verb<SchedChange, { order: OrderView }>;
   'sched.policies': Verb<
     Record<string, never>,

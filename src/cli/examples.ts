@@ -44,7 +44,12 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   policy: ['mezz policy show', 'mezz policy test team.cedar --since 7d', 'mezz policy apply team.cedar'],
   can: [`mezz can fix tool.call Bash --args '{"command":"git push"}'`],
   key: ['mezz key create ci', 'mezz key revoke ci'],
-  backend: ['mezz backend ls --watch', 'mezz backend find', 'mezz backend add --found'],
+  backend: [
+    'mezz backend ls --watch',
+    'mezz backend show lab',
+    'mezz backend find',
+    'mezz backend add --found',
+  ],
   model: ['mezz model ls', 'mezz model add tiny', 'mezz model pull smollm2', 'mezz model engine install'],
   audit: ['mezz audit verify'],
   fsck: ['mezz fsck'],

@@ -1,3 +1,4 @@
+import type { CacheView } from '../base/models.ts';
 import { formatUsd, type NanoUsd, type Usage } from '../base/usage.ts';
 import { UsageFailure } from './exit.ts';
 
@@ -102,3 +103,13 @@ export const parseInteger = (lowest: number, highest: number) => (text: string) 
     throw new UsageFailure(`"${text}" is not a whole number from ${lowest} to ${highest}`);
   return value;
 };
+
+/** What a backend's cache of prefixes holds and who wants it, in a line. */
+export function cacheText({ windowTokens, learned, turns, tokens, found }: CacheView): string {
+  const wants = `${turns} open ${turns === 1 ? 'turn wants' : 'turns want'} ${formatCount(tokens)} tokens`;
+  const holds =
+    windowTokens === null
+      ? 'it lost nothing that mattered yet'
+      : `it should hold ${formatCount(windowTokens)}${learned ? ' (learned)' : ''}`;
+  return `${wants}, ${holds}${found === null ? '' : `; ${Math.round(100 * found)} % of prefixes found lately`}`;
+}

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { JsonRecord } from '../base/json.ts';
+import { POLICIES } from '../scheduler/policies/all.ts';
+import type { Policy } from '../scheduler/policy.ts';
 import { LIMITS as TOOL_LIMITS } from '../tools/limits.ts';
 import { closeAgent } from './exits.ts';
 import { settle } from './fixture.test.ts';
@@ -22,6 +24,26 @@ describe('locks of the agents’ own tools', () => {
     assert.equal(parts.broker.locks.busy, 1);
     await b.after('eb');
     assert.equal(parts.broker.locks.busy, 0);
+  });
+
+  test('tool calls are ordered as model calls are: the one with the smaller nice value goes first', async () => {
+    const { hire, parts } = await openRoom();
+    parts.scheduler.setPolicy(POLICIES.get('mezz') as Policy<unknown>);
+    const [has, low, high] = [await hire('has'), await hire('low'), await hire('high')];
+    low.agent.nice = 10;
+    high.agent.nice = -5;
+    const told: string[] = [];
+    // A command that cannot be read counts as a write to the checkout.
+    assert.equal(await has.before('Bash', { command: 'make' }, 'u1'), undefined);
+    const waits = [low, high].map(async ({ agent, bash }) => {
+      const refused = await bash('make');
+      assert.equal(refused, undefined);
+      told.push(agent.name);
+    });
+    await settle();
+    await has.after('u1');
+    await Promise.all(waits);
+    assert.deepEqual(told, ['high', 'low'], 'though it came later');
   });
 
   test('disjoint files and readers do not wait; calls of one agent never wait for each other', async () => {

@@ -145,5 +145,6 @@ const slotsOf = ({ catalog }: Changeable): Slots[] =>
 /** What serving costs there: an engine's time, or a provider's limits. */
 export const termsOf = ({ credential, cacheTokens }: BackendSpec): Terms => ({
   ...(credential === 'local' ? ENGINE : HOSTED),
-  cacheTokens,
+  // A hosted API's cache is its provider's matter; that of an engine of one's own is shared by those who are let in.
+  cacheTokens: cacheTokens ?? (credential === 'local' ? 'learned' : undefined),
 });

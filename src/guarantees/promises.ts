@@ -3,6 +3,7 @@ import type { Promised } from './promise.ts';
 import { CALL_PROMISES } from './promises/calls.ts';
 import { EFFECT_PROMISES } from './promises/effects.ts';
 import { ENGINE_PROMISES } from './promises/engine.ts';
+import { ORDER_PROMISES } from './promises/order.ts';
 import { PREEMPTION_PROMISES } from './promises/preemption.ts';
 import { PROGRAM_PROMISES } from './promises/programs.ts';
 import { LIMIT_PROMISES } from './promises/ratelimits.ts';
@@ -13,6 +14,7 @@ import { WATCHING_PROMISES } from './promises/watching.ts';
 
 export const PROMISES: readonly Promised[] = [
   ...CALL_PROMISES,
+  ...ORDER_PROMISES,
   ...LIMIT_PROMISES,
   ...RIGHT_PROMISES,
   ...RECORD_PROMISES,

@@ -19,19 +19,32 @@ export class CacheModel {
   readonly #held = new Map<string, Held>();
   /** Those used lately, or running: least recently used first. */
   readonly #hot = new Map<string, Held>();
-  readonly size: number | undefined;
-  readonly #room: number;
+  #size: number | undefined;
   #tokens = 0;
   #hotTokens = 0;
 
   /** `size` in tokens; undefined where it is unknown. */
   constructor(size: number | undefined) {
-    this.size = size;
-    this.#room = size ?? Number.POSITIVE_INFINITY;
+    this.#size = size;
   }
 
-  get isKnown(): boolean {
-    return this.size !== undefined;
+  get size(): number | undefined {
+    return this.#size;
+  }
+
+  /** Conversations held, and their tokens. */
+  get held(): { readonly turns: number; readonly tokens: number } {
+    return { turns: this.#held.size, tokens: this.#tokens };
+  }
+
+  /** It holds less, or more, than was thought; without bound: that is unknown. The turns whose prefix is gone. */
+  resize(size: number): PolicyCall[] {
+    this.#size = Number.isFinite(size) ? size : undefined;
+    return this.#shrink();
+  }
+
+  get #room(): number {
+    return this.#size ?? Number.POSITIVE_INFINITY;
   }
 
   /** A call started: its context is held now. The turns whose prefix made room for it. */

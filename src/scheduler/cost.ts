@@ -9,8 +9,8 @@ export interface Terms {
   readonly requestWeight: number;
   /** `sum`: input and answer follow one another in a slot; `max`: each has a limit of its own. */
   readonly combine: 'sum' | 'max';
-  /** Tokens that its cache of prefixes holds, all together; undefined: unknown. */
-  readonly cacheTokens?: number | undefined;
+  /** Tokens that its cache of prefixes holds, all together; undefined: nobody knows, or needs to. */
+  readonly cacheTokens?: number | 'learned' | undefined;
 }
 
 /** An engine reads about this many tokens while it writes one (measured on real ones: 50 to 200). */

@@ -62,6 +62,11 @@ export const LIMITS = {
     unit: 'slots',
     what: "of which the last is for calls that fit a backend's cache, where its size is known",
   },
+  worthKeeping: {
+    value: 40,
+    unit: '%',
+    what: "of the prefixes found in a backend's cache, below which so much is lost that nobody is held back for the rest",
+  },
   listedAhead: { value: 5, unit: 'calls', what: 'named as those ahead of a waiting one' },
   passes: {
     value: 40,

@@ -8,7 +8,7 @@ import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import { Attained } from './attained.ts';
-import { CacheModel } from './cache.ts';
+import { type Admitted, Caches } from './caches.ts';
 import { Estimates } from './estimates.ts';
 import type { Explanation, Holder, Rival } from './explanation.ts';
 import { History } from './history.ts';
@@ -54,7 +54,7 @@ export class Scheduler {
   /** What turns have had, for the history: policies keep accounts of their own. */
   readonly #attained: Attained;
   readonly #resources = new Map<string, Resource>();
-  readonly #caches = new Map<string, CacheModel>();
+  readonly #caches = new Caches();
   /** What not everyone can have at once (locks) may pass nobody: who was refused it would be refused it again and again. */
   readonly #queue = new Queue((name) => (this.#resources.get(name)?.pass ? 0 : LIMITS.passes.value));
   readonly #running = new Map<string, Running>();
@@ -153,9 +153,8 @@ export class Scheduler {
     if (!used) this.#attained.event({ kind: 'ended', at: now, call: waiting });
     if (!running.resource.pass) this.#meanServiceMs += 0.1 * (now - running.startedAt - this.#meanServiceMs);
     this.#tell({ kind: 'ended', at: now, call: waiting, ...(used ? { used } : {}) });
-    const length = used && used.input + used.cached + used.output;
-    const gone = this.#caches.get(resource)?.ended(waiting, now, length, used?.endsTurn === true);
-    for (const other of gone ?? []) this.#tell({ kind: 'evicted', at: now, call: other, resource });
+    const gone = running.resource.pass ? [] : this.#caches.ended(waiting, running.resource, now, used);
+    for (const other of gone) this.#tell({ kind: 'evicted', at: now, call: other, resource });
     if (this.#history.publish()) this.#retune();
     this.#serve(resource);
   }
@@ -219,6 +218,7 @@ export class Scheduler {
       reasons.push(
         'the maximum wait has passed, and as many calls as may pass it: it goes before every other order',
       );
+    reasons.push(...slots.flatMap((resource) => this.#caches.reason(waiting, resource, this.#now()) ?? []));
     reasons.push(...this.#policy.reasonsFor(waiting));
     this.#settleFault();
     const size = slots.reduce((sum, resource) => sum + resource.size, 0);
@@ -282,6 +282,12 @@ export class Scheduler {
     return resource === undefined ? this.#queue.size : this.#queue.count(resource);
   }
 
+  /** What is known of a backend's cache of prefixes; undefined where that is nobody's matter here. */
+  admitted(resource: string): Admitted | undefined {
+    const found = this.#resources.get(resource);
+    return found && !found.pass ? this.#caches.view(found) : undefined;
+  }
+
   busy(resource: string): number {
     return this.#resources.get(resource)?.busy ?? 0;
   }
@@ -295,16 +301,9 @@ export class Scheduler {
     resource?.pass?.();
     while (resource && resource.busy < resource.size) {
       const now = this.#now();
-      // The last slots of a backend whose cache is known are for calls that do not push out what others need.
-      const isScarce = this.#isScarce(resource);
-      const accepts = (waiting: Waiting, isOverdue: boolean): boolean =>
-        !passed.has(waiting.call) && (!isScarce || isOverdue || this.#fits(waiting, name, now));
-      const looks = isScarce ? LIMITS.looks.value : undefined;
-      const overdueAt = now - this.#options.maxWaitMs;
-      const place = this.#queue.first(name, accepts, this.#policy, overdueAt, looks, closed);
+      const waiting = this.#next(resource, passed, closed);
       this.#settleFault();
-      if (!place) return;
-      const { waiting } = place;
+      if (!waiting) return;
       if (waiting.deadlineAt <= now) this.#refuse(waiting, this.#late(waiting));
       else if (!this.#tolls.tryTake(waiting, name)) closed.add(lineOf(waiting, name));
       else if (resource.tryAcquire(waiting.call)) this.#grant(waiting, resource);
@@ -312,18 +311,23 @@ export class Scheduler {
     }
   }
 
-  #isScarce({ name, busy, size }: Resource): boolean {
-    return busy >= size - Math.floor(size / LIMITS.warmShare.value) && this.#cacheOf(name).isKnown;
-  }
-
-  #fits(waiting: Waiting, name: string, now: number): boolean {
-    return this.#cacheOf(name).fits(waiting, now);
-  }
-
-  #cacheOf(name: string): CacheModel {
-    const cache = this.#caches.get(name) ?? new CacheModel(this.#resources.get(name)?.terms.cacheTokens);
-    this.#caches.set(name, cache);
-    return cache;
+  #next(resource: Resource, passed: ReadonlySet<string>, closed: ReadonlySet<string>): Waiting | undefined {
+    const now = this.#now();
+    const first = (accepts: (waiting: Waiting, isOverdue: boolean) => boolean, looks?: number) =>
+      this.#queue.first(
+        resource.name,
+        (waiting, isOverdue) => !passed.has(waiting.call) && accepts(waiting, isOverdue),
+        this.#policy,
+        now - this.#options.maxWaitMs,
+        looks,
+        closed,
+      )?.waiting;
+    // The last slots of a backend whose cache is known are for calls that do not push out what others need.
+    const keeps = resource.pass ? 'nothing' : this.#caches.keeps(resource);
+    if (keeps === 'nothing') return first(() => true);
+    const fits = (waiting: Waiting, isOverdue: boolean) =>
+      isOverdue || this.#caches.fits(waiting, resource, now);
+    return first(fits, LIMITS.looks.value) ?? (keeps === 'first' ? first(() => true) : undefined);
   }
 
   #isRival(a: Waiting, b: Waiting): boolean {
@@ -352,7 +356,7 @@ export class Scheduler {
     const started: PolicyEvent = { kind: 'started', at: now, call: waiting, resource: name };
     this.#attained.event(started);
     this.#tell(started);
-    const gone = resource.pass ? [] : this.#cacheOf(name).started(waiting, now);
+    const gone = resource.pass ? [] : this.#caches.started(waiting, resource, now);
     for (const call of gone) this.#tell({ kind: 'evicted', at: now, call, resource: name });
     waiting.onGrant(name, { policy, reasons });
   }
@@ -417,10 +421,7 @@ export class Scheduler {
 
   #retune(): void {
     const config = this.#config();
-    for (const name of [...this.#caches.keys()]) {
-      const size = this.#resources.get(name)?.terms.cacheTokens;
-      if (size !== this.#caches.get(name)?.size) this.#caches.delete(name);
-    }
+    this.#caches.retune(this.#resources);
     this.#attained.tune(config);
     this.#tell({ kind: 'tuned', at: this.#now(), config });
   }

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import type { BackendView } from '../../base/models.ts';
 import type { SettingsChange } from '../../base/sheets.ts';
 import { UsageFailure } from '../exit.ts';
-import { formatCount } from '../format.ts';
+import { cacheText, formatCount } from '../format.ts';
 import { ALLOWS, ENGINE_PORTS, type Engine, type FoundModel, findEngines } from '../found/engines.ts';
 import type { Session } from '../session.ts';
 import type { Column } from '../table.ts';
@@ -61,6 +61,23 @@ async function find(session: Session, options: FindOptions): Promise<void> {
   const portOf = (port: number) => (ENGINE_PORTS.includes(port) ? '' : ` --port ${port}`);
   const next = engines.map(({ name, port }) => `mezz backend add ${name}${portOf(port)}`).join(', or ');
   terminal.note(next ? `Next: ${next}` : `No engine answers on ${options.port.join(', ')}.`);
+}
+
+async function showOne({ terminal, control }: Session, id: string, options: ViewOptions): Promise<void> {
+  const { backends } = await control.call('backends', {});
+  const backend = backends.find((one) => one.id === id);
+  if (!backend) throw new UsageFailure(`there is no backend "${id}"`, 'mezz backend', 3);
+  if (options.json) return terminal.printJson({ schema: 'mezz.backend/1', backend });
+  const { url, dialects, credential, ready, account, busy, slots, waiting, level, hints, cache } = backend;
+  terminal.print(
+    `${id}  ${url}${backend.label ? `  (${backend.label})` : ''}`,
+    `speaks      ${dialects.join(', ')}`,
+    `credential  ${credential}${ready ? '' : ' (missing)'}; account ${account}`,
+    `slots       ${busy} of ${slots} taken, ${waiting} calls wait`,
+    `preemption  ${level}`,
+    `hints       ${hints.join(', ') || 'none: it is told nothing of priority or session'}`,
+    `cache       ${cache ? cacheText(cache) : "its provider's matter"}`,
+  );
 }
 
 /** Nothing but what was named, or `--found`, is put in force. */
@@ -144,6 +161,9 @@ export function define(program: Command, session: Session): void {
         render: ({ backends }) => session.terminal.printTable(BACKEND_COLUMNS, backends),
       }),
   );
+  asJson(backend.command('show').description('one backend: slots, hints, what its cache should hold'))
+    .argument('<backend>', 'as mezz backend lists it')
+    .action((id: string, options: ViewOptions) => showOne(session, id, options));
   withPort(
     asJson(backend.command('find').description('engines on this machine, their models and windows')),
   ).action((options: FindOptions) => find(session, options));

@@ -1,9 +1,10 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import type { CacheView } from '../../base/models.ts';
 import type { LineView, OrderView, SchedChange, WhatifRow } from '../../base/order.ts';
 import { UsageFailure } from '../exit.ts';
-import { formatDuration, parseDuration, parseSince } from '../format.ts';
+import { cacheText, formatDuration, parseDuration, parseSince } from '../format.ts';
 import { ganttSvg, ganttText } from '../gantt.ts';
 import { LIMITS } from '../limits.ts';
 import type { Session } from '../session.ts';
@@ -42,18 +43,21 @@ function orderLines(order: OrderView): string[] {
   return [
     `${order.policy}: ${order.text} (${whose}${order.file === null ? '' : `, ${order.file}`})`,
     `weights ${weights.join(' ') || 'all 1'}; reloading a cache counts x${order.reload}`,
-    `who waited ${formatDuration(order.maxWaitMs)} is next, whatever the policy says; ${order.queue} calls may wait`,
+    `who waited ${formatDuration(order.maxWaitMs)}, and was passed often enough, is next; ${order.queue} calls may wait`,
     ...(order.fault === null ? [] : [`fail  ${order.fault}`]),
   ];
 }
+
+const cacheLine = (cache: CacheView & { backend: string }): string =>
+  `cache of ${cache.backend}: ${cacheText(cache)}`;
 
 const showOrder = (session: Session, options: ViewOptions): Promise<void> =>
   show(session, options, {
     verb: 'sched',
     request: {},
     ids: ({ line }) => line.map((one) => one.call),
-    render: ({ order, line }) => {
-      session.terminal.print(...orderLines(order), '');
+    render: ({ order, line, caches }) => {
+      session.terminal.print(...orderLines(order), ...caches.map(cacheLine), '');
       if (line.length === 0) session.terminal.print('nothing waits for a backend');
       else session.terminal.printTable(LINE_COLUMNS, line);
     },

@@ -16,6 +16,8 @@ const backend = (id: string, more: Partial<BackendView> = {}): BackendView => ({
   label: null,
   ready: true,
   keyHeld: false,
+  hints: [],
+  cache: null,
   ...more,
 });
 const model = (name: string, id: string, price: ModelView['price'] = null): ModelView => ({

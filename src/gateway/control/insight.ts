@@ -118,6 +118,8 @@ export const insightVerbs: Handlers<InsightVerb> = {
         label: spec.label ?? null,
         ready: backends.has(spec.id) && (spec.credential !== 'kernel' || catalog.hasKey(spec.id)),
         keyHeld: catalog.hasKey(spec.id),
+        hints: spec.hints ?? [],
+        cache: scheduler.admitted(spec.id) ?? null,
       }),
     );
     return { backends: views };

@@ -26,7 +26,11 @@ export const schedulingVerbs: Handlers<SchedulingVerb> = {
       waitedMs: clock.now() - waiting.arrivedAt,
       reasons,
     }));
-    return { order: ordering.view(), line };
+    const caches = [...gate.parts.catalog.backends.keys()].flatMap((backend) => {
+      const cache = scheduler.admitted(backend);
+      return cache && (cache.windowTokens !== null || cache.turns > 0) ? [{ backend, ...cache }] : [];
+    });
+    return { order: ordering.view(), line, caches };
   },
 
   async 'sched.set'({ ordering }, change) {

@@ -346,7 +346,7 @@ export const CALL_PROMISES: readonly Promised[] = [
   {
     id: 'slots',
     group: 'order',
-    text: 'No slot idles while a call wants it (but for the last eighth of a backend whose cache size is set, kept for calls that fit the cache), none is lost or issued twice, and a full queue refuses with a time to come back.',
+    text: 'No slot idles while a call wants it (but for the last eighth of a backend whose cache size is set in mezz.yaml, kept for calls that fit the cache), none is lost or issued twice, and a full queue refuses with a time to come back.',
     restsOn: 'The scheduler alone takes and gives back slots.',
     bypassedBy: "A slot count or cache size in mezz.yaml that is not the backend's own.",
     tests: [
