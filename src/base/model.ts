@@ -130,6 +130,8 @@ export interface ModelCall {
   readonly sink: ResponseSink;
   /** Told the headers of the answer when they come: a body that is not streamed leaves only with its end. */
   readonly heard?: (headers: readonly string[]) => void;
+  /** Told now and then how many tokens of the answer are written, by a backend that counts them. */
+  readonly written?: (tokens: number) => void;
   /** Aborted when the client leaves or the call is killed. */
   readonly signal: AbortSignal;
 }

@@ -1,6 +1,6 @@
 /** What drivers implement and the gate calls. A driver acts only on a ticket, and only gate/ can mint one. */
 import type { Refusal } from './errors.ts';
-import type { AccountId, BackendId } from './ids.ts';
+import type { AccountId, BackendId, CallId } from './ids.ts';
 import type { JsonRecord } from './json.ts';
 import type { ManifestFile } from './manifest.ts';
 import type { DialectName, HintName, ModelCall, ModelOutcome } from './model.ts';
@@ -25,6 +25,8 @@ export interface BackendSpec {
   readonly slots: number;
   /** Tokens that its cache of prefixes holds, where that is known. */
   readonly cacheTokens?: number;
+  /** Calls whose state it keeps while they are stopped, beside those that run; absent: none. */
+  readonly keeps?: number;
   /** What it is told of a call's priority and session; absent: nothing. */
   readonly hints?: readonly HintName[];
   /** Silence after which the upstream counts as dead, ms. */
@@ -41,9 +43,18 @@ export interface Processes {
   end(osPid: number, start: number | null): void;
 }
 
+/** A call that runs and that its backend can stop between two tokens. */
+export interface Suspendable {
+  /** Stops it and keeps its state; false where it ended before that. Nothing of its answer is lost. */
+  suspend(): Promise<boolean>;
+  proceed(): void;
+}
+
 export interface ModelBackend {
   readonly spec: BackendSpec;
   perform(ticket: Ticket, call: ModelCall): Promise<ModelOutcome>;
+  /** A call that it performs just now, where it can stop it. */
+  suspendable?(call: CallId): Suspendable | undefined;
   /** The whole names of what it serves under a pattern of the model table, where it knows them itself. */
   models?(): readonly string[];
   close(): Promise<void>;

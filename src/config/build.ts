@@ -127,6 +127,7 @@ function buildBackends(raw: RawConfig, path: (text: string) => string, issues: I
         backend.engine?.sequences ??
         (backend.engine ? ENGINE_DEFAULTS.sequences : DEFAULTS.slots),
       ...cacheOf(backend),
+      ...(backend.engine ? { keeps: backend.engine.kept ?? ENGINE_DEFAULTS.kept } : {}),
       ...(backend.hints?.length ? { hints: backend.hints } : {}),
       idleTimeoutMs: duration(backend.idleTimeout ?? DEFAULTS.idleTimeout),
       ...(backend.lab ? { label: 'lab' } : {}),

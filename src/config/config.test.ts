@@ -130,17 +130,18 @@ describe('settings', () => {
     assert.match(told(', credential: local, url: "http://127.0.0.1:1"').join(), /a lab has no url/);
     assert.match(told('').join(), /nobody logs in to a lab/);
   });
-  test('an engine has the threads, sequences and window it is given, and as many slots as sequences', () => {
+  test('an engine has the threads, sequences and window it is given, and as many slots as sequences; it keeps one more', () => {
     const told = (more: string) => {
       const [box] = accept(`backends:\n  engine: ${more}\n`).backends.filter(
         ({ spec }) => spec.id === 'engine',
       );
-      return [box?.engine, box?.spec.slots];
+      return [box?.engine, box?.spec.slots, box?.spec.keeps];
     };
-    assert.deepEqual(told('{}'), [{ sequences: 2, windowTokens: 8192 }, 2]);
-    assert.deepEqual(told('{ engine: { threads: 3, sequences: 5, window: 1024 } }'), [
-      { threads: 3, sequences: 5, windowTokens: 1024 },
+    assert.deepEqual(told('{}'), [{ sequences: 2, kept: 1, windowTokens: 8192 }, 2, 1]);
+    assert.deepEqual(told('{ engine: { threads: 3, sequences: 5, kept: 0, window: 1024 } }'), [
+      { threads: 3, sequences: 5, kept: 0, windowTokens: 1024 },
       5,
+      0,
     ]);
     const both = problemsOf('backends:\n  engine: { lab: {} }\n').join();
     assert.match(both, /cannot be a lab and an engine/);

@@ -10,6 +10,7 @@ export interface RawLab extends Partial<Omit<LabOptions, 'failures'>> {
 export interface RawEngine {
   readonly threads?: number;
   readonly sequences?: number;
+  readonly kept?: number;
   readonly window?: number;
 }
 export interface RawBackend {

@@ -127,9 +127,15 @@ const engine = object(
       description: 'Threads of one model; by default one less than the machine gives this process.',
     },
     sequences: { ...whole(1, 64, 2), description: 'Answers of one model written at once.' },
+    kept: {
+      ...whole(0, 64, 1),
+      description:
+        'Answers that stand still for others or for a pause, kept beside those; 0: none ever does.',
+    },
     window: {
       ...whole(256, 1_048_576, 8192),
-      description: 'Tokens of the longest conversation; each sequence takes memory for all of them.',
+      description:
+        'Tokens of the longest conversation; each answer, kept ones too, takes memory for all of them.',
     },
   },
 );

@@ -34,6 +34,7 @@ export const LIMITS = {
     unit: 'tokens',
     what: 'of a prompt that the engine reads in one step; between two it can be stopped',
   },
+  engineToldTokens: { value: 16, unit: 'tokens', what: 'of an answer until the scheduler hears of them' },
   engineTopK: { value: 40, unit: 'tokens', what: 'likeliest tokens the engine chooses from by default' },
   engineModels: { value: 2, unit: 'models', what: 'models the engine holds in memory at once' },
   engineIdleMs: {

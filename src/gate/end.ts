@@ -92,6 +92,7 @@ export async function book(parts: Parts, flight: Flight, result: Result): Promis
     call: call.id,
     agent: agent.pid,
     waitedMs: (flight.startedAt ?? now) - call.arrivedAt,
+    ...suspendedOf(flight),
     ...parts.ledger.bookedOn(now),
   });
   flight.row = applyEntry(flight.row, entry);
@@ -131,6 +132,12 @@ export async function book(parts: Parts, flight: Flight, result: Result): Promis
       remedy: 'mezz doctor',
     });
   }
+}
+
+/** How often it was stopped while it ran, and for how long, where it was. */
+function suspendedOf({ suspension }: Flight): { suspended?: number; suspendedMs?: number } {
+  if (!suspension?.times) return {};
+  return { suspended: suspension.times, suspendedMs: suspension.totalMs };
 }
 
 /** Tells the scheduler what the call used; what it learned of turns of its kind is stored with END. */

@@ -16,6 +16,7 @@ import type { Before } from '../tools/before.ts';
 import type { Effect } from '../tools/effects.ts';
 import type { Candidate, Login } from './catalog.ts';
 import { LIMITS } from './limits.ts';
+import type { Suspension } from './suspension.ts';
 import { type ResourceName, SYSCALLS } from './syscalls.ts';
 import type { WaitReason } from './waits.ts';
 
@@ -94,6 +95,8 @@ export class Flight<K extends SyscallKind = SyscallKind> {
   tolls: ReadonlyMap<string, Toll> = NO_TOLLS;
   /** What it has taken of one, until it has ended. */
   toll: Toll | undefined;
+  /** How it is stopped while its backend performs it, where that can. */
+  suspension: Suspension | undefined;
   attempt = 0;
   startedAt: number | undefined;
   readonly steps: TraceStep[] = [];

@@ -22,6 +22,7 @@ import { LIMITS } from './limits.ts';
 import { forgetLocks, inspect, needsLook } from './locking.ts';
 import { applyChange, type Changeable } from './open.ts';
 import type { Parts } from './parts.ts';
+import { settleRunning } from './pause.ts';
 import { perform } from './perform.ts';
 import { recordRefusal, refusedCall } from './refuse.ts';
 import { releaseSlot, schedule } from './schedule.ts';
@@ -284,8 +285,9 @@ export class Gate {
   wake(agents: readonly Agent[]): void {
     const { parts } = this;
     parts.epochs.advance();
-    const tree = agents.flatMap((agent) => parts.agents.tree(agent).map(({ pid }) => pid));
-    parts.waits.wakeAgents(new Set(tree));
+    const tree = new Set(agents.flatMap((agent) => parts.agents.tree(agent).map(({ pid }) => pid)));
+    parts.waits.wakeAgents(tree);
+    settleRunning(this.flights.values(), tree);
   }
 
   /** No new calls; resolves when those in flight have ended or `graceMs` has passed (then they are cut). */

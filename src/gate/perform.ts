@@ -4,12 +4,29 @@
  */
 import { assert } from '../base/assert.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
+import type { ResponseSink } from '../base/model.ts';
+import type { ModelBackend } from '../base/ports.ts';
 import type { Outcomes, SyscallKind } from '../base/syscall.ts';
 import type { Ticket } from '../base/ticket.ts';
 import { callServer } from './brokered.ts';
 import type { Flight } from './flight.ts';
 import { handOver } from './locking.ts';
 import type { Parts } from './parts.ts';
+import { Suspension, type Told } from './suspension.ts';
+
+/** A pause may have come while START was written. */
+function makeSuspendable(parts: Parts, flight: Flight, backend: ModelBackend, sink: ResponseSink): void {
+  const { id } = flight.call;
+  const handle = backend.suspendable?.(id);
+  flight.suspension = undefined;
+  if (!handle) return;
+  const told: Told = {
+    step: (now, stage, detail) => flight.step(now, stage, detail),
+    waits: (isWaiting) => sink.waits(isWaiting),
+  };
+  flight.suspension = new Suspension(parts, id, told, handle);
+  if (flight.chain.some(({ hold }) => hold === 'paused')) flight.suspension?.pause();
+}
 
 export async function perform<K extends SyscallKind>(
   parts: Parts,
@@ -37,7 +54,11 @@ export async function perform<K extends SyscallKind>(
   // One signal for both ends: a combined one would cost more than all the rest of this stage.
   const leave = () => flight.killer.abort(payload.signal.reason);
   payload.signal.addEventListener('abort', leave, { once: true });
-  const outcome = await backend.perform(ticket, { ...call, heard, signal: flight.killer.signal });
+  const written = (tokens: number) => parts.scheduler.served(flight.call.id, tokens);
+  const performed = backend.perform(ticket, { ...call, heard, written, signal: flight.killer.signal });
+  makeSuspendable(parts, flight as Flight, backend, payload.sink);
+  const outcome = await performed;
+  flight.suspension?.over();
   payload.signal.removeEventListener('abort', leave);
   return outcome as Outcomes[K];
 }

@@ -6,6 +6,7 @@ import { type Refusal, refusal } from '../base/errors.ts';
 import type { TurnId } from '../base/ids.ts';
 import type { SyscallKind } from '../base/syscall.ts';
 import type { PolicyCall } from '../scheduler/policy.ts';
+import type { Preemptible } from '../scheduler/queue.ts';
 import { type Flight, go, refuse, type Stage } from './flight.ts';
 import { limitWait, slotsOf } from './limit.ts';
 import { dropLocks, takeLocks } from './locking.ts';
@@ -26,6 +27,7 @@ export function schedule<K extends SyscallKind>(parts: Parts, flight: Flight<K>)
     ...scheduledCall(parts, flight as Flight),
     resources: flight.candidates.map((candidate) => candidate.backend.id),
     tolls: flight.tolls,
+    ...preemptible(parts, flight as Flight),
     onGrant: (resource, why) => {
       flight.order = why;
       flight.toll = flight.tolls.get(resource);
@@ -59,6 +61,15 @@ export function schedule<K extends SyscallKind>(parts: Parts, flight: Flight<K>)
 export function turnOf({ turns }: Parts, { call, agent, chain }: Flight): TurnId | undefined {
   const main = chain.findLast((other) => other.keyId === agent.keyId);
   return main && main !== agent ? (turns.current(main.pid) ?? call.turn) : call.turn;
+}
+
+/** How it is stopped while it runs, where it may come to run at a backend that keeps such calls. */
+function preemptible(parts: Parts, flight: Flight): { preemptible?: Preemptible } {
+  if (!flight.candidates.some(({ backend }) => backend.keeps)) return {};
+  const { preemption } = parts.scheduler;
+  const suspend = (why: string): void =>
+    flight.suspension ? flight.suspension.preempt(why) : preemption.resisted(flight.call.id);
+  return { preemptible: { suspend, proceed: () => flight.suspension?.proceed() } };
 }
 
 /** The call as scheduling policies see it. */

@@ -25,6 +25,8 @@ export class HttpSink implements ResponseSink {
   begun = false;
   /** The body has a content coding: nothing of mezz's own can be put into it. */
   encoded = false;
+  /** What was written last ended an event: a heartbeat behind it cuts none in two. */
+  #isBetween = true;
 
   constructor(response: ServerResponse, extra: readonly string[], heartbeat?: Heartbeat) {
     this.#response = response;
@@ -41,11 +43,16 @@ export class HttpSink implements ResponseSink {
   #beatAfter(delayMs: number): void {
     this.#timer = setTimeout(() => {
       const { bytes, everyMs } = this.#heartbeat as Heartbeat;
-      if (this.#response.destroyed || this.begun) return;
+      if (this.#response.destroyed || !this.#canBeat) return;
       if (!this.headSent) this.#sendHead(200, STREAM_HEAD);
       this.#response.write(bytes);
       this.#beatAfter(everyMs);
     }, delayMs).unref();
+  }
+
+  /** Before its answer has begun; and in it where the call stands still between two events of a stream. */
+  get #canBeat(): boolean {
+    return !this.begun || (!this.encoded && this.#isBetween);
   }
 
   /** A call that is sent again says it again: the last is what was answered. */
@@ -76,6 +83,7 @@ export class HttpSink implements ResponseSink {
 
   write(bytes: Uint8Array): boolean {
     if (this.#response.destroyed) return true;
+    this.#isBetween = bytes.at(-1) === LF && bytes.at(-2) === LF;
     return this.#response.write(bytes);
   }
 
@@ -102,6 +110,7 @@ export class HttpSink implements ResponseSink {
   }
 }
 
+const LF = 0x0a;
 const STREAM_HEAD = ['content-type', 'text/event-stream', 'cache-control', 'no-cache'];
 
 /** Names that clients chose may hold what no header may. */

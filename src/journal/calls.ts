@@ -67,6 +67,9 @@ export interface CallEnd {
   readonly waitedMs: number;
   /** The outcome was not known at first: who told it. */
   readonly resolved?: 'check' | 'done' | 'abandon';
+  /** How often it was stopped between two tokens and went on, and how long it stood still all together. */
+  readonly suspended?: number;
+  readonly suspendedMs?: number;
   /** The day its use was booked on, where that is after `at`. */
   readonly bookedOn?: number;
 }

@@ -11,6 +11,8 @@ export interface Terms {
   readonly combine: 'sum' | 'max';
   /** Tokens that its cache of prefixes holds, all together; undefined: nobody knows, or needs to. */
   readonly cacheTokens?: number | 'learned' | undefined;
+  /** Calls whose state it keeps while they are stopped, beside those that run; undefined: none. */
+  readonly keeps?: number | undefined;
 }
 
 /** An engine reads about this many tokens while it writes one (measured on real ones: 50 to 200). */

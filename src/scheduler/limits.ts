@@ -67,6 +67,16 @@ export const LIMITS = {
     unit: '%',
     what: "of the prefixes found in a backend's cache, below which so much is lost that nobody is held back for the rest",
   },
+  switchTokens: {
+    value: 8,
+    unit: 'virtual tokens',
+    what: 'the least that a waiting call must be spared before a running one is stopped for it',
+  },
+  sliceTokens: {
+    value: 32,
+    unit: 'tokens',
+    what: 'of answer that a call which was stopped has before it may be stopped again',
+  },
   listedAhead: { value: 5, unit: 'calls', what: 'named as those ahead of a waiting one' },
   passes: {
     value: 40,

@@ -52,7 +52,8 @@ export interface PolicyConfig {
 
 /**
  * `at` is wall time in ms. `served` says how many tokens of answer a running call has had so far; `ended` without `used`
- * that nothing is known of what it used, or that it never ran; `evicted` that a turn's cached prefix is gone.
+ * that nothing is known of what it used, or that it never ran (one that is stopped for another has not ended, and its key
+ * is asked for again); `evicted` that a turn's cached prefix is gone.
  */
 export type PolicyEvent =
   | { readonly kind: 'arrived'; readonly at: number; readonly call: PolicyCall }

@@ -13,11 +13,19 @@ import type { Toll } from './meter.ts';
 import type { Order } from './order.ts';
 import { compareKeys, type Policy, type PolicyCall } from './policy.ts';
 
+/** How a running call is stopped and goes on; it answers by `park` or `resisted` (preemption.ts). */
+export interface Preemptible {
+  suspend(why: string): void;
+  proceed(): void;
+}
+
 export interface Waiting extends PolicyCall {
   /** Any one of these, the preferred first. */
   readonly resources: readonly string[];
   /** The rate limit that it counts against at a resource, where there is one. */
   readonly tolls?: ReadonlyMap<string, Toll>;
+  /** How it is stopped while it runs, where it can be. */
+  readonly preemptible?: Preemptible;
   onGrant(resource: string, why: Grant): void;
   onRefuse(refusal: Refusal): void;
 }

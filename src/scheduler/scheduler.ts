@@ -17,18 +17,13 @@ import type { Meter } from './meter.ts';
 import { type Beginning, Order } from './order.ts';
 import { fifo } from './policies/fifo.ts';
 import type { Policy, PolicyConfig, PolicyEvent, Tuning, Used } from './policy.ts';
+import { newRunning, Preemption, type Running } from './preemption.ts';
 import { type Grant, lineOf, Queue, type Waiting } from './queue.ts';
 import type { Resource } from './resource.ts';
 import { Tolls } from './tolls.ts';
 
 export type { Explanation, Grant, Waiting };
 
-interface Running {
-  readonly waiting: Waiting;
-  readonly resource: Resource;
-  readonly startedAt: number;
-  used?: Used;
-}
 export interface SchedulerOptions {
   readonly clock: Clock;
   readonly resources: readonly Resource[];
@@ -45,6 +40,8 @@ export interface SchedulerOptions {
   onFault?(why: string): void;
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 export const PLAIN: Tuning = { weights: {}, reload: 1 };
 
 export class Scheduler {
@@ -60,6 +57,8 @@ export class Scheduler {
   readonly #running = new Map<string, Running>();
   readonly #estimates = new Estimates();
   readonly #tolls: Tolls;
+  /** Running calls that stop for others and go on. */
+  readonly preemption: Preemption;
   #policy: Order;
   /** What happened lately, for a policy that is put in charge. */
   #log: PolicyEvent[] = [];
@@ -77,6 +76,16 @@ export class Scheduler {
     for (const resource of options.resources) this.#resources.set(resource.name, resource);
     this.#attained = new Attained(this.#config());
     this.#policy = this.#newOrder(options.policy, fifo);
+    this.preemption = new Preemption({
+      running: this.#running,
+      queue: this.#queue,
+      now: () => this.#now(),
+      isOverdue: (waiting) => this.#isOverdue(waiting),
+      first: (resource) => this.#next(resource),
+      keyOf: (call) => this.#policy.keyOf(call),
+      serve: (name) => this.#serve(name),
+      nextOrder: () => this.#order++,
+    });
   }
 
   /** The name of the policy in charge: another one's after it failed. */
@@ -126,7 +135,7 @@ export class Scheduler {
   cancel(call: string): void {
     const place = this.#queue.remove(call);
     if (!place) return;
-    this.#tell({ kind: 'ended', at: this.#now(), call: place.waiting });
+    if (!this.#running.has(call)) this.#tell({ kind: 'ended', at: this.#now(), call: place.waiting });
     // Who left may have been in the way of others, though it held nothing.
     for (const name of place.waiting.resources) if (this.#resources.get(name)?.pass) this.#serve(name);
   }
@@ -146,7 +155,7 @@ export class Scheduler {
     if (!running) return;
     assert(running.resource.name === resource, `call ${call} has ${running.resource.name}, not ${resource}`);
     this.#running.delete(call);
-    running.resource.release(call);
+    this.preemption.release(running);
     this.#tolls.giveUp(running.waiting, resource);
     const now = this.#now();
     const { waiting, used } = running;
@@ -162,7 +171,10 @@ export class Scheduler {
   /** Tells the policy how much service a running call has had so far, in tokens. */
   served(call: string, tokens: number): void {
     const running = this.#running.get(call);
-    if (running) this.#tell({ kind: 'served', at: this.#now(), call: running.waiting, tokens });
+    if (!running) return;
+    running.tokens = tokens;
+    this.#tell({ kind: 'served', at: this.#now(), call: running.waiting, tokens });
+    this.preemption.consider(running.resource);
   }
 
   /** Other bounds from now on; calls that wait beyond a smaller queue keep their places. */
@@ -304,19 +316,25 @@ export class Scheduler {
       const waiting = this.#next(resource, passed, closed);
       this.#settleFault();
       if (!waiting) return;
-      if (waiting.deadlineAt <= now) this.#refuse(waiting, this.#late(waiting));
+      if (waiting.deadlineAt <= now && !this.#running.has(waiting.call))
+        this.#refuse(waiting, this.#late(waiting));
       else if (!this.#tolls.tryTake(waiting, name)) closed.add(lineOf(waiting, name));
       else if (resource.tryAcquire(waiting.call)) this.#grant(waiting, resource);
       else passed.add(waiting.call);
     }
+    if (resource) this.preemption.consider(resource);
   }
 
-  #next(resource: Resource, passed: ReadonlySet<string>, closed: ReadonlySet<string>): Waiting | undefined {
+  /** Who is granted the resource next, when a share of it is free. */
+  #next(resource: Resource, passed = NONE, closed = NONE): Waiting | undefined {
     const now = this.#now();
     const first = (accepts: (waiting: Waiting, isOverdue: boolean) => boolean, looks?: number) =>
       this.#queue.first(
         resource.name,
-        (waiting, isOverdue) => !passed.has(waiting.call) && accepts(waiting, isOverdue),
+        (waiting, isOverdue) =>
+          !passed.has(waiting.call) &&
+          this.preemption.hasSeat(waiting, resource) &&
+          accepts(waiting, isOverdue),
         this.#policy,
         now - this.#options.maxWaitMs,
         looks,
@@ -352,7 +370,11 @@ export class Scheduler {
     this.#queue.remove(waiting.call);
     this.#queue.granted(name);
     this.#estimates.granted(waiting.call, now);
-    this.#running.set(waiting.call, { waiting, resource, startedAt: now });
+    const stopped = this.#running.get(waiting.call);
+    if (stopped) return this.preemption.goOn(stopped);
+    const room = this.preemption.roomFor(waiting.call);
+    if (room !== undefined) reasons.unshift(`call ${room} was stopped for it`);
+    this.#running.set(waiting.call, newRunning(waiting, resource, now));
     const started: PolicyEvent = { kind: 'started', at: now, call: waiting, resource: name };
     this.#attained.event(started);
     this.#tell(started);
@@ -368,6 +390,9 @@ export class Scheduler {
 
   #refuse(waiting: Waiting, reason: Refusal): void {
     this.cancel(waiting.call);
+    const stopped = this.#running.get(waiting.call);
+    // It has begun: whatever became of its resource, it ends in its own time.
+    if (stopped) return this.preemption.goOn(stopped, true);
     waiting.onRefuse(reason);
   }
 
@@ -453,7 +478,8 @@ export class Scheduler {
       events.push({ kind: 'started', at: startedAt, call: waiting, resource: resource.name });
     }
     for (const { waiting } of this.#queue.values())
-      if (!known.has(waiting.call)) events.push({ kind: 'arrived', at: waiting.arrivedAt, call: waiting });
+      if (!known.has(waiting.call) && !this.#running.has(waiting.call))
+        events.push({ kind: 'arrived', at: waiting.arrivedAt, call: waiting });
     return { config: this.#config(), events: [...events, ...this.#log] };
   }
 

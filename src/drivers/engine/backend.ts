@@ -2,9 +2,10 @@
 import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Clock } from '../../base/clock.ts';
+import type { CallId } from '../../base/ids.ts';
 import { isRecord, type Json, type JsonRecord, parseJson } from '../../base/json.ts';
 import type { ModelCall, ModelOutcome, NeutralDialect } from '../../base/model.ts';
-import type { BackendSpec, ModelBackend } from '../../base/ports.ts';
+import type { BackendSpec, ModelBackend, Suspendable } from '../../base/ports.ts';
 import type { Ticket } from '../../base/ticket.ts';
 import { collectAnswer } from '../../wire/collect.ts';
 import type { NeutralEvent } from '../../wire/neutral.ts';
@@ -16,7 +17,7 @@ import { InsideUpstream } from '../models/inside.ts';
 import { findComponent } from './component.ts';
 import { encodeEmbeddings, inputTexts } from './embeddings.ts';
 import { readGguf } from './gguf.ts';
-import { EngineHost, type JobEnd } from './host.ts';
+import { EngineHost, type EngineJob, type JobEnd } from './host.ts';
 import type { EngineOptions } from './options.ts';
 import type { Embedded, Job, Sampling } from './protocol.ts';
 import type { Shelf } from './shelf.ts';
@@ -45,6 +46,7 @@ export class EngineBackend implements ModelBackend {
   readonly #places: EnginePlaces;
   readonly #clock: Clock;
   readonly #hosts = new Map<string, EngineHost>();
+  readonly #answers = new Map<CallId, Answering>();
   #cancelSweep: () => void = () => {};
 
   constructor(spec: BackendSpec, options: EngineOptions, places: EnginePlaces, clock: Clock) {
@@ -58,8 +60,12 @@ export class EngineBackend implements ModelBackend {
     ticket.use();
     return new Promise((resolve) => {
       const exchange = new Exchange(call, this.#clock, this.spec.idleTimeoutMs, resolve);
-      void this.#serve(call, new InsideUpstream(exchange));
+      void this.#serve(ticket.call, call, new InsideUpstream(exchange));
     });
+  }
+
+  suspendable(call: CallId): Suspendable | undefined {
+    return this.#answers.get(call);
   }
 
   models(): readonly string[] {
@@ -83,7 +89,7 @@ export class EngineBackend implements ModelBackend {
     for (const host of this.#hosts.values()) host.close();
   }
 
-  async #serve(call: ModelCall, upstream: InsideUpstream): Promise<void> {
+  async #serve(id: CallId, call: ModelCall, upstream: InsideUpstream): Promise<void> {
     const body = parseJson(Buffer.from(call.decoded).toString('utf8'));
     const path = call.path.split('?', 1)[0] as string;
     const dialect = call.dialect === 'openai-embeddings' ? 'openai-chat' : call.dialect;
@@ -99,7 +105,11 @@ export class EngineBackend implements ModelBackend {
     const host = this.#hostOf(text(body, 'model'));
     if (!(host instanceof EngineHost)) return fail(host);
     if (path === '/embeddings') return this.#embed(host, body, upstream, fail);
-    if (!counted) return new Answering(call, dialect, body, upstream, this.#clock, fail).run(host);
+    if (!counted) {
+      const answering = new Answering(call, dialect, body, upstream, this.#clock, fail);
+      this.#answers.set(id, answering);
+      return answering.run(host).finally(() => this.#answers.delete(id));
+    }
     const job: Job = { kind: 'count', request: CODECS[counted].decodeRequest(body) };
     finish(await host.run(job, () => {}, upstream.signal).ended, upstream, fail, ({ tokens }) => ({
       input_tokens: tokens ?? 0,
@@ -150,7 +160,8 @@ export class EngineBackend implements ModelBackend {
     const short = memoryShort(size, process.availableMemory());
     if (short) return { status: 422, message: `${model} does not fit: ${short}` };
     if (!this.#makeRoom()) return { status: 429, message: this.#allBusy(), retryAfterMs: 1000 };
-    const { sequences, windowTokens } = this.#options;
+    const { kept, windowTokens } = this.#options;
+    const sequences = this.#options.sequences + kept;
     const threads = this.#options.threads ?? defaultThreads(availableParallelism());
     const host = new EngineHost(
       { component, modelPath: path, threads, sequences, windowTokens },
@@ -236,13 +247,15 @@ const faultOf = ({ refusal, retryAfterMs }: Extract<JobEnd, { kind: 'refused' }>
 });
 
 /** One generated answer on its way out. */
-class Answering {
+class Answering implements Suspendable {
   readonly #dialect: NeutralDialect;
   readonly #body: JsonRecord;
   readonly #upstream: InsideUpstream;
   readonly #createdAt: number;
   readonly #model: string;
   readonly #fail: (fault: Fault) => void;
+  readonly #written: (tokens: number) => void;
+  #job: EngineJob | undefined;
 
   constructor(
     call: ModelCall,
@@ -258,6 +271,20 @@ class Answering {
     this.#createdAt = Math.floor(clock.now() / 1000);
     this.#model = call.facts.model;
     this.#fail = fail;
+    this.#written = call.written ?? (() => {});
+  }
+
+  async suspend(): Promise<boolean> {
+    const job = this.#job;
+    if (!job) return false;
+    const isStopped = await Promise.race([job.suspend().then(() => true), job.ended.then(() => false)]);
+    if (isStopped) this.#upstream.suspend(true);
+    return isStopped;
+  }
+
+  proceed(): void {
+    this.#upstream.suspend(false);
+    this.#job?.proceed();
   }
 
   async run(host: EngineHost): Promise<void> {
@@ -268,18 +295,19 @@ class Answering {
     const at = { createdAt: this.#createdAt, model: this.#model, includeUsage };
     const encoder = codec.newEncoder(at);
     const events: NeutralEvent[] = [];
+    let tokens = 0;
     const emit = (more: readonly NeutralEvent[]): void => {
+      for (const { kind } of more)
+        if (kind === 'delta' && ++tokens % LIMITS.engineToldTokens.value === 0) this.#written(tokens);
       if (!request.stream) return void events.push(...more);
       for (const event of more) {
         if (event.kind === 'start') upstream.head(200, { 'content-type': 'text/event-stream' });
         for (const bytes of encoder.event(event)) upstream.write(bytes);
       }
     };
-    const end = await host.run(
-      { kind: 'generate', request, sampling: samplingOf(request.extras) },
-      emit,
-      upstream.signal,
-    ).ended;
+    const generate = { kind: 'generate', request, sampling: samplingOf(request.extras) } as const;
+    this.#job = host.run(generate, emit, upstream.signal);
+    const end = await this.#job.ended;
     if (end.kind === 'done' && request.stream) return upstream.end();
     finish(end, upstream, this.#fail, () => codec.encodeAnswer(collectAnswer(events), at));
   }

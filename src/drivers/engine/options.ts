@@ -4,8 +4,10 @@ export interface EngineOptions {
   readonly threads?: number;
   /** Answers of one model written at once. */
   readonly sequences: number;
+  /** Answers kept beside those while they are stopped. */
+  readonly kept: number;
   /** The most tokens of one conversation; each sequence has memory for all of them. */
   readonly windowTokens: number;
 }
 
-export const ENGINE_DEFAULTS: EngineOptions = { sequences: 2, windowTokens: 8192 };
+export const ENGINE_DEFAULTS: EngineOptions = { sequences: 2, kept: 1, windowTokens: 8192 };

@@ -38,6 +38,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #firstByteAt = 0;
   #lastAt = 0;
   #cancelIdle: () => void = () => {};
+  #isSuspended = false;
   readonly #onAbort = () =>
     this.#break('cancelled', 'The client closed its connection or the call was ended.');
 
@@ -130,6 +131,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     else if (this.#sent && !isConnectError(error))
       this.#break('upstream_cut', `The upstream closed before it answered: ${why}`);
     else this.#break('unreachable', `The upstream cannot be reached: ${why}`);
+  }
+
+  /** The upstream says nothing for a while because it was told so. */
+  suspend(isSuspended: boolean): void {
+    this.#isSuspended = isSuspended;
+    this.#lastAt = this.#clock.now();
   }
 
   /** The request could not even be handed to the connection. */
@@ -249,7 +256,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #watch(delayMs: number): void {
     this.#cancelIdle();
     this.#cancelIdle = this.#clock.after(delayMs, () => {
-      const leftMs = this.#lastAt + this.#idleMs - this.#clock.now();
+      const leftMs = this.#isSuspended ? this.#idleMs : this.#lastAt + this.#idleMs - this.#clock.now();
       if (leftMs > 0) this.#watch(leftMs);
       else
         this.#break('upstream_timeout', `The upstream was silent for ${Math.round(this.#idleMs / 1000)} s.`);

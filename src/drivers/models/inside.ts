@@ -42,6 +42,11 @@ export class InsideUpstream {
     return this.#gone.signal;
   }
 
+  /** It says nothing for a while, and that is meant so. */
+  suspend(isSuspended: boolean): void {
+    this.#exchange.suspend(isSuspended);
+  }
+
   head(status: number, headers: Readonly<Record<string, string>>): void {
     if (!this.signal.aborted) this.#exchange.onResponseStart(this.#controller, status, headers);
   }

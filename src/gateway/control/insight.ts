@@ -7,7 +7,7 @@ import { CALL, type CallRow } from '../../db/schema/journal.ts';
 import type { Gate } from '../../gate/gate.ts';
 import { type Handlers, selectAgent } from './context.ts';
 import { modelFiles } from './engine.ts';
-import { agentViews, callView, waitView } from './views.ts';
+import { agentViews, allWaits, callView, waitView } from './views.ts';
 
 type InsightVerb = 'calls' | 'trace' | 'why' | 'backends' | 'models';
 
@@ -79,7 +79,7 @@ export const insightVerbs: Handlers<InsightVerb> = {
 
   async why(context, { subject }) {
     const { gate } = context;
-    const all = gate.waits();
+    const all = allWaits(gate);
     const byCall = all.filter((wait) => wait.call.startsWith(subject));
     if (byCall.length > 0) return { waits: byCall.map((wait) => waitView(gate, wait)), text: [] };
     const row = /^c[0-9a-z]{6,}/.test(subject) ? await findCall(gate, subject) : undefined;

@@ -2,9 +2,11 @@
 import { levelOf } from '../../agents/coverage.ts';
 import type { Agent } from '../../agents/table.ts';
 import type { AgentState, AgentView, CallView } from '../../base/control.ts';
+import type { CallId } from '../../base/ids.ts';
 import type { RivalView, WaitView } from '../../base/order.ts';
 import type { DoubtView } from '../../base/tools.ts';
 import type { CallRow } from '../../db/schema/journal.ts';
+import type { Flight } from '../../gate/flight.ts';
 import type { Gate } from '../../gate/gate.ts';
 import { blockedBy, tellObstacle } from '../../gate/locking.ts';
 import type { Wait } from '../../gate/waits.ts';
@@ -17,8 +19,10 @@ export function agentViews(gate: Gate, agents: Iterable<Agent>): AgentView[] {
   for (const wait of gate.waits())
     if (wait.reason === 'approval' || !waits.has(wait.agent)) waits.set(wait.agent, wait);
   const running = new Set<number>();
-  for (const flight of gate.flights.values())
-    if (flight.startedAt !== undefined) running.add(flight.agent.pid);
+  for (const flight of gate.flights.values()) {
+    if (flight.suspension?.isStopped) waits.set(flight.agent.pid, standing(gate, flight));
+    else if (flight.startedAt !== undefined) running.add(flight.agent.pid);
+  }
   return [...agents].map((agent) => agentView(gate, agent, waits.get(agent.pid), running.has(agent.pid)));
 }
 
@@ -111,6 +115,26 @@ function rivalsOf({ parts }: Gate, { holders, before }: Explanation): RivalView[
   ];
 }
 
+/** All that wait: before they begin, and those that stand still between two tokens. */
+export function allWaits(gate: Gate): Wait[] {
+  const stopped = [...gate.flights.values()].filter(({ suspension }) => suspension?.isStopped);
+  return [...gate.waits(), ...stopped.map((flight) => standing(gate, flight))];
+}
+
+/** A call that was stopped while it ran, as the wait for its slot that it is. */
+function standing({ parts }: Gate, { call, agent, granted, suspension, deadlineAt }: Flight): Wait {
+  const since = suspension?.since ?? parts.clock.now();
+  const { id, kind, arrivedAt } = call;
+  const resource = granted?.backend.id ?? '';
+  return { call: id, agent: agent.pid, kind, reason: 'slot', resource, arrivedAt, since, deadlineAt };
+}
+
+/** Why a call that runs stands still. */
+function stoppedBecause({ flights }: Gate, call: CallId): string[] {
+  const suspension = flights.get(call)?.suspension;
+  return suspension?.isStopped ? [`it was stopped between two tokens: ${suspension.why}`] : [];
+}
+
 export function waitView(gate: Gate, wait: Wait): WaitView {
   const { parts } = gate;
   const flight = gate.flights.get(wait.call);
@@ -130,7 +154,7 @@ export function waitView(gate: Gate, wait: Wait): WaitView {
     waitsFor: wait.reason,
     resource: wait.resource,
     sinceMs: gate.parts.clock.now() - wait.since,
-    reasons: [...special, ...(explained?.reasons ?? [])],
+    reasons: [...stoppedBecause(gate, wait.call), ...special, ...(explained?.reasons ?? [])],
     ahead: explained?.ahead ?? null,
     rivals: explained ? rivalsOf(gate, explained) : [],
     // How long others take says nothing of when a limit opens.

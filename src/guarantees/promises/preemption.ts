@@ -26,4 +26,45 @@ export const PREEMPTION_PROMISES: readonly Promised[] = [
       ],
     ],
   },
+  {
+    id: 'preempted-unbroken',
+    group: 'order',
+    text: 'A call at the embedded engine that is stopped for another, or because its agent is paused, keeps its client’s stream open with heartbeats between whole events, goes on where it stopped, and has one START, one END and its tokens counted once; the trace says when it stood still, its END how often and how long, and the START of the other for whom.',
+    restsOn: 'The state of a stopped answer stays in the engine’s memory beside those that are written.',
+    bypassedBy:
+      'An engine with kept: 0; as many stopped as it keeps: then a pause stops what runs in its slot, and nothing is stopped for others. A client that asked for no stream gets no heartbeats. A kernel that ends ends its stopped calls too.',
+    tests: [
+      [
+        'test/preemption.test.ts',
+        'one stops for another that goes before it, its stream unbroken, and goes on to the same end',
+      ],
+      [
+        'test/preemption.test.ts',
+        'mezz pause stops what runs between two tokens; its client is kept, others go on, and resume ends it as it was',
+      ],
+      ['test/preemption.test.ts', 'a client that leaves while its call stands still leaves nothing behind'],
+    ],
+  },
+  {
+    id: 'preemption-worth-it',
+    group: 'order',
+    text: 'A running call is stopped only for one that the scheduling policy puts before it, only where that one would otherwise wait longer than a stop costs, and never where its state would be lost; one that went on has a slice of 32 tokens before it may be stopped again, and none stands still beyond the maximum wait while a slot is given to another.',
+    restsOn: 'A pure function of the policy’s keys, the tokens written and the calls that the backend keeps.',
+    bypassedBy: 'A scheduling policy of the operator’s own that puts calls in a senseless order.',
+    tests: [
+      [
+        'src/scheduler/preemption.test.ts',
+        'the last in the order that stands behind the next; none that stands level or before',
+      ],
+      ['src/scheduler/preemption.test.ts', 'none where a slot becomes free about as soon by itself'],
+      [
+        'src/scheduler/preemption.test.ts',
+        'none that cannot be stopped, is being stopped, or has not had its slice since it went on',
+      ],
+      [
+        'src/scheduler/preemption.test.ts',
+        'whatever comes: no slot is issued twice or idles, no more are kept than may be, and all end',
+      ],
+    ],
+  },
 ];
