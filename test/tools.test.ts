@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -127,6 +127,37 @@ test('a replace by MCP of what a peer has changed since is a tool error that say
     assert.equal(readFileSync(path, 'utf8'), "bob's");
     const { counts } = await kernel.control.call('locks', {});
     assert.deepEqual([counts.stale, counts.round], [2, 0]);
+  }));
+
+test('mezz undo: real files and the real memory server, dry first; what a peer has changed since stays', () =>
+  withServers(async ({ kernel, call, directory }) => {
+    const path = join(directory, 'plan.txt');
+    const made = join(directory, 'made.txt');
+    writeFileSync(path, 'plan', { mode: 0o640 });
+    const [ann, bob] = [await kernel.agent('ann'), await kernel.agent('bob')];
+    await call(ann, 'files__read_text_file', { path });
+    await call(ann, 'files__write_file', { path, content: "ann's" });
+    await call(ann, 'files__write_file', { path: made, content: "ann's" });
+    const entity = { name: 'plan', entityType: 'file', observations: [] };
+    await call(ann, 'memory__create_entities', { entities: [entity] });
+    await call(bob, 'files__edit_file', { path: made, edits: [{ oldText: 'ann', newText: 'bob' }] });
+    const undo = async (dryRun: boolean) => {
+      const { steps } = await kernel.control.call('undo', { agent: 'ann', dryRun });
+      return steps.map(({ key, kind, state }) => `${state} ${kind} ${key.replace(directory, '')}`);
+    };
+    const plan = ['inverse server:memory/graph', 'file file:/made.txt', 'file file:/plan.txt'];
+    assert.deepEqual(await undo(true), [`would ${plan[0]}`, `left ${plan[1]}`, `would ${plan[2]}`]);
+    assert.equal(readFileSync(path, 'utf8'), "ann's");
+    assert.deepEqual(await undo(false), [`undone ${plan[0]}`, `left ${plan[1]}`, `undone ${plan[2]}`]);
+    assert.deepEqual([readFileSync(path, 'utf8'), statSync(path).mode & 0o777], ['plan', 0o640]);
+    assert.equal(readFileSync(made, 'utf8'), "bob's");
+    assert.ok(!(await call(bob, 'memory__read_graph', {})).text.includes('plan'));
+    const { calls } = await kernel.control.call('calls', { agent: 'undo' });
+    assert.deepEqual(calls.map(({ target, state }) => `${target} ${state}`).sort(), [
+      'memory/delete_entities done',
+      'mezz/restore_file done',
+    ]);
+    assert.deepEqual((await kernel.control.call('fsck', {})).problems, []);
   }));
 
 test('a changed definition is neither shown nor callable until it is accepted', () =>

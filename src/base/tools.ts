@@ -92,7 +92,20 @@ export interface DoubtView {
   readonly at: number;
 }
 
+/** One change and what became of it: taken back by the call `by`, left (`why`), or failed (`why`); in a dry run `would`. */
+export interface UndoView {
+  readonly call: string;
+  readonly key: string;
+  /** `compensation`: the world has seen it, and it is made up for. `none`: no call is known that takes it back. */
+  readonly kind: 'file' | 'inverse' | 'compensation' | 'none';
+  readonly state: 'undone' | 'would' | 'left' | 'failed';
+  readonly why: string;
+  readonly by: string | null;
+}
+
 export interface ToolVerbs {
+  /** Takes back what an agent and those below it changed, or one call, the newest first. */
+  undo: Verb<{ agent?: string; call?: string; since?: number; dryRun?: boolean }, { steps: UndoView[] }>;
   locks: Verb<{ agent?: string }, LocksView>;
   tools: Verb<Record<string, never>, { tools: ToolView[]; problems: string[] }>;
   'tool.servers': Verb<Record<string, never>, { servers: ToolServerView[] }>;
@@ -111,6 +124,7 @@ export interface ToolVerbs {
   'tool.learn': Verb<{ server: string }, { manifest: ManifestFile }>;
 }
 export const TOOL_VERBS: { readonly [V in keyof ToolVerbs]: true } = {
+  undo: true,
   locks: true,
   tools: true,
   'tool.servers': true,

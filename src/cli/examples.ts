@@ -31,6 +31,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'mezz tool logs memory',
     'mezz tool accept memory',
   ],
+  undo: ['mezz undo fix --since 10m --dry-run', 'mezz undo fix'],
   locks: ['mezz locks --events', 'mezz locks fix --watch'],
   why: ['mezz why fix --watch'],
   whatif: ['mezz whatif --policy fair', 'mezz whatif --policy fifo --policy las --since 2h'],

@@ -23,6 +23,7 @@ const free = () => import('./commands/free.ts');
 const signals = () => import('./commands/signals.ts');
 const calls = () => import('./commands/calls.ts');
 const locks = () => import('./commands/locks.ts');
+const undo = () => import('./commands/undo.ts');
 const tool = () => import('./commands/tool.ts');
 const demo = () => import('./commands/demo.ts');
 const account = () => import('./commands/account.ts');
@@ -97,6 +98,7 @@ export const GROUPS: readonly CommandGroup[] = [
       entry('sched', 'the order of calls: which policy, who is next, who had what', sched),
       entry('tool', 'tool servers that mezz starts, and what they offer', tool),
       entry('locks', 'which tool calls hold what, and what was noticed', locks),
+      entry('undo', 'take back what an agent, or one call, changed', undo),
     ],
   },
   {

@@ -1,15 +1,23 @@
-/** The machine's files, checkouts and ports, as the tool broker sees them: read only, and never through a shell. */
+/** The machine's files, checkouts and ports, as the tool broker sees them: never through a shell, and changed only to put a file back. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile, realpath, stat } from 'node:fs/promises';
+import { mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Checkout, Digest, Workspace } from '../base/ports.ts';
 import { LIMITS } from './limits.ts';
 
-export const systemWorkspace: Workspace = { canonical, digest, content, checkout, uncommitted, isListening };
+export const systemWorkspace: Workspace = {
+  canonical,
+  digest,
+  content,
+  restore,
+  checkout,
+  uncommitted,
+  isListening,
+};
 
 async function canonical(path: string, cwd: string): Promise<string> {
   const whole = isAbsolute(path) ? resolve(path) : resolve(cwd || '/', path);
@@ -45,6 +53,21 @@ async function content(path: string, maxBytes: number): Promise<Uint8Array | und
     return found.isFile() && found.size <= maxBytes ? await readFile(path) : 'other';
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : 'other';
+  }
+}
+
+async function restore(path: string, bytes: Uint8Array | undefined): Promise<string | undefined> {
+  const draft = `${path}.mezz-${process.pid}`;
+  try {
+    if (!bytes) return void (await rm(path));
+    const { mode } = await stat(path).catch(() => ({ mode: 0o666 & ~process.umask() }));
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(draft, bytes, { flag: 'wx', mode: mode & 0o777 });
+    await rename(draft, path);
+    return undefined;
+  } catch (error) {
+    await rm(draft, { force: true });
+    return (error as Error).message;
   }
 }
 

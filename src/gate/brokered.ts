@@ -6,6 +6,7 @@ import { keepAfter } from './changes.ts';
 import type { Flight } from './flight.ts';
 import { asUse } from './locking.ts';
 import type { Parts } from './parts.ts';
+import { RESTORER, restoreFile } from './restore.ts';
 
 /** Under the locks of the call, which END gives back. */
 export async function callServer(
@@ -14,6 +15,7 @@ export async function callServer(
   call: ToolCall,
   ticket: Ticket,
 ): Promise<ToolOutcome | Refusal> {
+  if (call.server === RESTORER) return restoreFile(parts, flight, call, ticket);
   const server = parts.servers.get(call.server);
   if (!server) return refusal('not_found', `There is no tool server "${call.server}".`);
   const leave = () => flight.killer.abort(new Error('the client left'));

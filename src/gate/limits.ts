@@ -1,4 +1,5 @@
 export const LIMITS = {
+  undoRows: { value: 10_000, unit: 'changes', what: 'looked at to take calls of agents back' },
   waits: { value: 20_000, unit: 'calls', what: 'calls that may wait at the gate at once, over all reasons' },
   maxHoldMs: {
     value: 600_000,

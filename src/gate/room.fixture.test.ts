@@ -52,10 +52,11 @@ export async function openRoom(servers: readonly ToolServer[] = []) {
       return undefined;
     };
     /** Calls a tool that mezz offers. */
-    const offered = (name: string, input: JsonRecord) =>
-      arrivals
-        .tooled(caller, { name, input: { ...input, n: `use-${uses++}` } }, new AbortController().signal)
-        .then(({ outcome }) => outcome);
+    const offered = async (name: string, input: JsonRecord) => {
+      clock.advanceTo(clock.now() + 1);
+      const asked = { name, input: { ...input, n: `use-${uses++}` } };
+      return (await arrivals.tooled(caller, asked, new AbortController().signal)).outcome;
+    };
     return {
       agent,
       before,

@@ -79,6 +79,7 @@ export const NO_WORKSPACE: Workspace = {
   canonical: async (path) => path,
   digest: async () => undefined,
   content: async () => 'other',
+  restore: async () => 'there are no files',
   checkout: async () => undefined,
   uncommitted: async () => [],
   isListening: async () => false,
@@ -124,6 +125,15 @@ export class Broker {
   /** What the files hold that the call may change: so that it can be shown, and put back. */
   before({ effects }: Use): Promise<Before[]> {
     return readBefore(effects, this.versions, this.#workspace);
+  }
+
+  /** What a file holds now, by its SHA-256; '' where there is none. */
+  async hashOf(path: string): Promise<string> {
+    return (await this.#workspace.digest(path, this.versions.digest(`file:${path}`)))?.hash ?? '';
+  }
+
+  restore(path: string, bytes: Uint8Array | undefined): Promise<string | undefined> {
+    return this.#workspace.restore(path, bytes);
   }
 
   /** What a file holds now, where it is small enough to be shown. */

@@ -35,6 +35,11 @@ export class MemoryWorkspace implements Workspace {
     return content === undefined ? undefined : Buffer.from(content);
   }
 
+  async restore(path: string, bytes: Uint8Array | undefined): Promise<undefined> {
+    if (bytes) this.write(path, Buffer.from(bytes).toString());
+    else this.files.delete(path);
+  }
+
   async checkout(directory: string) {
     if (!`${directory}/`.startsWith('/repo/')) return undefined;
     const gitDir = '/repo/.git';

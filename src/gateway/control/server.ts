@@ -18,6 +18,7 @@ import { schedulingVerbs } from './scheduling.ts';
 import { sheetVerbs } from './sheets.ts';
 import { storeVerbs } from './store.ts';
 import { toolVerbs } from './tools.ts';
+import { undoVerbs } from './undo.ts';
 import { upkeepVerbs } from './upkeep.ts';
 import { windowVerbs } from './window.ts';
 
@@ -35,6 +36,7 @@ const HANDLERS: Handlers<VerbName> = {
   ...windowVerbs,
   ...lockVerbs,
   ...toolVerbs,
+  ...undoVerbs,
   ...storeVerbs,
   ...upkeepVerbs,
   ...engineVerbs,

@@ -85,4 +85,39 @@ export const EFFECT_PROMISES: readonly Promised[] = [
       ['src/gate/changes.test.ts', 'contents before changes go with their time, and with their agent'],
     ],
   },
+  {
+    id: 'undo-takes-only-its-own',
+    group: 'tools',
+    text: 'mezz undo puts back what an agent or a call changed, the newest first, by calls that are decided, locked and journaled like any other; what somebody has changed since is left as it is, and it says whose it is. A call that only makes up for another is called a compensation.',
+    restsOn:
+      'Contents kept before each call, compared by hash once more under the locks; inverse calls that manifests name, filled from arguments and answers.',
+    bypassedBy:
+      'Commits, branches, packages, ports and what a command changed in files that no agent had touched are not put back. A change round the gate of something that is no file is not seen. What two calls of one file did in the same millisecond may count as since.',
+    tests: [
+      [
+        'src/gate/undo.test.ts',
+        'an undo puts back what an agent changed, the newest first, by calls of its own, and once',
+      ],
+      [
+        'src/gate/undo.test.ts',
+        'what others have since written is left as it is, and it is said whose it is',
+      ],
+      [
+        'src/gate/undo.test.ts',
+        'a write between the look and the lock makes one step stale, and the others go on',
+      ],
+      [
+        'src/gate/undo.test.ts',
+        'a call is taken back by its inverse, made up for by a compensation, and left where nobody knows one',
+      ],
+      [
+        'src/gate/undo.test.ts',
+        'whatever the agents did: after an undo no byte of the others is lost, and what only it touched is as before',
+      ],
+      [
+        'test/tools.test.ts',
+        'mezz undo: real files and the real memory server, dry first; what a peer has changed since stays',
+      ],
+    ],
+  },
 ];

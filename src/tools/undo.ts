@@ -1,0 +1,75 @@
+/**
+ * What can be taken back of what calls changed: a plan, made from rows and from what files hold now. Invariant: nothing is
+ * planned that would take back what somebody else has done since; where that cannot be known, it is not planned.
+ */
+import type { ChangeRow } from '../db/schema/tools.ts';
+import { overlaps } from './effects.ts';
+
+export interface Step {
+  readonly row: ChangeRow;
+  /** Why it is left as it is; absent: it is taken back. */
+  readonly skip?: string;
+}
+
+export interface World {
+  /** What a file holds now: SHA-256, hex; '' where there is none. */
+  hashOf(path: string): Promise<string>;
+  isKept(row: ChangeRow): Promise<boolean>;
+  /** Who made a call, in words. */
+  tell(row: ChangeRow): string;
+}
+
+export const pathOf = ({ key }: Pick<ChangeRow, 'key'>): string => key.slice('file:'.length);
+
+/**
+ * The newest first. `since`: every change of anybody after the oldest of `mine`. What stands at a file is followed from
+ * step to step, so that a plan says what would happen without doing it.
+ */
+export async function planUndo(
+  mine: readonly ChangeRow[],
+  since: readonly ChangeRow[],
+  world: World,
+): Promise<Step[]> {
+  const own = new Set(mine.map(({ call }) => call));
+  const others = since.filter(({ call, undoneBy }) => !own.has(call) && undoneBy === null);
+  const now = new Map<string, string>();
+  const steps: Step[] = [];
+  for (const row of [...mine].sort(newestFirst)) {
+    // In the same millisecond counts as since.
+    const later = others.findLast((one) => one.at >= row.at && overlaps(one.key, row.key));
+    const skip = await (row.kind === 'file' ? fileSkip(row, later, now, world) : callSkip(row, later, world));
+    steps.push(skip === undefined ? { row } : { row, skip });
+    if (skip === undefined && row.kind === 'file') now.set(row.key, row.before);
+  }
+  return steps;
+}
+
+/** Within one millisecond, what one call left is what the next found. */
+function newestFirst(a: ChangeRow, b: ChangeRow): number {
+  if (a.at !== b.at) return b.at - a.at;
+  if (a.key === b.key && a.after !== b.after) return a.after === b.before ? 1 : -1;
+  return a.call < b.call ? 1 : -1;
+}
+
+async function fileSkip(
+  row: ChangeRow,
+  later: ChangeRow | undefined,
+  known: Map<string, string>,
+  world: World,
+): Promise<string | undefined> {
+  if (row.undoneBy !== null) return `taken back already, by call ${row.undoneBy}`;
+  if (row.after === null) return 'its end was never told, so what it left is not known';
+  const now = known.get(row.key) ?? (await world.hashOf(pathOf(row)));
+  known.set(row.key, now);
+  if (now === row.before) return 'it is as it was before';
+  // Also where it holds the same again: whoever put it there meant it.
+  if (later) return `${world.tell(later)} has changed it since`;
+  if (now !== row.after) return 'somebody round mezz has changed it since';
+  return (await world.isKept(row)) ? undefined : 'what it held before is not kept';
+}
+
+function callSkip(row: ChangeRow, later: ChangeRow | undefined, world: World): string | undefined {
+  if (row.undoneBy !== null) return `taken back already, by call ${row.undoneBy}`;
+  if (row.kind === 'none') return 'no call is known that takes it back';
+  return later ? `${world.tell(later)} has changed it since` : undefined;
+}
