@@ -14,6 +14,7 @@ const TEST_TIMEOUT_MS = 300_000;
 /** Minutes a long suite may take; those not named here get the last number. */
 const BUDGET_MINUTES = {
   'kill9.test.ts': 12,
+  'kill9-tools.test.ts': 12,
   'agents.test.ts': 12,
   'cuts.test.ts': 10,
   'sdks.test.ts': 10,

@@ -54,27 +54,24 @@ export async function killKernels(kills: number, seed: number): Promise<Killed> 
 }
 
 class Victim {
-  readonly #stateDir: string;
+  readonly #kernel: KernelProcess;
   readonly #random: Random;
-  readonly #control: ControlClient;
   readonly acknowledged: string[] = [];
   readonly lost: string[] = [];
   readonly problems: string[] = [];
-  #child: ChildProcess | undefined;
   #token = '';
   #looked = 0;
 
   constructor(stateDir: string, random: Random) {
-    this.#stateDir = stateDir;
+    this.#kernel = new KernelProcess(stateDir);
     this.#random = random;
-    this.#control = new ControlClient(stateDir);
   }
 
   async killOnce(run: number): Promise<void> {
-    const origin = await this.#up();
+    const origin = await this.#kernel.up();
     if (this.#token === '') {
       const agent = { name: 'load', client: 'generic', cwd: '/', hooks: false };
-      this.#token = (await this.#control.call('agent.open', agent)).launches[0]?.token ?? '';
+      this.#token = (await this.#kernel.control.call('agent.open', agent)).launches[0]?.token ?? '';
     }
     const load = Array.from({ length: CLIENTS }, (_, client) => this.#load(origin, `${run}.${client}`));
     await this.#answered(this.#random.unit() * MOST_ANSWERS);
@@ -102,8 +99,8 @@ class Victim {
 
   /** Starts once more and looks: the log, the rows, every call that was acknowledged since the last time. */
   async prove(): Promise<void> {
-    await this.#up();
-    const control = this.#control;
+    await this.#kernel.up();
+    const { control } = this.#kernel;
     this.problems.push(...(await control.call('audit.verify', {})).problems);
     this.problems.push(...(await control.call('fsck', {})).problems);
     for (; this.#looked < this.acknowledged.length; this.#looked++) {
@@ -115,14 +112,31 @@ class Victim {
     this.end();
   }
 
-  async #up(): Promise<string> {
+  end(): void {
+    this.#kernel.end();
+  }
+}
+
+/** A kernel in a process of its own, started again and again on one directory. */
+export class KernelProcess {
+  readonly #stateDir: string;
+  readonly control: ControlClient;
+  #child: ChildProcess | undefined;
+
+  constructor(stateDir: string) {
+    this.#stateDir = stateDir;
+    this.control = new ControlClient(stateDir);
+  }
+
+  /** Its origin, once it listens. */
+  async up(): Promise<string> {
     const child = spawn(process.execPath, [BIN, 'up', '--foreground', '--port', '0'], {
       env: { ...process.env, MEZZ_HOME: this.#stateDir },
-      stdio: ['ignore', 'ignore', 'inherit'],
+      stdio: ['ignore', 'ignore', 'ignore'],
     });
     this.#child = child;
     for (let i = 0; i < 1000; i++) {
-      const status = await this.#control.call('status', {}).catch(() => undefined);
+      const status = await this.control.call('status', {}).catch(() => undefined);
       if (status !== undefined && status.pid === child.pid) return status.origin;
       await sleep(10);
     }

@@ -47,14 +47,16 @@ export async function end<K extends SyscallKind>(
   if ('kind' in outcome && outcome.kind === 'released') return undefined;
   if ('kind' in outcome && outcome.kind === 'called')
     return book(parts, flight, calledResult(parts, flight, outcome));
-  return book(
-    parts,
-    flight,
-    'code' in outcome
-      ? { ...NO_ANSWER, code: outcome.code, ...leaveUse(parts, flight, outcome) }
-      : resultOf(parts, flight, outcome as ModelOutcome),
-  );
+  if (!('code' in outcome)) return book(parts, flight, resultOf(parts, flight, outcome as ModelOutcome));
+  const known = isStillInDoubt(flight, outcome) ? STILL_IN_DOUBT : outcome;
+  return book(parts, flight, { ...NO_ANSWER, code: known.code, ...leaveUse(parts, flight, known) });
 }
+
+const STILL_IN_DOUBT = refusal('in_doubt', 'An earlier sending may have taken effect.');
+
+/** A tool call sent once more: that this sending came to nothing says nothing of the first. */
+const isStillInDoubt = ({ use, attempt }: Flight, { code }: Refusal): boolean =>
+  use !== undefined && use.retry !== 'pure' && attempt > 1 && code !== 'failed';
 
 type Called = Extract<Outcomes['tool.call'], { kind: 'called' }>;
 

@@ -132,11 +132,11 @@ export class Offered {
       return 'code' in outcome && !this.#gate.parts.uses.get(call) ? undefined : outcome;
     }
     if (kind === 'given_up') return givenUp(call);
-    const answer = kind === 'done' ? await this.#gate.parts.uses.answer(call) : undefined;
-    if (answer) return answer;
-    return kind === 'done'
-      ? refusal('stale', `Call ${call} did this; its answer is not kept, and it is not done again.`)
-      : inDoubt(call);
+    const { uses } = this.#gate.parts;
+    const use = uses.get(call);
+    if (kind !== 'done') return use ? this.#come(call, () => this.#again(use)) : undefined;
+    const notKept = `Call ${call} did this; its answer is not kept, and it is not done again.`;
+    return (await uses.answer(call)) ?? refusal('stale', notKept);
   }
 
   /** Walks the call; in doubt, it is settled by its class where nobody has to be asked. */
