@@ -178,6 +178,10 @@ export const TOOL_PROMISES: readonly Promised[] = [
         'src/gate/offered.test.ts',
         'after a crash what may be made again is, with its arguments; a person may do so with the rest, or give it up',
       ],
+      [
+        'test/crash/tools.test.ts',
+        'kill -9 while tools run: no unsafe effect happens twice, none that was acknowledged is lost, what was cut is answered',
+      ],
     ],
   },
   {
