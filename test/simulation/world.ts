@@ -115,7 +115,10 @@ export class World {
       slots: this.slots,
       policy: draws.chance(50) ? fifo : priority,
       newBackend: (spec) =>
-        new SimBackend(spec, clock, draws, { performs: (performance) => this.#performs(performance) }),
+        new SimBackend(spec, clock, draws, {
+          // What was told of its START in the instant of the death sends nothing any more.
+          performs: (performance) => (this.#current === current ? this.#performs(performance) : undefined),
+        }),
       sabotage: (parts: Parts) => this.#sabotage?.breaks?.(parts),
       recovers: this.#sabotage?.recovers ?? true,
     });
