@@ -1,18 +1,31 @@
 /**
- * A model API with a rate limit as hosted ones keep it: so many requests a second out of a bucket that holds one second's
- * worth, 429 with the whole seconds until there is room again; every answer takes the same time. Says how many requests
- * it took and turned away.
+ * A model API with a rate limit as hosted ones keep it (the lab's own buckets), a minute of theirs in two seconds: every
+ * answer takes the same time. `plain` limits requests and says so in 429s alone; `anthropic` and `openai` charge and tell
+ * as these do. Says how many requests it took and turned away, and lets a second client or another size in.
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Allowance, type Ask, type Limits } from '../../src/drivers/lab/allowance.ts';
 
-const [perSecond = 20, serviceMs = 200] = process.argv.slice(2).map(Number);
-let level = perSecond;
-let at = performance.now();
+const FILL_MS = 2_000;
+const [kind = 'plain', ...numbers] = process.argv.slice(2);
+const [perSecond = 20, serviceMs = 200] = numbers.map(Number);
+const size = (perSecond * FILL_MS) / 1000;
+const ASK: Ask = { input: 100, cached: 0, bound: 64 };
+const OUTPUT = 20;
+/** What binds is requests, or tokens where those count the most that an answer may have; the rest allows a third more. */
+const LIMITS: Readonly<Record<string, Limits>> = {
+  plain: { requests: size },
+  anthropic: { requests: size, input: 1.3 * size * ASK.input, output: 1.3 * size * OUTPUT },
+  openai: { requests: 1.3 * size, tokens: size * (ASK.input + (ASK.bound ?? 0)) },
+};
+const limits = LIMITS[kind] as Limits;
+const allowance = new Allowance(limits, Date.now(), FILL_MS);
 let taken = 0;
+let others = 0;
 let refused = 0;
 
-const usage = { prompt_tokens: 100, completion_tokens: 20, total_tokens: 120 };
+const usage = { prompt_tokens: ASK.input, completion_tokens: OUTPUT, total_tokens: ASK.input + OUTPUT };
 const message = { role: 'assistant', content: 'Done.' };
 const answer = Buffer.from(
   JSON.stringify({
@@ -27,31 +40,43 @@ const answer = Buffer.from(
 const limit = Buffer.from(
   '{"error":{"message":"Rate limit reached.","type":"requests","code":"rate_limit_exceeded"}}',
 );
+const headers = (): Record<string, string> =>
+  kind === 'anthropic' || kind === 'openai' ? Object.fromEntries(allowance.headers(kind, Date.now())) : {};
 
 const server = createServer((request, response) => {
   request.resume();
   request.on('end', () => {
-    const now = performance.now();
-    level = Math.min(perSecond, level + ((now - at) * perSecond) / 1000);
-    at = now;
-    if (level < 1) {
+    const waitMs = allowance.admit(ASK, Date.now());
+    if (waitMs > 0) {
       refused++;
-      const seconds = Math.max(1, Math.ceil((1 - level) / perSecond));
-      response.writeHead(429, { 'content-type': 'application/json', 'retry-after': String(seconds) });
+      const retry = kind === 'openai' ? { 'retry-after-ms': String(waitMs) } : {};
+      const after = { 'retry-after': String(Math.max(1, Math.ceil(waitMs / 1000))), ...retry };
+      response.writeHead(429, { 'content-type': 'application/json', ...after, ...headers() });
       return void response.end(limit);
     }
-    level--;
     taken++;
+    const told = headers();
     setTimeout(() => {
-      response.writeHead(200, { 'content-type': 'application/json', 'content-length': answer.length });
+      allowance.wrote(OUTPUT, ASK, Date.now());
+      response.writeHead(200, {
+        'content-type': 'application/json',
+        'content-length': answer.length,
+        ...(kind === 'plain' ? {} : told),
+      });
       response.end(answer);
     }, serviceMs);
   });
 });
 process.on('message', (asked) => {
-  if (asked !== 'counts') return;
-  process.send?.({ counts: { taken, refused } });
-  [taken, refused] = [0, 0];
+  if (asked === 'counts') {
+    process.send?.({ counts: { taken, refused, others } });
+    [taken, refused, others] = [0, 0, 0];
+  } else if (asked === 'half' || asked === 'whole')
+    for (const [dimension, whole] of Object.entries(limits))
+      allowance.resize(dimension as keyof Limits, asked === 'half' ? whole / 2 : whole, Date.now());
+  // Another client of the account, that goes at a third of the rate by itself.
+  else if (asked === 'other')
+    setInterval(() => allowance.admit(ASK, Date.now()) === 0 && others++, 3000 / perSecond).unref();
 });
 server.keepAliveTimeout = 60_000;
 server.listen(0, '127.0.0.1', () =>

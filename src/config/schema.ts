@@ -106,7 +106,18 @@ const lab = object(
     whenBusy: choice('What happens to one more.', 'queue', 'reject'),
     cacheTokens: { ...whole(0, 1_000_000_000, 200_000), description: 'Tokens of the prefix cache.' },
     requestsPerMinute: { ...whole(1, 1_000_000_000, 60), description: 'Rate limit: 429 beyond it.' },
-    tokensPerMinute: { ...whole(1, 1_000_000_000, 90_000), description: 'Rate limit: 429 beyond it.' },
+    inputPerMinute: {
+      ...whole(1, 1_000_000_000, 40_000),
+      description: 'Rate limit on input that is not cached, as Anthropic counts.',
+    },
+    outputPerMinute: {
+      ...whole(1, 1_000_000_000, 8_000),
+      description: 'Rate limit on answers as they are written, as Anthropic counts.',
+    },
+    tokensPerMinute: {
+      ...whole(1, 1_000_000_000, 90_000),
+      description: 'Rate limit on input and the most an answer may have, as OpenAI counts.',
+    },
     fail: object('How requests fail, by share.', {
       status: object(
         'Turned away before the first byte.',

@@ -53,12 +53,15 @@ export class RateLimits {
   }
 
   /** The head of the answer has come. */
-  heard({ call, toll }: Flight, headers: readonly string[]): void {
-    if (!toll) return;
+  heard({ call, toll, granted }: Flight, headers: readonly string[]): void {
+    if (!toll || !granted) return;
     const now = this.#now();
     const readings = readBuckets(headers, now);
     if (readings.length === 0) return;
-    this.#parts.governor.heard(toll.limit, call.id, readings, now);
+    const { governor, scheduler } = this.#parts;
+    governor.heard(toll.limit, call.id, readings, now);
+    const terms = granted.credential === 'local' ? undefined : governor.terms(toll.limit);
+    if (terms) scheduler.reprice(granted.backend.id, terms);
     this.#look(toll.limit);
   }
 

@@ -92,8 +92,15 @@ function scheduledCall(parts: Parts, flight: Flight): PolicyCall {
     deadlineAt,
     inTokens: tokens.tokensIn,
     outTokens: tokens.tokensOut,
+    freshTokens: freshOf(flight),
     image: agent.client,
   };
+}
+
+/** What a hosted API will have to compute of it, as far as that can be told. */
+function freshOf({ tolls, candidates: [first] }: Flight): number | undefined {
+  const need = first && first.credential !== 'local' ? tolls.get(first.backend.id)?.need : undefined;
+  return need && need.input - need.cached;
 }
 
 /** A slot that was granted while the call waited counts only if its backend can still take the call, as it is now. */

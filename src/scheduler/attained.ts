@@ -46,6 +46,12 @@ export class Attained {
     return prefix && prefix.cachedAt === undefined ? costOf(prefix.terms, prefix.context, 0) : 0;
   }
 
+  /** Virtual tokens that this call is known to need of its turn's service; 0 where nothing is known. */
+  nextOf({ resources, freshTokens, outTokens }: PolicyCall): number {
+    if (freshTokens === undefined) return 0;
+    return costOf(this.#terms.get(resources?.[0] ?? '') ?? ENGINE, freshTokens, outTokens);
+  }
+
   /** Takes in an event; for one that ends a turn, the service that all of it had. */
   event(event: PolicyEvent): number | undefined {
     if (event.kind === 'tuned') this.tune(event.config);

@@ -13,6 +13,8 @@ import type { Reading } from './readings.ts';
 const MINUTE_MS = 60_000;
 /** How much one reading of the rate counts against those before. */
 const WEIGHT = 0.3;
+/** Less is none: sums of fractions. */
+const TINY = 1e-6;
 
 export class Bucket {
   #limit: number;
@@ -74,6 +76,11 @@ export class Bucket {
     this.#level = Math.min(this.#ceiling, this.#level + amount);
   }
 
+  /** How much flows in. */
+  inflow(sinceMs: number): number {
+    return this.#perMs * sinceMs;
+  }
+
   /** What would have been left by now of a full or half-full bucket that was read before. */
   filled(from: number, sinceMs: number): number {
     return Math.min(this.#limit, from + this.#perMs * sinceMs);
@@ -94,15 +101,13 @@ export class Bucket {
     this.#level = Math.min(top, Math.max(bottom, this.#level));
   }
 
-  /** How long until `amount` is there; more than the bucket holds waits for a full one. */
+  /**
+   * How long until `amount` is there. A call that needs more than the bucket holds is let go with a full one: the provider
+   * says what it thinks of it.
+   */
   waitMs(amount: number, now: number, share: number): number {
-    const missing = Math.min(amount, this.#most) - this.level(now, share);
-    return missing <= 0 ? 0 : Math.ceil(missing / (this.#perMs * share));
-  }
-
-  /** A call that needs more than a full bucket is let go with (nearly) one: the provider says what it thinks of it. */
-  get #most(): number {
-    return 0.99 * this.#limit;
+    const missing = Math.min(amount, this.#limit) - this.level(now, share);
+    return missing <= TINY ? 0 : Math.ceil(missing / (this.#perMs * share));
   }
 
   #fill(now: number, share: number): void {

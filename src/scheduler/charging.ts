@@ -1,7 +1,7 @@
 /**
- * How a provider charges its buckets, learned from what its headers showed of calls that were alone: is cached input
- * counted, and is an answer counted by the most it may have (`max_tokens`) when it begins, or as it is written? Before
- * anything is known the costlier is assumed: that lets one call go alone, and it teaches.
+ * How a provider charges its buckets, learned from what its headers show, best when one call alone was new: is cached
+ * input counted, and is an answer counted by the most it may have (`max_tokens`) when it begins, or as it is written?
+ * Before anything is known the costlier is assumed: that lets one call go at a time, and it teaches.
  */
 import type { Dimension } from './readings.ts';
 
@@ -58,8 +58,20 @@ export class Charging {
   }
 
   /**
-   * A call that was alone used `need`, and when its answer began `gone` was missing of the bucket since the figures
-   * before, of which answers of earlier calls had `written` some.
+   * A call whose answer has begun took `most` of the bucket at most: what is not there cannot have been taken. Whatever
+   * else was on its way, that refutes a way of charging by which it would have been more.
+   */
+  refute(dimension: Dimension, need: Need, most: number): void {
+    const isPossible = (model: Model) => chargeBy(model, dimension, need).now <= most + 0.1 * need.input;
+    const possible = MODELS.filter(isPossible);
+    if (possible.length === 0 || possible.length === MODELS.length) return;
+    if (possible.every(({ countsCached }) => !countsCached)) this.#cached /= 2;
+    if (possible.every(({ countsBound }) => !countsBound)) this.#bound /= 2;
+  }
+
+  /**
+   * The one call that was new used `need`, and when its answer began `gone` was missing of the bucket since the figures
+   * before, give or take `slack`; answers of calls that ended meanwhile had `written` some.
    */
   learn(dimension: Dimension, need: Need, gone: number, written: number, slack: number): void {
     const costOf = (model: Model): number =>

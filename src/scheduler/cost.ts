@@ -29,3 +29,11 @@ export function costOf(terms: Terms, input: number, output: number): number {
   const parts = [input * terms.inputWeight, output, terms.requestWeight];
   return terms.combine === 'max' ? Math.max(...parts) : parts.reduce((sum, part) => sum + part, 0);
 }
+
+/** Do two differ so much that an order by one says little about the other? */
+export function differ(a: Terms, b: Terms): boolean {
+  const far = (x: number, y: number) => Math.abs(x - y) > 0.2 * Math.max(x, y);
+  return (
+    a.combine !== b.combine || far(a.inputWeight, b.inputWeight) || far(a.requestWeight, b.requestWeight)
+  );
+}

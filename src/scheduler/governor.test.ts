@@ -251,6 +251,16 @@ describe('the governor, of a provider whose headers show its buckets', () => {
       assert.deepEqual(under.governor.charging('a m'), { countsCached, countsBound });
     }
   });
+  test('a way of charging by which more would be gone than is, is given up, however many calls are on their way', () => {
+    const under = new Under();
+    const asked = need(100, { output: 20, bound: 32_000 });
+    under.hear(under.send(), [['output', 8000, 8000]], NOW);
+    const calls = Array.from({ length: 5 }, () => under.send(NOW, asked));
+    assert.equal(under.governor.charging('a m')?.countsBound, true);
+    under.hear(calls[3] as string, [['output', 8000, 7900]], NOW + 100);
+    assert.equal(under.governor.charging('a m')?.countsBound, false);
+    assert.equal(under.governor.charging('a m')?.countsCached, true, 'nothing was said of that');
+  });
   test('follows what others take, also when the limit is halved or doubled', () => {
     const under = new Under();
     let now = NOW;

@@ -4,6 +4,7 @@
  * one account and one model. In memory only: a restart learns it again with the first answer.
  */
 import { Recent } from '../base/recent.ts';
+import type { Terms } from './cost.ts';
 import { LIMITS } from './limits.ts';
 import type { Meter, Toll } from './meter.ts';
 import { type Obstacle, Quota, type Used, type Verdict } from './quota.ts';
@@ -55,6 +56,11 @@ export class Governor implements Meter {
   leave(limit: string, call: string, verdict: Verdict, used: Used | undefined, now: number): void {
     this.#quotas.get(limit)?.leave(call, verdict, used, now);
     this.#forget(limit);
+  }
+
+  /** What serving costs under a limit; undefined before its buckets are known. */
+  terms(limit: string): Terms | undefined {
+    return this.#quotas.get(limit)?.terms;
   }
 
   /** How a limit charges, as far as that is known; undefined for one that was never met. */

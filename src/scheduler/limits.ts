@@ -28,6 +28,11 @@ export const LIMITS = {
     unit: '%',
     what: "that each served call adds to the part of a limit's inflow that is believed to be ours",
   },
+  mostCaution: {
+    value: 150,
+    unit: '%',
+    what: 'of what a call is expected to need that must be there, at most',
+  },
   leastShare: {
     value: 0.25,
     unit: 'share',

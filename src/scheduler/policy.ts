@@ -22,6 +22,10 @@ export interface PolicyCall {
   /** Tokens of its whole input and of its answer, as far as the request and what came before tell. */
   readonly inTokens: number;
   readonly outTokens: number;
+  /** Of its input, what no cache should have: what it is known to need at least. Undefined: nothing is known. */
+  readonly freshTokens?: number | undefined;
+  /** Where it may be served, the preferred first. */
+  readonly resources?: readonly string[];
   /** What kind of program asks, for what was learned of its like: the client, and whether it is a sub-agent. */
   readonly image: string;
 }

@@ -7,6 +7,7 @@
  */
 import { Bucket } from './bucket.ts';
 import { type Charge, Charging, type Need } from './charging.ts';
+import type { Terms } from './cost.ts';
 import { LIMITS } from './limits.ts';
 import type { Pushback } from './pushback.ts';
 import type { Dimension, Reading } from './readings.ts';
@@ -35,6 +36,7 @@ interface Taken extends Charge {
   readonly takenBy: number;
   readonly readings: number;
 }
+/** What was gone when its head came, and what of that others may have written. */
 interface Seen {
   readonly gone: number;
   readonly written: number;
@@ -43,11 +45,12 @@ interface Seen {
 interface Sent {
   readonly need: Need;
   readonly order: number;
+  readonly at: number;
   readonly charges: Map<Dimension, Taken>;
-  /** Nothing else was on its way, and what its head then showed to be gone. */
-  isAlone: boolean;
+  /** All that were on their way before had been heard, so that figures tell what this one took. */
+  isClear: boolean;
   readonly seen: Map<Dimension, Seen>;
-  isHeard: boolean;
+  heardAt: number | undefined;
 }
 interface Last {
   readonly remaining: number;
@@ -64,6 +67,8 @@ export class Quota {
   /** What running answers will still take of each bucket. */
   readonly #later = new Map<Dimension, number>();
   #share = 1;
+  /** What is asked to be there, for one that is needed: estimates are wrong, and a refusal shows that they were too low. */
+  #caution = 1;
   #order = 0;
   /** Nothing is sent before. */
   #untilMs = 0;
@@ -82,6 +87,20 @@ export class Quota {
     return this.#sent.size === 0 && this.#window === Number.POSITIVE_INFINITY && this.#buckets.size === 0;
   }
 
+  /**
+   * What serving costs under it, in units of what is scarcest (dominant resource); undefined before its buckets are known.
+   */
+  get terms(): Terms | undefined {
+    const perMinute = (dimension: Dimension) => this.#buckets.get(dimension)?.limit;
+    const [requests, input, output, tokens] = (['requests', 'input', 'output', 'tokens'] as const).map(
+      perMinute,
+    );
+    const unit = output ?? tokens;
+    if (unit === undefined) return undefined;
+    const inputWeight = tokens !== undefined ? 1 : input === undefined ? 0 : unit / input;
+    return { inputWeight, requestWeight: requests === undefined ? 0 : unit / requests, combine: 'max' };
+  }
+
   /** When the provider takes calls again; 0 if it refused none lately. */
   refusedUntil(now: number): number {
     return this.#untilMs > now ? this.#untilMs : 0;
@@ -98,7 +117,7 @@ export class Quota {
       const charge = this.#charging.chargeOf(dimension, need);
       const whole = charge.now + charge.later;
       const later = this.#later.get(dimension) ?? 0;
-      const waitMs = bucket.waitMs(whole + later, now, this.#share);
+      const waitMs = bucket.waitMs(whole * this.#caution + later, now, this.#share);
       if (waitMs === 0 || (found && found.atMs >= now + waitMs)) continue;
       const left = Math.max(0, bucket.level(now, this.#share) - later);
       const { perMinute } = bucket;
@@ -112,12 +131,13 @@ export class Quota {
     const sent: Sent = {
       need,
       order: this.#order++,
+      at: now,
       charges: new Map(),
-      isAlone: this.#sent.size === 0,
+      isClear: [...this.#sent.values()].every((other) => other.heardAt !== undefined),
       seen: new Map(),
-      isHeard: false,
+      heardAt: undefined,
     };
-    for (const other of this.#sent.values()) other.isAlone = false;
+    for (const other of this.#sent.values()) other.isClear &&= other.heardAt !== undefined;
     for (const [dimension, bucket] of this.#buckets) {
       const charge = this.#charging.chargeOf(dimension, need);
       bucket.take(charge.now, now, this.#share);
@@ -135,15 +155,18 @@ export class Quota {
       const bucket = this.#buckets.get(dimension);
       const last = this.#last.get(dimension);
       if (bucket && sent) {
-        if (sent.isAlone && last) {
+        const most = reading.limit - remaining + bucket.inflow(now - sent.at) + slack;
+        if (sent.heardAt === undefined) this.#charging.refute(dimension, sent.need, most);
+        if (sent.isClear && last && sent.heardAt === undefined) {
           const gone = bucket.filled(last.remaining, now - last.at) - remaining;
-          sent.seen.set(dimension, { gone, written: last.written, slack });
+          const unsure = dimension === 'output' || dimension === 'tokens' ? this.#running(call) : 0;
+          sent.seen.set(dimension, { gone, written: last.written, slack: slack + unsure });
         }
         bucket.read(reading, this.#unsure(dimension, bucket, sent), now, this.#share);
       } else if (!bucket) this.#buckets.set(dimension, new Bucket(reading, now));
       this.#last.set(dimension, { remaining, at: now, written: 0 });
     }
-    if (sent) sent.isHeard = true;
+    if (sent) sent.heardAt ??= now;
   }
 
   /** A call that was taken has ended; `used` where that is known. Nothing for one that is not (or no more) on its way. */
@@ -156,7 +179,8 @@ export class Quota {
     const actual = used && { ...used, bound: Math.max(sent.need.bound, used.output) };
     for (const [dimension, charge] of sent.charges) {
       const really = isRefused ? FREE : actual ? this.#charging.chargeOf(dimension, actual) : charge;
-      this.#settle(dimension, charge, charge.now - really.now - really.later, now);
+      this.#settle(dimension, charge, charge.now - really.now, now);
+      if (really.later > 0) this.#write(dimension, really.later, sent.heardAt, now);
     }
     if (typeof verdict === 'object') this.#refuse(sent, verdict, now);
     else if (verdict === 'served') this.#served(now);
@@ -176,12 +200,29 @@ export class Quota {
     bucket?.give(back, bucket.readings === readings, now, this.#share);
   }
 
+  /** An answer of so many tokens has ended. Some of it is in the provider's last figures, as if it was written evenly. */
+  #write(dimension: Dimension, tokens: number, heardAt: number | undefined, now: number): void {
+    const bucket = this.#buckets.get(dimension);
+    const since = Math.max(heardAt ?? now, this.#last.get(dimension)?.at ?? now);
+    const isStreamed = heardAt !== undefined && heardAt < now;
+    const rest = isStreamed ? (tokens * (now - since)) / (now - heardAt) : tokens;
+    bucket?.give(-rest, isStreamed, now, this.#share);
+  }
+
+  /** What other calls that are being answered may have written since the last figures. */
+  #running(call: string): number {
+    let tokens = 0;
+    for (const [other, { need }] of this.#sent) if (other !== call) tokens += need.output;
+    return tokens;
+  }
+
   /** What the provider may not have counted in the figures of this call's head. */
   #unsure(dimension: Dimension, bucket: Bucket, { order, charges }: Sent): number {
     const since = bucket.taken - (charges.get(dimension)?.takenBy ?? bucket.taken);
     let unsure = since + (this.#later.get(dimension) ?? 0);
     for (const other of this.#sent.values())
-      if (!other.isHeard && other.order < order) unsure += other.charges.get(dimension)?.now ?? 0;
+      if (other.heardAt === undefined && other.order < order)
+        unsure += other.charges.get(dimension)?.now ?? 0;
     return unsure;
   }
 
@@ -195,6 +236,7 @@ export class Quota {
   #served(now: number): void {
     this.#refusals = 0;
     this.#share = Math.min(1, this.#share + LIMITS.shareStep.value / 100);
+    this.#caution = Math.max(1, this.#caution - CAUTION / 200);
     if (this.#window === Number.POSITIVE_INFINITY) return;
     if (now - this.#refusedAt > LIMITS.limitForgottenMs.value) this.#window = Number.POSITIVE_INFINITY;
     else this.#window += 1 / this.#window;
@@ -206,8 +248,10 @@ export class Quota {
     const bucketMs = this.#emptyMs(sent, now);
     if (isNews) {
       this.#refusals++;
-      if (bucketMs > 0) this.#share = Math.max(LIMITS.leastShare.value / 100, this.#share * 0.7);
-      else this.#window = Math.max(1, Math.floor(Math.min(this.#window, this.#sent.size + 1) / 2));
+      if (bucketMs > 0) {
+        this.#share = Math.max(LIMITS.leastShare.value / 100, this.#share * 0.7);
+        this.#caution = Math.min(LIMITS.mostCaution.value / 100, this.#caution + CAUTION);
+      } else this.#window = Math.max(1, Math.floor(Math.min(this.#window, this.#sent.size + 1) / 2));
     }
     this.#refusedAt = now;
     const unsaid = Math.min(
@@ -222,15 +266,17 @@ export class Quota {
       );
   }
 
-  /** Does a bucket explain a refusal, and how long until it has enough? */
+  /** Does a bucket explain a refusal, as estimates are wrong, and how long until it has enough? */
   #emptyMs({ need }: Sent, now: number): number {
     let longest = 0;
     for (const [dimension, bucket] of this.#buckets) {
       const charge = this.#charging.chargeOf(dimension, need);
-      longest = Math.max(longest, bucket.waitMs(charge.now + charge.later, now, this.#share));
+      longest = Math.max(longest, bucket.waitMs(2 * (charge.now + charge.later), now, this.#share));
     }
     return longest;
   }
 }
 
+/** What a refusal adds to the caution; each call that is served takes a two-hundredth of it back. */
+const CAUTION = 0.02;
 const FREE: Charge = { now: 0, later: 0 };

@@ -6,9 +6,10 @@
  */
 import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
-import { type Refusal, refusal } from '../base/errors.ts';
+import type { Refusal } from '../base/errors.ts';
 import { Attained } from './attained.ts';
 import { type Admitted, Caches } from './caches.ts';
+import { differ, type Terms } from './cost.ts';
 import { Estimates } from './estimates.ts';
 import type { Explanation, Holder, Rival } from './explanation.ts';
 import { History } from './history.ts';
@@ -19,6 +20,7 @@ import { fifo } from './policies/fifo.ts';
 import type { Policy, PolicyConfig, PolicyEvent, Tuning, Used } from './policy.ts';
 import { newRunning, Preemption, type Running } from './preemption.ts';
 import { type Grant, lineOf, Queue, type Waiting } from './queue.ts';
+import { full, late, unserved } from './refusals.ts';
 import type { Resource } from './resource.ts';
 import { Tolls } from './tolls.ts';
 
@@ -128,7 +130,8 @@ export class Scheduler {
     for (const name of waiting.resources) if (this.#queue.get(id)) this.#serve(name);
     this.#arriving = undefined;
     if (!this.#queue.get(id)) return;
-    if (this.#queue.size > this.#options.queue) this.#refuse(waiting, this.#full(waiting));
+    if (this.#queue.size > this.#options.queue)
+      this.#refuse(waiting, full(this.#options.queue, this.#retryAfterMs(waiting)));
   }
 
   /** Takes a waiting call out of the queue. A running one is released instead. */
@@ -284,6 +287,14 @@ export class Scheduler {
     for (const name of resources) if (this.#queue.hasLine(name, limit)) this.#serve(name);
   }
 
+  /** What serving costs there was learned better. */
+  reprice(resource: string, terms: Terms): void {
+    const found = this.#resources.get(resource);
+    if (!found || !differ(found.terms, terms)) return;
+    found.resize(found.size, { ...found.terms, ...terms });
+    this.#retune();
+  }
+
   hasRoom(resource: string): boolean {
     const found = this.#resources.get(resource);
     return found !== undefined && found.busy < found.size;
@@ -317,8 +328,9 @@ export class Scheduler {
       this.#settleFault();
       if (!waiting) return;
       if (waiting.deadlineAt <= now && !this.#running.has(waiting.call))
-        this.#refuse(waiting, this.#late(waiting));
-      else if (!this.#tolls.tryTake(waiting, name)) closed.add(lineOf(waiting, name));
+        this.#refuse(waiting, late(waiting, this.#retryAfterMs(waiting)));
+      else if (!this.#running.has(waiting.call) && !this.#tolls.tryTake(waiting, name))
+        closed.add(lineOf(waiting, name));
       else if (resource.tryAcquire(waiting.call)) this.#grant(waiting, resource);
       else passed.add(waiting.call);
     }
@@ -397,30 +409,7 @@ export class Scheduler {
   }
 
   #unserved(waiting: Waiting): Refusal | undefined {
-    if (waiting.resources.some((name) => this.#resources.has(name))) return undefined;
-    return refusal(
-      'stale',
-      `None of the backends this call could use is there any more: ${waiting.resources.join(', ')}.`,
-      {
-        remedy: 'send the call again; `mezz backend` lists the backends',
-      },
-    );
-  }
-
-  #full(waiting: Waiting): Refusal {
-    return refusal('busy', `${this.#options.queue} calls wait already, as many as may.`, {
-      retryAfterMs: this.#retryAfterMs(waiting),
-    });
-  }
-
-  #late(waiting: Waiting): Refusal {
-    return refusal(
-      'busy',
-      `No slot of ${waiting.resources.join(' or ')} became free before the call's deadline.`,
-      {
-        retryAfterMs: this.#retryAfterMs(waiting),
-      },
-    );
+    return waiting.resources.some((name) => this.#resources.has(name)) ? undefined : unserved(waiting);
   }
 
   /** When the queue ahead should be through: its length times the mean service time, over the slots. */

@@ -77,24 +77,9 @@ export class Answering {
   }
 
   #head(status: number, type: string): void {
-    const { requests, tokens } = this.#engine.limits;
-    const now = this.#clock.now();
-    const prefix = this.#dialect === 'anthropic' ? 'anthropic-ratelimit' : 'x-ratelimit';
-    for (const [name, bucket] of [
-      ['requests', requests],
-      ['tokens', tokens],
-    ] as const) {
-      if (!bucket) continue;
-      const left = Math.max(0, Math.floor(bucket.level(now)));
-      for (const [what, value] of [
-        ['limit', bucket.perMinute],
-        ['remaining', left],
-      ] as const) {
-        const header =
-          this.#dialect === 'anthropic' ? `${prefix}-${name}-${what}` : `${prefix}-${what}-${name}`;
-        this.#response.setHeader(header, String(value));
-      }
-    }
+    const kind = this.#dialect === 'anthropic' ? 'anthropic' : 'openai';
+    for (const [name, value] of this.#engine.allowance.headers(kind, this.#clock.now()))
+      this.#response.setHeader(name, value);
     this.#response.writeHead(status, { 'content-type': type, ...LABEL });
   }
 }

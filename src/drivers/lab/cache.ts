@@ -8,6 +8,11 @@ interface Step {
   readonly tokens: number;
 }
 
+interface Read {
+  readonly tokens: number;
+  readonly cached: number;
+}
+
 /** Remembers prefixes of conversations up to so many tokens; what was used least recently goes first. */
 export class PrefixCache {
   readonly #capacity: number;
@@ -18,18 +23,24 @@ export class PrefixCache {
     this.#capacity = capacity;
   }
 
-  /** Tokens of the request, and how many of them lie in the longest prefix that is remembered. Remembers it all. */
-  read(request: NeutralRequest): { readonly tokens: number; readonly cached: number } {
+  /** Tokens of the request, and how many of them lie in the longest prefix that is remembered. */
+  look(request: NeutralRequest): Read {
+    return this.#look(stepsOf(request));
+  }
+
+  /** The same, and remembers it all. */
+  read(request: NeutralRequest): Read {
     const steps = stepsOf(request);
-    let cached = 0;
-    let warm = true;
-    for (const { id, tokens } of steps) {
-      warm &&= this.#steps.has(id);
-      if (warm) cached += tokens;
-      this.#keep(id, tokens);
-    }
+    const found = this.#look(steps);
+    for (const { id, tokens } of steps) this.#keep(id, tokens);
     this.#evict();
-    return { tokens: steps.reduce((sum, step) => sum + step.tokens, 0), cached };
+    return found;
+  }
+
+  #look(steps: readonly Step[]): Read {
+    const cold = steps.findIndex(({ id }) => !this.#steps.has(id));
+    const sum = (some: readonly Step[]) => some.reduce((total, step) => total + step.tokens, 0);
+    return { tokens: sum(steps), cached: sum(cold === -1 ? steps : steps.slice(0, cold)) };
   }
 
   #keep(id: string, tokens: number): void {

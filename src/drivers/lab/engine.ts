@@ -2,9 +2,9 @@
 import type { Clock } from '../../base/clock.ts';
 import { type Random, seededRandom } from '../../base/random.ts';
 import type { NeutralEvent, NeutralRequest } from '../../wire/neutral.ts';
-import { Bucket } from './bucket.ts';
+import { Allowance, type Limits } from './allowance.ts';
 import { PrefixCache } from './cache.ts';
-import { sayTo, tokensOf } from './model.ts';
+import { sayTo } from './model.ts';
 import type { LabOptions } from './options.ts';
 import { piecesOf } from './pieces.ts';
 
@@ -18,12 +18,6 @@ export type LabEnd =
       readonly retryAfterMs: number;
     };
 
-export interface LabReadings {
-  /** Header pairs of the limits, as hosted APIs report them. */
-  readonly requests: Bucket | undefined;
-  readonly tokens: Bucket | undefined;
-}
-
 /** Writes come at most this often: faster models write more tokens at a time. */
 const TICK_MS = 5;
 
@@ -32,7 +26,7 @@ export class LabEngine {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #cache: PrefixCache;
-  readonly limits: LabReadings;
+  readonly allowance: Allowance;
   #running = 0;
   readonly #queue: (() => void)[] = [];
   #served = 0;
@@ -42,9 +36,9 @@ export class LabEngine {
     this.#clock = clock;
     this.#random = seededRandom(options.seed);
     this.#cache = new PrefixCache(options.cacheTokens);
-    const bucket = (perMinute: number | undefined) =>
-      perMinute === undefined ? undefined : new Bucket(perMinute, clock.now());
-    this.limits = { requests: bucket(options.requestsPerMinute), tokens: bucket(options.tokensPerMinute) };
+    const { requestsPerMinute: requests, inputPerMinute: input, outputPerMinute: output } = options;
+    const limits = { requests, input, output, tokens: options.tokensPerMinute };
+    this.allowance = new Allowance(limits as Limits, clock.now());
   }
 
   /** Answers one request by events; `signal` is aborted when its client leaves. */
@@ -102,22 +96,10 @@ export class LabEngine {
     const status = fate === 'status' ? this.#options.failures.status?.code : undefined;
     if (status !== undefined)
       return { kind: 'refused', status, message: 'The lab was told to fail.', retryAfterMs: 1000 };
-    const now = this.#clock.now();
-    const tokens = tokensOf(JSON.stringify(request.messages));
-    const waitMs = Math.max(
-      this.limits.requests?.waitMs(1, now) ?? 0,
-      this.limits.tokens?.waitMs(tokens, now) ?? 0,
-    );
-    if (waitMs > 0)
-      return {
-        kind: 'refused',
-        status: 429,
-        message: "The lab's rate limit is reached.",
-        retryAfterMs: waitMs,
-      };
-    this.limits.requests?.take(1, now);
-    this.limits.tokens?.take(tokens, now);
-    return undefined;
+    const { tokens: input, cached } = this.#cache.look(request);
+    const retryAfterMs = this.allowance.admit({ input, cached, bound: request.maxOutput }, this.#clock.now());
+    if (retryAfterMs === 0) return undefined;
+    return { kind: 'refused', status: 429, message: "The lab's rate limit is reached.", retryAfterMs };
   }
 
   async #write(
@@ -151,7 +133,7 @@ export class LabEngine {
       if (signal.aborted) return { kind: 'left' };
       emit(piece.event);
     }
-    this.limits.tokens?.take(written, this.#clock.now());
+    this.allowance.wrote(written, { bound: request.maxOutput }, this.#clock.now());
     emit({ kind: 'end', stop: said.stop, usage: { ...read, output: written } });
     return { kind: 'done' };
   }

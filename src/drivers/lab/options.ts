@@ -12,8 +12,10 @@ export interface LabOptions {
   readonly whenBusy: 'queue' | 'reject';
   /** Prompt tokens that the prefix cache remembers, least recently used first to go. */
   readonly cacheTokens: number;
-  /** Limits of a hosted API; absent means none. */
+  /** Limits of a hosted API, charged as allowance.ts says; absent means none. */
   readonly requestsPerMinute?: number;
+  readonly inputPerMinute?: number;
+  readonly outputPerMinute?: number;
   readonly tokensPerMinute?: number;
   /** Share of requests, from 0 to 1, that fail in each way. */
   readonly failures: {

@@ -50,4 +50,20 @@ export const LIMIT_PROMISES: readonly Promised[] = [
       ],
     ],
   },
+  {
+    id: 'limits-used',
+    group: 'order',
+    text: 'Asked 1.3 times what a limit allows, at least 98 % of it is used while turns wait, no turn fails, and a limit that is halved or doubled, or shared with another client, is followed; under a limit the turn that will have had least of it goes first.',
+    restsOn:
+      "The provider's headers; service in units of what is scarcest under the limit. Shown in virtual time, on real coding sessions, of an API that charges as Anthropic or as OpenAI says.",
+    bypassedBy: 'A provider that charges in another way than its headers show.',
+    tests: [
+      [
+        'test/hosted.test.ts',
+        'no turn fails, hardly a call is refused, the limit is used up, and short turns do not wait for long ones',
+      ],
+      ['test/hosted.test.ts', 'a limit that is halved and doubled is followed within three minutes'],
+      ['test/hosted.test.ts', 'what another client of the account takes is left to it, and the rest is used'],
+    ],
+  },
 ];

@@ -1,8 +1,8 @@
 /**
  * The default: class (the nice value), then the fair share of the owner, then the turn that is expected to need least,
- * reloading its cache included. What it makes wait too long the host's maximum wait lets through.
+ * reloading its cache included; under a rate limit the turn that will have had least of it. What it makes wait too long the host's maximum wait lets through.
  */
-import { expected, type Learned, learned, remainingReason } from '../learned.ts';
+import { type Learned, learned, standing, standingReason } from '../learned.ts';
 import type { Policy } from '../policy.ts';
 import { Shares } from '../shares.ts';
 import { shareReason } from './fair.ts';
@@ -22,10 +22,10 @@ export const mezz: Policy<State> = {
     learned.event(state.turns, event);
     return state;
   },
-  key: ({ shares, turns }, call) => [call.nice, shares.of(call), expected(turns, call), call.arrivedAt],
+  key: ({ shares, turns }, call) => [call.nice, shares.of(call), standing(turns, call), call.arrivedAt],
   reasons: ({ shares, turns }, call) => [
     `nice ${call.nice}; smaller values go first`,
     shareReason(shares, call),
-    ...remainingReason(turns, call),
+    ...standingReason(turns, call),
   ],
 };
