@@ -14,6 +14,31 @@ export interface CacheView {
   /** Which share of the prefixes was found there lately; null: none was reported. */
   readonly found: number | null;
 }
+/**
+ * How far a running call can be preempted. G0: calls that wait are reordered; G1: a turn stops before its next call; G2:
+ * broken off and asked again; G3: broken off and continued from what it said; G4: that with the same tokens at any
+ * temperature; G5: stopped between any two tokens, nothing computed again; G6: that across a restart.
+ */
+export type PreemptionLevel = 'G0' | 'G1' | 'G2' | 'G3' | 'G4' | 'G5' | 'G6';
+
+/** What is known of a backend's level. */
+export interface PreemptionView {
+  /** What mezz does with its calls. */
+  readonly level: PreemptionLevel;
+  /** The highest that it allows, as far as is known. */
+  readonly allows: PreemptionLevel;
+  readonly why: string;
+  /** Wall time of the last trial in ms; null: none was made. */
+  readonly triedAt: number | null;
+}
+/** What came of going on with an answer that was broken off. */
+export interface BackendTrial {
+  readonly outcome: 'went-on' | 'other-words' | 'refused' | 'no-answer';
+  /** Tokens of the last prompt, and those of them that the backend had still; null: it does not say. */
+  readonly promptTokens: number | null;
+  readonly cachedTokens: number | null;
+}
+
 export interface BackendView {
   readonly id: string;
   readonly url: string;
@@ -23,7 +48,7 @@ export interface BackendView {
   readonly slots: number;
   readonly busy: number;
   readonly waiting: number;
-  readonly level: string;
+  readonly preemption: PreemptionView;
   readonly label: string | null;
   /** Is the credential it needs there? Never the credential. */
   readonly ready: boolean;
@@ -88,6 +113,8 @@ export interface ModelVerbs {
   'model.remove': Verb<{ name: string }, { removed: string }>;
   /** Writes a local backend and its models into mezz.yaml and puts them in force; what is there stays. */
   'backend.add': Verb<BackendDraft, SettingsChange>;
+  /** Remembers what a trial of a local backend came to. */
+  'backend.tried': Verb<{ backend: string; trial: BackendTrial }, { preemption: PreemptionView }>;
   /** What a model takes, and what agents of a client sent at first, where some were seen. */
   window: Verb<{ model: string; client: string }, WindowFit>;
 }
@@ -98,5 +125,6 @@ export const MODEL_VERBS: { readonly [V in keyof ModelVerbs]: true } = {
   'model.add': true,
   'model.remove': true,
   'backend.add': true,
+  'backend.tried': true,
   window: true,
 };

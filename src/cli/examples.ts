@@ -48,6 +48,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   backend: [
     'mezz backend ls --watch',
     'mezz backend show lab',
+    'mezz backend try lab',
     'mezz backend find',
     'mezz backend add --found',
   ],

@@ -67,4 +67,7 @@ export const LIMITS = {
   downloadMs: { value: 86_400_000, unit: 'ms', what: 'the longest a download may take' },
   modelCardCharacters: { value: 1_000_000, unit: 'characters', what: "a model's card as a hub sends it" },
   cellColumns: { value: 60, unit: 'columns', what: 'the widest cell of a table on a terminal' },
+  triedTokens: { value: 48, unit: 'tokens', what: 'of an answer when a backend is tried' },
+  triedPieces: { value: 12, unit: 'pieces', what: 'of text after which such an answer is broken off' },
+  triedMs: { value: 120_000, unit: 'ms', what: 'one answer may take when a backend is tried' },
 } as const;

@@ -2,6 +2,8 @@
 import { isHeld, levelOf } from '../agents/coverage.ts';
 import type { Agent } from '../agents/table.ts';
 import type { LevelView } from '../base/control.ts';
+import type { BackendId } from '../base/ids.ts';
+import { levelsOf as preemptionLevels } from '../gate/levels.ts';
 import type { Parts } from '../gate/parts.ts';
 import { levelsOf } from './levels.ts';
 import { sheetLines } from './registry.ts';
@@ -23,12 +25,23 @@ export async function agentSheet(
       held,
       trial: trials.find((trial) => trial.client === client),
     }),
-    guarantees: sheetLines({
-      profile: parts.access.profile,
-      coverage: levelOf(chain, parts.settings.holdAll),
-      held,
-      strict: scopes.some((scope) => parts.ledger.limits(scope).some(({ strict }) => strict)),
-      bodies: parts.settings.bodies,
-    }),
+    guarantees: [
+      ...(await preemptionLines(parts)),
+      ...sheetLines({
+        profile: parts.access.profile,
+        coverage: levelOf(chain, parts.settings.holdAll),
+        held,
+        strict: scopes.some((scope) => parts.ledger.limits(scope).some(({ strict }) => strict)),
+        bodies: parts.settings.bodies,
+      }),
+    ],
   };
+}
+
+/** How far its calls can be preempted, by backend. */
+async function preemptionLines(parts: Parts): Promise<string[]> {
+  const levels = await preemptionLevels(parts);
+  return [...levels]
+    .filter(([id]) => parts.backends.has(id as BackendId))
+    .map(([id, { level, why }]) => `held: preemption of calls at ${id}: ${level} (${why})`);
 }

@@ -1,9 +1,10 @@
 import { type Command, Option } from 'commander';
-import type { BackendView } from '../../base/models.ts';
+import type { BackendView, PreemptionLevel, PreemptionView } from '../../base/models.ts';
 import type { SettingsChange } from '../../base/sheets.ts';
 import { UsageFailure } from '../exit.ts';
 import { cacheText, formatCount } from '../format.ts';
 import { ALLOWS, ENGINE_PORTS, type Engine, type FoundModel, findEngines } from '../found/engines.ts';
+import { tryBackend } from '../found/trial.ts';
 import type { Session } from '../session.ts';
 import type { Column } from '../table.ts';
 import { asJson, asList, show, type ViewOptions } from '../view.ts';
@@ -11,9 +12,15 @@ import { asJson, asList, show, type ViewOptions } from '../view.ts';
 interface FindOptions extends ViewOptions {
   readonly port: readonly number[];
 }
+interface TryOptions extends ViewOptions {
+  readonly model?: string;
+}
 interface AddOptions extends FindOptions {
   readonly found?: boolean;
 }
+
+const levelText = ({ level, allows }: PreemptionView): string =>
+  level === allows ? level : `${level} (allows ${allows})`;
 
 const BACKEND_COLUMNS: Column<BackendView>[] = [
   { head: 'BACKEND', cell: (backend) => backend.id },
@@ -23,7 +30,7 @@ const BACKEND_COLUMNS: Column<BackendView>[] = [
   { head: 'ACCOUNT', cell: (backend) => backend.account },
   { head: 'BUSY', cell: (backend) => `${backend.busy}/${backend.slots}`, right: true },
   { head: 'WAITING', cell: (backend) => String(backend.waiting), right: true },
-  { head: 'LEVEL', cell: (backend) => backend.level },
+  { head: 'LEVEL', cell: ({ preemption }) => levelText(preemption) },
   { head: 'LABEL', cell: (backend) => backend.label ?? '' },
 ];
 
@@ -63,18 +70,30 @@ async function find(session: Session, options: FindOptions): Promise<void> {
   terminal.note(next ? `Next: ${next}` : `No engine answers on ${options.port.join(', ')}.`);
 }
 
-async function showOne({ terminal, control }: Session, id: string, options: ViewOptions): Promise<void> {
+async function backendOf({ control }: Session, id: string): Promise<BackendView> {
   const { backends } = await control.call('backends', {});
   const backend = backends.find((one) => one.id === id);
   if (!backend) throw new UsageFailure(`there is no backend "${id}"`, 'mezz backend', 3);
-  if (options.json) return terminal.printJson({ schema: 'mezz.backend/1', backend });
-  const { url, dialects, credential, ready, account, busy, slots, waiting, level, hints, cache } = backend;
+  return backend;
+}
+
+async function showOne(session: Session, id: string, options: ViewOptions): Promise<void> {
+  const backend = await backendOf(session, id);
+  if (options.json) session.terminal.printJson({ schema: 'mezz.backend/1', backend });
+  else printOne(session, backend);
+}
+
+function printOne({ terminal }: Session, backend: BackendView): void {
+  const { id, url, dialects, credential, ready, account, busy, slots, waiting, hints, cache } = backend;
+  const { level, allows, why, triedAt } = backend.preemption;
   terminal.print(
     `${id}  ${url}${backend.label ? `  (${backend.label})` : ''}`,
     `speaks      ${dialects.join(', ')}`,
     `credential  ${credential}${ready ? '' : ' (missing)'}; account ${account}`,
     `slots       ${busy} of ${slots} taken, ${waiting} calls wait`,
-    `preemption  ${level}`,
+    `preemption  ${level}: ${LEVELS[level]}`,
+    ...(allows === level ? [] : [`            it would allow ${allows}: ${LEVELS[allows]}`]),
+    `            ${why}${triedAt === null ? '' : ` (${new Date(triedAt).toISOString().slice(0, 10)})`}`,
     `hints       ${hints.join(', ') || 'none: it is told nothing of priority or session'}`,
     `cache       ${cache ? cacheText(cache) : "its provider's matter"}`,
   );
@@ -126,6 +145,40 @@ function printAdded(
   );
 }
 
+/** By calls of an agent of its own: they are decided, scheduled and recorded as all are. */
+async function tryOut(session: Session, id: string, options: TryOptions): Promise<void> {
+  const { terminal, control } = session;
+  const backend = await backendOf(session, id);
+  if (backend.credential !== 'local')
+    throw new UsageFailure(`${id} charges for tokens: nothing is tried there`, `mezz backend show ${id}`);
+  const { models } = await control.call('models', {});
+  const model =
+    options.model ?? models.find(({ name, backends }) => backends[0] === id && !name.includes('*'))?.name;
+  if (model === undefined)
+    throw new UsageFailure(`no model by name is served by ${id}`, `mezz backend try ${id} --model <model>`);
+  const opened = { name: 'trial', client: 'mezz', cwd: process.cwd(), hooks: false };
+  const [launch] = (await control.call('agent.open', opened)).launches;
+  if (!launch) return;
+  try {
+    const trial = await tryBackend(`${launch.origin}/a/${launch.token}`, model);
+    const answer = await control.call('backend.tried', { backend: id, trial });
+    if (options.json) return terminal.printJson(answer);
+    printOne(session, { ...backend, ...answer });
+  } finally {
+    await control.call('agent.exited', { agent: String(launch.pid), exitCode: 0, signal: null });
+  }
+}
+
+const LEVELS: Readonly<Record<PreemptionLevel, string>> = {
+  G0: 'calls that wait are reordered',
+  G1: 'a turn stops before its next call',
+  G2: 'a running call is broken off and asked again',
+  G3: 'a running call is broken off and goes on from what it said',
+  G4: 'a running call is broken off and goes on with the same tokens, at any temperature',
+  G5: 'a running call stops between any two tokens and goes on, nothing computed again',
+  G6: 'a running call stops between any two tokens and goes on, across a restart too',
+};
+
 const parsePort = (text: string, before: readonly number[]): number[] => {
   const port = Number(text);
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
@@ -161,9 +214,22 @@ export function define(program: Command, session: Session): void {
         render: ({ backends }) => session.terminal.printTable(BACKEND_COLUMNS, backends),
       }),
   );
-  asJson(backend.command('show').description('one backend: slots, hints, what its cache should hold'))
+  asJson(
+    backend
+      .command('show')
+      .description('one backend: slots, how far its calls can be preempted, hints, its cache'),
+  )
     .argument('<backend>', 'as mezz backend lists it')
     .action((id: string, options: ViewOptions) => showOne(session, id, options));
+  asJson(
+    backend
+      .command('try <backend>')
+      .description(
+        'try, by three short answers, whether a local backend goes on with one that was broken off',
+      ),
+  )
+    .option('--model <model>', 'ask this one instead of the first that it serves')
+    .action((id: string, options: TryOptions) => tryOut(session, id, options));
   withPort(
     asJson(backend.command('find').description('engines on this machine, their models and windows')),
   ).action((options: FindOptions) => find(session, options));

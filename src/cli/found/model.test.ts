@@ -12,7 +12,7 @@ const backend = (id: string, more: Partial<BackendView> = {}): BackendView => ({
   slots: 1,
   busy: 0,
   waiting: 0,
-  level: 'G1',
+  preemption: { level: 'G1', allows: 'G1', why: '', triedAt: null },
   label: null,
   ready: true,
   keyHeld: false,

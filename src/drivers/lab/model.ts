@@ -25,9 +25,11 @@ export const tokensOf = (text: string): number => Math.ceil(Buffer.byteLength(te
 
 /**
  * What the model says to a request. A line `@lab call <tool> <JSON>` in the last user message makes it call that tool,
- * `@lab say <n>` makes its answer n words long; a tool's result is acknowledged.
+ * `@lab say <n>` makes its answer n words long; a tool's result is acknowledged; an answer that was broken off goes on.
  */
 export function sayTo(request: NeutralRequest): Said {
+  const begun = begunIn(request);
+  if (begun !== undefined) return goOn(request, begun);
   const last = request.messages.findLast((message) => message.role === 'user');
   const result = last?.parts.find((part) => part.kind === 'result');
   if (result) return cutAt(`[lab] The tool answered: ${plainText(result.parts).slice(0, 80)}`, request);
@@ -36,6 +38,19 @@ export function sayTo(request: NeutralRequest): Said {
   if (call) return callOf(call[1] as string, call[2] as string, request);
   const words = /^@lab say (\d+)$/m.exec(asked)?.[1];
   return cutAt(sentence(asked, words === undefined ? undefined : Number(words)), request);
+}
+
+/** What it is to go on from: the last message is its own, as Messages says it, or Chat by a flag that engines know. */
+function begunIn({ from, messages, extras }: NeutralRequest): string | undefined {
+  const last = messages.at(-1);
+  if (last?.role !== 'assistant') return undefined;
+  return from === 'anthropic' || extras.continue_final_message === true ? plainText(last.parts) : undefined;
+}
+
+function goOn(request: NeutralRequest, begun: string): Said {
+  const whole = sayTo({ ...request, messages: request.messages.slice(0, -1), maxOutput: undefined });
+  const text = plainText(whole.parts);
+  return text.startsWith(begun) ? cutAt(text.slice(begun.length), request) : whole;
 }
 
 function callOf(name: string, text: string, request: NeutralRequest): Said {

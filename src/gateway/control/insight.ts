@@ -2,14 +2,15 @@
 
 import { refusal } from '../../base/errors.ts';
 import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
-import type { BackendView, ModelView } from '../../base/models.ts';
+import type { BackendView, ModelView, PreemptionView } from '../../base/models.ts';
 import { CALL, type CallRow } from '../../db/schema/journal.ts';
 import type { Gate } from '../../gate/gate.ts';
+import { levelsOf, recordTrial } from '../../gate/levels.ts';
 import { type Handlers, selectAgent } from './context.ts';
 import { modelFiles } from './engine.ts';
 import { agentViews, allWaits, callView, waitView } from './views.ts';
 
-type InsightVerb = 'calls' | 'trace' | 'why' | 'backends' | 'models';
+type InsightVerb = 'calls' | 'trace' | 'why' | 'backends' | 'backend.tried' | 'models';
 
 /** A call by its id or a unique beginning of it. */
 async function findCall(gate: Gate, selector: string): Promise<CallRow | undefined> {
@@ -103,6 +104,7 @@ export const insightVerbs: Handlers<InsightVerb> = {
 
   async backends({ gate }) {
     const { catalog, scheduler, backends } = gate.parts;
+    const levels = await levelsOf(gate.parts);
     const views = [...catalog.backends.values()].map(
       (spec): BackendView => ({
         id: spec.id,
@@ -113,8 +115,7 @@ export const insightVerbs: Handlers<InsightVerb> = {
         slots: spec.slots,
         busy: scheduler.busy(spec.id),
         waiting: scheduler.waiting(spec.id),
-        // Reordering what waits and stopping before the next call work with every backend; more is probed later.
-        level: 'G1',
+        preemption: levels.get(spec.id) as PreemptionView,
         label: spec.label ?? null,
         ready: backends.has(spec.id) && (spec.credential !== 'kernel' || catalog.hasKey(spec.id)),
         keyHeld: catalog.hasKey(spec.id),
@@ -123,6 +124,15 @@ export const insightVerbs: Handlers<InsightVerb> = {
       }),
     );
     return { backends: views };
+  },
+
+  async 'backend.tried'({ gate }, { backend, trial }) {
+    const { parts } = gate;
+    const spec = [...parts.catalog.backends.values()].find(({ id }) => id === backend);
+    if (!spec)
+      return refusal('not_found', `There is no backend "${backend}".`, { remedy: 'mezz backend lists them' });
+    await recordTrial(parts, spec, trial);
+    return { preemption: (await levelsOf(parts)).get(backend) as PreemptionView };
   },
 
   async models(context) {

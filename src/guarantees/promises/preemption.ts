@@ -46,6 +46,23 @@ export const PREEMPTION_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'levels-as-seen',
+    group: 'order',
+    text: 'How far running calls of a backend can be preempted is told with how it is known: built in, tried by three short calls that pass the gate like all others, or told without a call where tokens are charged; a trial is kept with the installation and counts for the address it was made at.',
+    restsOn:
+      'A trial compares an answer that was broken off and continued with the same answer written whole.',
+    bypassedBy:
+      'An engine that is changed behind its address after it was tried, or that goes on rightly only now and then.',
+    tests: [
+      [
+        'test/levels.test.ts',
+        'is tried by three calls that are recorded as all are, and kept across a restart',
+      ],
+      ['test/levels.test.ts', 'is no more than what was seen: one that begins anew does not go on'],
+      ['test/levels.test.ts', 'is built in at the engine, and told without a call where tokens are charged'],
+    ],
+  },
+  {
     id: 'preemption-worth-it',
     group: 'order',
     text: 'A running call is stopped only for one that the scheduling policy puts before it, only where that one would otherwise wait longer than a stop costs, and never where its state would be lost; one that went on has a slice of 32 tokens before it may be stopped again, and none stands still beyond the maximum wait while a slot is given to another.',

@@ -1,0 +1,71 @@
+/**
+ * How far a call that runs at a backend can be preempted, as it is known: built in, tried, or told by what its dialects
+ * allow. Nothing is asked of a backend here, so that nothing is charged; a trial is made by ordinary calls and kept with
+ * the installation.
+ */
+import { isRecord, parseJson } from '../base/json.ts';
+import type { BackendTrial, PreemptionView } from '../base/models.ts';
+import type { BackendSpec } from '../base/ports.ts';
+import { META } from '../db/schema/meta.ts';
+import type { Parts } from './parts.ts';
+
+/** A trial of the backend that was at this address. */
+interface KnownTrial extends BackendTrial {
+  readonly url: string;
+  readonly at: number;
+}
+
+const PREFIX = 'level/';
+
+/** Remembers what a trial came to. */
+export async function recordTrial(parts: Parts, spec: BackendSpec, trial: BackendTrial): Promise<void> {
+  const known: KnownTrial = { ...trial, url: spec.url, at: parts.clock.now() };
+  await parts.journal.append({
+    entries: [{ kind: 'config', agent: 0, body: { tried: spec.id, outcome: trial.outcome } }],
+    puts: [{ table: META, row: { k: PREFIX + spec.id, v: JSON.stringify(known) } }],
+  });
+}
+
+/** The levels of every backend in force. */
+export async function levelsOf(parts: Parts): Promise<ReadonlyMap<string, PreemptionView>> {
+  const rows = await parts.store.range(META, {
+    from: PREFIX,
+    to: `${PREFIX}~`,
+    limit: parts.catalog.backends.size + 100,
+  });
+  const trials = new Map(rows.map(({ k, v }) => [k.slice(PREFIX.length), parseJson(v)]));
+  return new Map(
+    [...parts.catalog.backends.values()].map((spec) => {
+      const trial = trials.get(spec.id);
+      const known = isRecord(trial) && trial.url === spec.url ? (trial as unknown as KnownTrial) : undefined;
+      return [spec.id, levelOf(parts, spec, known)];
+    }),
+  );
+}
+
+function levelOf({ backends }: Parts, spec: BackendSpec, trial: KnownTrial | undefined): PreemptionView {
+  if (backends.get(spec.id)?.suspendable)
+    return { level: 'G5', allows: 'G5', triedAt: null, why: builtIn(spec.keeps ?? 0) };
+  const triedAt = trial?.at ?? null;
+  if (spec.credential !== 'local') return { level: 'G1', allows: 'G2', triedAt: null, why: HOSTED };
+  if (!trial || trial.outcome === 'no-answer')
+    return { level: 'G1', allows: 'G2', triedAt, why: trial ? NO_ANSWER : untried(spec.id) };
+  return { level: 'G1', allows: trial.outcome === 'went-on' ? 'G3' : 'G2', triedAt, why: triedText(trial) };
+}
+
+const builtIn = (keeps: number): string =>
+  `built in: it stops between any two tokens and goes on exactly; ${keeps} kept beside those that run`;
+const HOSTED =
+  'as its dialects allow; nothing was tried, as tokens are charged. Broken off and asked again, an answer is charged twice: mezz does not';
+const NO_ANSWER = 'the trial got no answer';
+const untried = (id: string): string => `not tried: mezz backend try ${id}`;
+
+function triedText({ outcome, promptTokens, cachedTokens }: KnownTrial): string {
+  if (outcome === 'refused') return 'tried: it refuses to go on with an answer that was broken off';
+  if (outcome === 'other-words') return 'tried: it went on with other words than the answer had';
+  const cached =
+    cachedTokens === null
+      ? 'it does not say what of it was cached'
+      : `${cachedTokens} of ${promptTokens ?? '?'} tokens were cached`;
+  return `tried: it went on with the words the answer had; ${cached}. mezz does not break off calls there yet`;
+}
