@@ -19,7 +19,7 @@ interface Rpc {
     readonly isError?: boolean;
     readonly [key: string]: unknown;
   };
-  readonly error?: { readonly code: number };
+  readonly error?: { readonly code: number; readonly message: string };
 }
 
 const OFFERS = ['die', 'change', 'count'].map((name) => ({ name, inputSchema: { type: 'object' } }));
@@ -79,7 +79,10 @@ test('one endpoint an agent: both eras of the protocol list and call the tools o
     const params = {
       name: 'counting__count',
       arguments: { n: 2 },
-      _meta: { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' },
+      _meta: {
+        'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+        'io.modelcontextprotocol/clientCapabilities': {},
+      },
     };
     const headers = {
       'mcp-protocol-version': '2026-07-28',
@@ -91,8 +94,11 @@ test('one endpoint an agent: both eras of the protocol list and call the tools o
     const other = await rpc(agent, 'tools/call', params, { ...headers, 'mcp-name': 'files__read_file' });
     assert.deepEqual([other.status, other.error?.code], [400, -32020]);
     assert.deepEqual(done(), ['count {"n":1}', 'count {"n":2}'], 'what was refused never ran');
-    assert.equal((await rpc(agent, 'resources/list', {})).error?.code, -32601);
-    assert.match((await call(agent, 'counting__nothing', {})).text, /There is no tool "counting__nothing"/);
+    const { result: listedToo } = await rpc(agent, 'resources/list', {});
+    assert.match(JSON.stringify(listedToo), /memory:\/\/knowledge-graph/);
+    const unknown = await rpc(agent, 'tools/call', { name: 'counting__nothing' });
+    assert.equal(unknown.error?.code, -32602);
+    assert.match(unknown.error?.message ?? '', /There is no tool "counting__nothing"/);
     const typed = { agent: agent.name, name: 'counting__count', args: { n: 3 } };
     assert.equal((await kernel.control.call('tool.call', typed)).isError, false);
     assert.equal(done().at(-1), 'count {"n":3}');

@@ -3,6 +3,7 @@ import type { Refusal } from './errors.ts';
 import type { AccountId, BackendId, CallId } from './ids.ts';
 import type { JsonRecord } from './json.ts';
 import type { ManifestFile } from './manifest.ts';
+import type { RpcError, RpcReply, ServerMethod } from './mcp.ts';
 import type { DialectName, HintName, ModelCall, ModelOutcome } from './model.ts';
 import type { CredentialKind, Ticket } from './ticket.ts';
 
@@ -95,10 +96,11 @@ export interface Workspace {
   isListening(port: number): Promise<boolean>;
 }
 
-/** A process that mezz starts and that offers tools. */
+/** A program that mezz starts, or a place that it speaks HTTP to, and that offers tools. */
 export interface ToolServerSpec {
   /** Its name in mezz.yaml, and the front of its tools' names. */
   readonly id: string;
+  /** Empty for one that is reached by `url`. */
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
@@ -106,20 +108,71 @@ export interface ToolServerSpec {
   readonly manifest?: ManifestFile;
   /** Its annotations are believed where nobody else says a word. */
   readonly trusted?: boolean;
+  /** Where it speaks MCP over streamable HTTP. */
+  readonly url?: string;
+  /** Sent with every request to `url`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The one version of the protocol to speak with it; found out by default. */
+  readonly protocol?: string;
 }
 
-/** What a tool server says of itself: its software's name, and its tools as it words them. */
+/** What a tool server says of itself: its software's name, and what it offers as it words it. */
 export interface Described {
   readonly software: string;
   readonly tools: readonly JsonRecord[];
   /** What the protocol itself says that they do: HTTP's methods. */
   readonly manifest?: ManifestFile;
+  readonly prompts?: readonly JsonRecord[];
+  readonly resources?: readonly JsonRecord[];
+  readonly templates?: readonly JsonRecord[];
+  /** MCP's capabilities of a server; nothing but tools where it says nothing. */
+  readonly capabilities?: JsonRecord;
+  /** How long, in ms, it says that its lists stay as they are. */
+  readonly ttlMs?: number;
 }
 
-/** `broken` by a refusal; the code `in_doubt` says that the call was sent and nothing came back. */
+/** The agent's side of a call that runs: what its client can be told and asked meanwhile. */
+export interface Asking {
+  /** The same for all calls of one key, and of no other. */
+  readonly who: string;
+  /** What the client says that it can be asked. */
+  readonly capabilities: JsonRecord;
+  /** The least important log message it wants; undefined: none. */
+  readonly logLevel: string | undefined;
+  /** Its client answers a result of type `input_required` itself, by calling again. */
+  readonly takesInputRequired: boolean;
+  readonly wantsProgress: boolean;
+  /** A notification about this call. */
+  told(method: string, params: JsonRecord): void;
+  /** A request of the server's to the client. */
+  asked(method: string, params: JsonRecord): Promise<RpcReply>;
+}
+
+/** What an agent asks of a server beside a tool's name and arguments. */
+export interface ServerRequest {
+  readonly method: ServerMethod;
+  /** As the server is to read them. */
+  readonly params: JsonRecord;
+  readonly asking: Asking;
+}
+
+/**
+ * `broken` by a refusal; the code `in_doubt` says that the call was sent and nothing came back. An `error` is the server's
+ * own: its words and its code reach the agent.
+ */
 export type ToolAnswer =
-  | { readonly kind: 'called'; readonly result: JsonRecord; readonly isError: boolean }
+  | {
+      readonly kind: 'called';
+      readonly result: JsonRecord;
+      readonly isError: boolean;
+      readonly error?: RpcError;
+    }
   | { readonly kind: 'broken'; readonly refusal: Refusal };
+
+/** What a server says unasked: a list of its kind has changed, or the resource `uri`. */
+export type ServerChange =
+  | { readonly kind: 'tools' | 'prompts' | 'resources' }
+  | { readonly kind: 'updated'; readonly uri: string };
 
 export interface ToolServer {
   readonly spec: ToolServerSpec;
@@ -129,6 +182,19 @@ export interface ToolServer {
   readonly said: string;
   /** Starts it where it does not run. */
   describe(): Promise<Described | Refusal>;
-  call(ticket: Ticket, tool: string, input: JsonRecord, signal: AbortSignal): Promise<ToolAnswer>;
+  /** `request`: the same call as its client worded it, and who can be asked meanwhile. */
+  call(
+    ticket: Ticket,
+    tool: string,
+    input: JsonRecord,
+    signal: AbortSignal,
+    request?: ServerRequest,
+  ): Promise<ToolAnswer>;
+  /** Anything but a tool's call, where it offers more than tools. */
+  ask?(ticket: Ticket, request: ServerRequest, signal: AbortSignal): Promise<ToolAnswer>;
+  /** Nobody wants to know any more when this resource changes. */
+  unwatch?(uri: string): void;
+  /** `listener` hears every change from now on; the result ends that. */
+  onChange?(listener: (change: ServerChange) => void): () => void;
   close(): Promise<void>;
 }

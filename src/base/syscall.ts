@@ -2,7 +2,9 @@
 import type { CallId, Pid, TurnId } from './ids.ts';
 import type { JsonRecord } from './json.ts';
 import type { Manifest } from './manifest.ts';
+import type { RpcError } from './mcp.ts';
 import type { ModelCall, ModelOutcome } from './model.ts';
+import type { ServerRequest } from './ports.ts';
 
 /** A tool call that the agent's own client makes (by hook or held) or that mezz makes for it. */
 export interface ToolCall {
@@ -20,13 +22,24 @@ export interface ToolCall {
   readonly manifest?: Manifest;
   /** Where it runs, as its client says; the agent's own directory by default. */
   readonly cwd?: string;
+  /** A brokered call as its client worded it. A method that is not `tools/call` is the `tool` of this call. */
+  readonly request?: ServerRequest;
 }
+
+/** Why a signal was aborted: the client said in words that it wants the call no more. */
+export const WITHDRAWN = 'withdrawn';
 
 export type ToolOutcome =
   /** The client may go on; it reports the outcome later under the same tool-use id. */
   | { readonly kind: 'released' }
   /** mezz called the tool server itself; `result` is its answer. */
-  | { readonly kind: 'called'; readonly result: JsonRecord; readonly isError: boolean };
+  | {
+      readonly kind: 'called';
+      readonly result: JsonRecord;
+      readonly isError: boolean;
+      /** Instead of a result: an error of the protocol, by the server. */
+      readonly error?: RpcError;
+    };
 
 export interface Payloads {
   'model.generate': ModelCall;

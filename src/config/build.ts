@@ -7,18 +7,11 @@ import { LIMITS as budgetLimits } from '../budget/limits.ts';
 import { capMistake } from '../budget/periods.ts';
 import { ENGINE_DEFAULTS, type EngineOptions } from '../drivers/engine/options.ts';
 import { LAB_DEFAULTS, type LabOptions } from '../drivers/lab/options.ts';
-import type { BackendConfig, Config, KeySource, LimitConfig, ModelConfig, Price } from './config.ts';
+import type { BackendConfig, Config, Issue, KeySource, LimitConfig, ModelConfig, Price } from './config.ts';
 import { DEFAULTS } from './defaults.ts';
 import type { RawBackend, RawConfig, RawEngine, RawLab, RawLimit, RawModel } from './raw.ts';
+import { buildTools } from './tools.ts';
 import { parseDuration, parseMoney, parseShare, parseSize } from './units.ts';
-
-/** A mistake by its setting's path; read.ts finds the line. `atName`: it is the name that is wrong. */
-export interface Issue {
-  readonly at: readonly (string | number)[];
-  readonly atName?: boolean;
-  readonly message: string;
-  readonly remedy: string;
-}
 
 export interface Built {
   readonly config: Config;
@@ -74,14 +67,7 @@ export function buildConfig(raw: RawConfig, directory: string, home: string): Bu
     rateLimit: { on: rateLimit.on, maxHoldMs: duration(rateLimit.maxHold) },
     hold: raw.hold ?? DEFAULTS.hold,
     hostedTools: raw.hostedTools ?? [],
-    tools: Object.entries(raw.tools ?? {}).map(
-      ([id, { command, env = {}, cwd = '.', manifest, trusted }]) => ({
-        ...{ id, command, env },
-        cwd: path(cwd),
-        ...(manifest === undefined ? {} : { manifestFile: path(manifest) }),
-        ...(trusted ? { trusted } : {}),
-      }),
-    ),
+    tools: buildTools(raw, path, issues),
   };
   return { config, issues };
 }

@@ -89,6 +89,14 @@ export interface ToolConfig extends ToolServerSpec {
   readonly manifestFile?: string;
 }
 
+/** A mistake by its setting's path; read.ts finds the line. `atName`: it is the name that is wrong. */
+export interface Issue {
+  readonly at: readonly (string | number)[];
+  readonly atName?: boolean;
+  readonly message: string;
+  readonly remedy: string;
+}
+
 /** A mistake in mezz.yaml: where it is, what it is, what to type instead. Never holds the value of a secret. */
 export interface ConfigProblem {
   readonly file: string;

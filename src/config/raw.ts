@@ -71,7 +71,10 @@ export interface RawConfig {
     Record<
       string,
       {
-        readonly command: readonly string[];
+        readonly command?: readonly string[];
+        readonly url?: string;
+        readonly headers?: Readonly<Record<string, string>>;
+        readonly protocol?: string;
         readonly env?: Readonly<Record<string, string>>;
         readonly cwd?: string;
         readonly manifest?: string;

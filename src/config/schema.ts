@@ -2,6 +2,7 @@
  * The schema of mezz.yaml (JSON Schema 2020-12), the one source of schema/mezz.schema.json, of the validator and of
  * what a mistake is told. `title` completes "must be ..."; the first example is what to type.
  */
+import { EARLIER, MODERN } from '../base/mcp.ts';
 import { HINTS } from '../base/model.ts';
 import { POLICIES } from '../scheduler/policies/all.ts';
 import { DURATION, MONEY, SHARE, SIZE } from './units.ts';
@@ -392,40 +393,49 @@ export const SCHEMA = {
       ),
       tools: named(
         'a mapping of tool servers',
-        'Tool servers (MCP over standard input and output) that mezz starts; agents call their tools by name__tool. From the next start on.',
-        object(
-          'A tool server.',
-          {
-            command: {
-              ...list(
-                text('a program or an argument', 'npx'),
-                ['npx', 'server'],
-                'The program and its arguments.',
-              ),
-              uniqueItems: false,
-              minItems: 1,
-            },
-            env: {
-              type: 'object',
-              title: 'a mapping of variables',
-              additionalProperties: text('a text', 'value'),
-              description: 'Variables beside PATH, HOME, LANG, TMPDIR and USER. No secrets.',
-            },
-            cwd: text('a path', '.', { description: 'Its directory; that of mezz.yaml by default.' }),
-            manifest: text('a path', 'box.manifest.yaml', {
-              description:
-                'What its tools do to what (schema/manifest.schema.json); mezz tool learn drafts one. It goes before what mezz knows.',
-            }),
-            trusted: {
-              type: 'boolean',
-              title: 'true or false',
-              examples: [true],
-              description:
-                'What it says of its tools itself (readOnlyHint, idempotentHint) is believed where nothing else is known.',
-            },
+        'Tool servers that speak MCP: programs that mezz starts, or addresses; agents call their tools by name__tool. From the next start on.',
+        object('A tool server.', {
+          command: {
+            ...list(
+              text('a program or an argument', 'npx'),
+              ['npx', 'server'],
+              'The program and its arguments.',
+            ),
+            uniqueItems: false,
+            minItems: 1,
           },
-          { required: ['command'] },
-        ),
+          env: {
+            type: 'object',
+            title: 'a mapping of variables',
+            additionalProperties: text('a text', 'value'),
+            description: 'Variables beside PATH, HOME, LANG, TMPDIR and USER. No secrets.',
+          },
+          cwd: text('a path', '.', { description: 'Its directory; that of mezz.yaml by default.' }),
+          url: text('an http address', 'https://tools.example/mcp', {
+            description: 'Where it speaks MCP over streamable HTTP, instead of a command.',
+          }),
+          headers: {
+            type: 'object',
+            title: 'a mapping of headers',
+            additionalProperties: text('a text', 'value'),
+            description: 'Sent with every request to its address. No secrets.',
+          },
+          protocol: choice(
+            'The one version of MCP to speak with it; found out by default.',
+            ...[MODERN, ...EARLIER],
+          ),
+          manifest: text('a path', 'box.manifest.yaml', {
+            description:
+              'What its tools do to what (schema/manifest.schema.json); mezz tool learn drafts one. It goes before what mezz knows.',
+          }),
+          trusted: {
+            type: 'boolean',
+            title: 'true or false',
+            examples: [true],
+            description:
+              'What it says of its tools itself (readOnlyHint, idempotentHint) is believed where nothing else is known.',
+          },
+        }),
         { pattern: '^[a-z][a-z0-9-]{0,31}$', title: 'a lower-case name of at most 32 letters' },
       ),
       hostedTools: list(

@@ -9,12 +9,13 @@ import { dirname } from 'node:path';
 import { parsePolicies, type Validated } from '../access/policies.ts';
 import type { Clock } from '../base/clock.ts';
 import type { BackendId } from '../base/ids.ts';
-import type { BackendSpec } from '../base/ports.ts';
+import type { BackendSpec, ToolServer } from '../base/ports.ts';
 import type { BackendDraft, SettingsChange } from '../base/sheets.ts';
 import { Prices } from '../budget/prices.ts';
 import { StoreError } from '../db/store.ts';
 import { EngineBackend, type EnginePlaces } from '../drivers/engine/backend.ts';
 import { LabBackend } from '../drivers/lab/backend.ts';
+import { HttpToolServer } from '../drivers/mcp/http.ts';
 import { StdioToolServer } from '../drivers/mcp/stdio.ts';
 import { HttpModelBackend } from '../drivers/models/http.ts';
 import { resumedRows } from '../gate/exhausted.ts';
@@ -60,7 +61,7 @@ export class Settings {
   #file: string | null;
   /** The settings that hold until the kernel ends, whatever mezz.yaml says later. */
   readonly #booted: Config;
-  readonly #toolServers: readonly StdioToolServer[];
+  readonly #toolServers: readonly ToolServer[];
   readonly ordering: Ordering;
   #ready: Ready;
   #config: Config;
@@ -75,7 +76,11 @@ export class Settings {
     this.#options = options;
     this.#file = file;
     this.#booted = ready.config;
-    this.#toolServers = ready.config.tools.map((spec) => new StdioToolServer(spec, options.clock));
+    this.#toolServers = ready.config.tools.map((spec) =>
+      spec.url === undefined
+        ? new StdioToolServer(spec, options.clock)
+        : new HttpToolServer(spec, spec.url, options.clock),
+    );
     this.ordering = new Ordering(ready.config.scheduling);
     this.#config = ready.config;
     this.#ready = ready;
@@ -94,7 +99,7 @@ export class Settings {
   }
 
   /** Those of the settings the kernel was started with. */
-  get toolServers(): readonly StdioToolServer[] {
+  get toolServers(): readonly ToolServer[] {
     return this.#toolServers;
   }
 

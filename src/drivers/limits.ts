@@ -86,6 +86,15 @@ export const LIMITS = {
   toolEndMs: { value: 2000, unit: 'ms', what: 'for a tool server to end when it is told to' },
   toolPages: { value: 100, unit: 'pages', what: 'of tools that one server offers' },
   toolLine: { value: 67_108_864, unit: 'characters', what: 'one message of a tool server' },
+  toolHttpError: { value: 200, unit: 'characters', what: 'of an HTTP error of a tool server that are told' },
+  toolRounds: { value: 10, unit: 'rounds', what: 'of questions that a tool server asks during one call' },
+  toolResumes: { value: 20, unit: 'times', what: 'the stream of one answer is taken up again' },
+  toolResumeMs: { value: 1000, unit: 'ms', what: 'before that, where the server does not say' },
+  toolListenMs: {
+    value: 5000,
+    unit: 'ms',
+    what: 'before a stream of what a server says unasked is opened again',
+  },
   toolSaid: {
     value: 16_384,
     unit: 'characters',

@@ -7,20 +7,23 @@ import { type KeyHolder, type Resolved, resolveAgent } from '../agents/resolve.t
 import { type Agent, agentPut } from '../agents/table.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import { type CallId, newCallId, newTurnId, type TurnId } from '../base/ids.ts';
+import { isRecord } from '../base/json.ts';
 import type { ModelCall } from '../base/model.ts';
+import type { ServerRequest } from '../base/ports.ts';
 import { Recent } from '../base/recent.ts';
 import type { Outcomes, Payloads, SyscallKind, ToolCall } from '../base/syscall.ts';
 import { OBJECT } from '../db/schema/agents.ts';
 import type { Batch } from '../db/store.ts';
 import type { ChainLink } from '../journal/chain.ts';
 import type { EntryDraft } from '../journal/journal.ts';
+import { findFor } from '../tools/view.ts';
 import { DIALECTS } from '../wire/registry.ts';
 import { Flight } from './flight.ts';
 import type { Gate } from './gate.ts';
 import { CAN_HOLD, Held, heldCall } from './held.ts';
 import { LIMITS } from './limits.ts';
 import { movedOn } from './locking.ts';
-import { type Asked, Offered, type Told } from './offered.ts';
+import { type Asked, Offered, type Told, type Used, type UseRequest } from './offered.ts';
 import { toolEnded } from './outcomes.ts';
 import { SYSCALLS } from './syscalls.ts';
 import { Withheld } from './withheld.ts';
@@ -215,9 +218,29 @@ export class Arrivals {
 
   /** An agent calls a tool that mezz offers: mezz makes the call itself. */
   async tooled(caller: KeyHolder, asked: Asked, signal: AbortSignal): Promise<Told> {
-    const { parts } = this.#gate;
-    const found = await parts.servers.find(asked.name);
+    const found = await this.#gate.parts.servers.find(asked.name);
+    return 'code' in found ? { call: undefined, outcome: found } : this.#use(caller, found, asked, signal);
+  }
+
+  /** An agent asks something of a tool server by MCP; `only`: the one server its client sees. */
+  async requested(
+    caller: KeyHolder,
+    only: string | undefined,
+    request: ServerRequest,
+    asked: Pick<Asked, 'use' | 'outlives'>,
+    signal: AbortSignal,
+  ): Promise<Told> {
+    const { method, asking } = request;
+    const found = await findFor(this.#gate.parts.servers, only, method, request.params);
     if ('code' in found) return { call: undefined, outcome: found };
+    const { params, ...tool } = found;
+    const { arguments: args, ...rest } = params;
+    const input = method === 'tools/call' ? (isRecord(args) ? args : {}) : rest;
+    return this.#use(caller, tool, { ...asked, input, request: { method, params, asking } }, signal);
+  }
+
+  async #use(caller: KeyHolder, found: Used, asked: UseRequest, signal: AbortSignal): Promise<Told> {
+    const { parts } = this.#gate;
     const resolved = resolveAgent(parts.agents, caller, { client: 'mcp', retries: 0 }, [], parts.clock.now());
     if ('code' in resolved) {
       parts.observer.refusedAtDoor(resolved.code);

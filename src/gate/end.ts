@@ -65,10 +65,10 @@ const leaveUse = (parts: Parts, { use, call }: Flight, outcome: Called | Refusal
 
 /** What a tool server answered: kept as a commitment, and in the ledger of uses until it was told. */
 function calledResult(parts: Parts, flight: Flight, outcome: Called): Result {
-  const { result, isError } = outcome;
+  const { result, isError, error } = outcome;
   const left = leaveUse(parts, flight, outcome);
   const { agent, call } = flight;
-  const text = JSON.stringify(result);
+  const text = JSON.stringify(error ?? result);
   const use = 'toolUseId' in call.payload ? [{ id: call.payload.toolUseId, isError }] : [];
   return {
     ...NO_ANSWER,

@@ -8,6 +8,7 @@ import { type Refusal, refusal } from '../base/errors.ts';
 import { type CallId, newCallId } from '../base/ids.ts';
 import { isRecord, type JsonRecord, parseJson } from '../base/json.ts';
 import type { RetryClass } from '../base/manifest.ts';
+import type { ServerRequest } from '../base/ports.ts';
 import type { ToolCall, ToolOutcome } from '../base/syscall.ts';
 import { CALL, type CallRow } from '../db/schema/journal.ts';
 import { applyEntry, callPut, endEntry, NO_ANSWER } from '../journal/calls.ts';
@@ -18,15 +19,24 @@ import type { Known, Repeated } from '../tools/uses.ts';
 import { Flight } from './flight.ts';
 import type { Gate } from './gate.ts';
 
-/** What an agent's client asks for. */
-export interface Asked {
-  readonly name: string;
+/** What an agent's client asks of a tool that was found. */
+export interface UseRequest {
   readonly input: JsonRecord;
   /** The client's own name for this use of the tool, which its retries carry too. */
   readonly use?: string | undefined;
   /** A cut connection is not the client's word that it wants the call no more. */
   readonly outlives?: boolean;
+  /** The same as the client worded it, where it came by MCP. */
+  readonly request?: ServerRequest;
 }
+
+/** What an agent's client asks for, by the name of the tool. */
+export interface Asked extends UseRequest {
+  readonly name: string;
+}
+
+/** A tool of a server, or what else a server is asked by its method. */
+export type Used = Pick<Offer, 'name' | 'server' | 'tool' | 'known'>;
 
 /** The call whose outcome it is: an earlier one where this one repeats it; none where it was refused before it was one. */
 export interface Told {
@@ -52,14 +62,14 @@ export class Offered {
   async call(
     caller: KeyHolder,
     agent: Agent,
-    found: Offer,
-    asked: Asked,
+    found: Used,
+    asked: UseRequest,
     signal: AbortSignal,
   ): Promise<Told> {
     const { parts } = this.#gate;
     const { clock, random, uses } = parts;
     const id = newCallId(clock.now(), random);
-    const payload = payloadOf(found, asked.input, `mcp:${id}`);
+    const payload = payloadOf(found, asked.input, `mcp:${id}`, asked.request);
     const flight = this.#flight(id, agent, caller.keyId, payload, signal);
     const retry = retryOf(payload);
     flight.use = { name: asked.use, retry, tool: found.name };
@@ -261,9 +271,15 @@ export class Offered {
   }
 }
 
-const payloadOf = ({ server, tool, known }: Offer, input: JsonRecord, toolUseId: string): ToolCall => ({
+const payloadOf = (
+  { server, tool, known }: Used,
+  input: JsonRecord,
+  toolUseId: string,
+  request?: ServerRequest,
+): ToolCall => ({
   ...{ server, tool, input, toolUseId, how: 'brokered' },
   ...(known.manifest ? { manifest: known.manifest } : {}),
+  ...(request ? { request } : {}),
 });
 
 const isDoubt = (outcome: ToolOutcome | Refusal): boolean => 'code' in outcome && outcome.code === 'in_doubt';

@@ -1,11 +1,12 @@
 /** Connects the door to the gate: keys to callers, hooks to tool calls, requests to walks. */
-import { type ErrorCode, refusal } from '../base/errors.ts';
+import { type ErrorCode, type Refusal, refusal } from '../base/errors.ts';
 import type { BackendId, CallId } from '../base/ids.ts';
-import type { JsonRecord } from '../base/json.ts';
 import type { ModelCall } from '../base/model.ts';
+import type { ServerChange, ServerRequest } from '../base/ports.ts';
 import type { Arrivals } from '../gate/arrivals.ts';
 import type { Gate } from '../gate/gate.ts';
 import { toolEnded } from '../gate/outcomes.ts';
+import { viewOf } from '../tools/view.ts';
 import type {
   Caller,
   HookAnswer,
@@ -14,8 +15,8 @@ import type {
   ListedModel,
   ModelKind,
   ModelWalk,
-  ToolReply,
-  ToolRequest,
+  ServerReply,
+  ServerView,
 } from './kernel.ts';
 
 export class Door implements Kernel {
@@ -72,21 +73,40 @@ export class Door implements Kernel {
     return refused ? { decision: 'deny', refusal: refused } : { decision: 'go' };
   }
 
-  async tools(): Promise<readonly JsonRecord[]> {
-    const { offers } = await this.#gate.parts.servers.list();
-    return offers
-      .filter(({ state }) => state === 'accepted')
-      .map(({ name, definition }) => ({ ...definition, name }));
+  view(only: string | undefined): Promise<ServerView | Refusal> {
+    return viewOf(this.#gate.parts.servers, only);
   }
 
-  async tool(caller: Caller, asked: ToolRequest, signal: AbortSignal): Promise<ToolReply> {
-    const { call, outcome } = await this.#arrivals.tooled(caller, asked, signal);
-    if ('code' in outcome || outcome.kind === 'called') return { call, answer: outcome };
-    return { call, answer: refusal('failed', `${asked.name} was let go and not called.`) };
+  async request(
+    caller: Caller,
+    only: string | undefined,
+    request: ServerRequest,
+    asked: { readonly use: string | undefined; readonly outlives: boolean },
+    signal: AbortSignal,
+  ): Promise<ServerReply> {
+    const { call, outcome } = await this.#arrivals.requested(caller, only, request, asked, signal);
+    if ('code' in outcome) return { call, reply: outcome };
+    if (outcome.kind !== 'called')
+      return { call, reply: refusal('failed', `${request.method} was let go and not called.`) };
+    return { call, reply: outcome.error ? { error: outcome.error } : { result: outcome.result } };
   }
 
   told(call: CallId, isDelivered: boolean): void {
     this.#gate.parts.uses.told(call, isDelivered);
+  }
+
+  unwatch(only: string | undefined, uri: string): void {
+    for (const server of this.#gate.parts.servers.all())
+      if (only === undefined || server.spec.id === only) server.unwatch?.(uri);
+  }
+
+  onServerChange(listener: (server: string, change: ServerChange) => void): () => void {
+    const stops = [...this.#gate.parts.servers.all()].map(
+      (server) => server.onChange?.((change) => listener(server.spec.id, change)) ?? (() => {}),
+    );
+    return () => {
+      for (const stop of stops) stop();
+    };
   }
 
   models(): readonly ListedModel[] {

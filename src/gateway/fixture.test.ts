@@ -2,9 +2,10 @@
 import { refusal } from '../base/errors.ts';
 import type { BackendId, CallId, Pid } from '../base/ids.ts';
 import type { ModelCall, ModelOutcome } from '../base/model.ts';
+import type { ServerRequest } from '../base/ports.ts';
 import { mintTicket } from '../base/ticket.ts';
 import type { HttpModelBackend } from '../drivers/models/http.ts';
-import type { HookAnswer, HookEvent, Kernel, ToolReply, ToolRequest } from './kernel.ts';
+import type { HookAnswer, HookEvent, Kernel, ServerReply } from './kernel.ts';
 
 export const KEY = 'mezz_0123456789abcdefghij';
 export const UPSTREAM_KEY = 'sk-upstream-key';
@@ -52,13 +53,19 @@ export class OpenKernel implements Kernel {
     return this.answer;
   }
   readonly version = '0';
-  async tools() {
-    return [{ name: 'box__open', inputSchema: { type: 'object' } }];
+  async view() {
+    const tools = [{ name: 'box__open', inputSchema: { type: 'object' } }];
+    return { tools, prompts: [], resources: [], templates: [], ttlMs: 0 };
   }
-  async tool(_caller: unknown, { name, input }: ToolRequest): Promise<ToolReply> {
-    if (name !== 'box__open')
-      return { call: undefined, answer: refusal('not_found', `There is no tool "${name}".`) };
-    return { call: CALL, answer: { result: { content: [{ type: 'text', text: JSON.stringify(input) }] } } };
+  async request(_caller: unknown, _only: unknown, { params }: ServerRequest): Promise<ServerReply> {
+    if (params.name !== 'box__open')
+      return { call: undefined, reply: refusal('not_found', `There is no tool "${params.name}".`) };
+    const text = JSON.stringify(params.arguments);
+    return { call: CALL, reply: { result: { content: [{ type: 'text', text }] } } };
+  }
+  unwatch() {}
+  onServerChange() {
+    return () => {};
   }
   told() {}
   models() {

@@ -6,7 +6,9 @@
 import type { ErrorCode, Refusal } from '../base/errors.ts';
 import type { CallId } from '../base/ids.ts';
 import type { JsonRecord } from '../base/json.ts';
+import type { RpcReply } from '../base/mcp.ts';
 import type { ModelCall, ModelOutcome } from '../base/model.ts';
+import type { ServerChange, ServerRequest } from '../base/ports.ts';
 
 /** Who a key belongs to. */
 export interface Caller {
@@ -46,20 +48,20 @@ export interface ListedModel {
   readonly owner: string;
 }
 
-/** A call of a tool that mezz offers. */
-export interface ToolRequest {
-  readonly name: string;
-  readonly input: JsonRecord;
-  /** The client's own name for this use of the tool, which its retries carry too. */
-  readonly use?: string | undefined;
-  /** A cut connection is not the client's word that it wants the call no more. */
-  readonly outlives?: boolean;
+/** What tool servers offer, under the names that the client calls. */
+export interface ServerView {
+  readonly tools: readonly JsonRecord[];
+  readonly prompts: readonly JsonRecord[];
+  readonly resources: readonly JsonRecord[];
+  readonly templates: readonly JsonRecord[];
+  /** How long, in ms, the lists stay as they are as far as their servers say. */
+  readonly ttlMs: number;
 }
 
-export interface ToolReply {
+export interface ServerReply {
   /** Whose answer it is; none where the request was refused before it was a call. */
   readonly call: CallId | undefined;
-  readonly answer: { readonly result: JsonRecord } | Refusal;
+  readonly reply: RpcReply | Refusal;
 }
 
 export interface Kernel {
@@ -67,11 +69,25 @@ export interface Kernel {
   /** The whole walk; `accepted` is called with the call's id before anything is decided. */
   model(caller: Caller, kind: ModelKind, call: ModelCall, accepted: (id: CallId) => void): Promise<ModelWalk>;
   hook(caller: Caller, event: HookEvent, signal: AbortSignal): Promise<HookAnswer>;
-  /** Definitions of the tools that mezz offers, as their servers word them, by the names that agents call. */
-  tools(): Promise<readonly JsonRecord[]>;
-  tool(caller: Caller, asked: ToolRequest, signal: AbortSignal): Promise<ToolReply>;
-  /** The answer of a tool call has left; or its connection was cut before. */
+  /** What an MCP client of mezz sees: all tool servers, or the one that it names. */
+  view(only: string | undefined): Promise<ServerView | Refusal>;
+  /**
+   * A syscall; the server's own error is an answer. `use`: the client's own name for this use of the tool, which its
+   * retries carry too. `outlives`: a cut connection is not the client's word that it wants the call no more.
+   */
+  request(
+    caller: Caller,
+    only: string | undefined,
+    request: ServerRequest,
+    asked: { readonly use: string | undefined; readonly outlives: boolean },
+    signal: AbortSignal,
+  ): Promise<ServerReply>;
+  /** The answer of a call has left; or its connection was cut before. */
   told(call: CallId, isDelivered: boolean): void;
+  /** The caller does not want to hear of this resource any more. */
+  unwatch(only: string | undefined, uri: string): void;
+  /** `listener` hears what servers say unasked, from now on; the result ends that. */
+  onServerChange(listener: (server: string, change: ServerChange) => void): () => void;
   readonly version: string;
   models(): readonly ListedModel[];
   ready(): boolean;

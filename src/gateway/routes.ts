@@ -11,7 +11,8 @@ export type Route =
     }
   | { readonly to: 'models'; readonly id: string | undefined }
   | { readonly to: 'hook'; readonly client: string }
-  | { readonly to: 'mcp' }
+  /** `only`: the one tool server that is shown, under its own names. */
+  | { readonly to: 'mcp'; readonly only: string | undefined }
   | { readonly to: 'probe' | 'health' | 'ready' | 'metrics' };
 
 export interface Matched {
@@ -49,7 +50,8 @@ function find(method: string, bare: string, query: string): Matched['route'] {
   if (bare === '/metrics') return only(method, ['GET'], { to: 'metrics' });
   const hook = /^\/hooks\/([a-z][a-z0-9-]{0,31})$/.exec(bare);
   if (hook) return only(method, ['POST'], { to: 'hook', client: hook[1] as string });
-  if (bare === '/mcp') return only(method, ['POST'], { to: 'mcp' });
+  const mcp = /^\/mcp(?:\/([\w.-]{1,64}))?$/.exec(bare);
+  if (mcp) return only(method, ['POST', 'GET', 'DELETE'], { to: 'mcp', only: mcp[1] });
   // SDKs differ in whether their base URL holds the version; Codex logged in to ChatGPT has a base path of its own.
   const inner = bare.replace(/^\/(v1|backend-api\/codex)(?=\/)/, '');
   const models = /^\/models(?:\/([\w.:/-]+))?$/.exec(inner);

@@ -13,7 +13,7 @@ import { serveHook } from './hooks.ts';
 import { holdsKey, identify } from './identify.ts';
 import type { Kernel } from './kernel.ts';
 import { LIMITS, PATIENCE, type Patience } from './limits.ts';
-import { serveMcp } from './mcp.ts';
+import { McpEndpoint } from './mcp/endpoint.ts';
 import { matchRoute, type Route } from './routes.ts';
 
 // Not imported: an ES import of node:http reads all it exports, and one of them loads a second HTTP client (45 ms).
@@ -33,6 +33,7 @@ interface Desk {
   /** What a Host header may name: known when the port is. */
   readonly hosts: Set<string>;
   readonly bodies: Bodies;
+  readonly mcp: McpEndpoint;
   readonly patience: Patience;
   readonly underway: WeakMap<Socket, Underway>;
 }
@@ -62,10 +63,12 @@ export async function openGateway(
       });
     },
   );
+  const bodies = new Bodies();
   const desk: Desk = {
     kernel,
     hosts: new Set(),
-    bodies: new Bodies(),
+    bodies,
+    mcp: new McpEndpoint(kernel, bodies, patience),
     patience,
     underway: new WeakMap(),
   };
@@ -92,6 +95,7 @@ export async function openGateway(
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
+        desk.mcp.close();
         server.closeIdleConnections();
       }),
     async cut() {
@@ -111,7 +115,7 @@ async function serve(desk: Desk, request: IncomingMessage, response: ServerRespo
   const matched = matchRoute(method, request.url ?? '/');
   const dialect = guessDialect(matched.route, matched.path, request);
   desk.underway.set(request.socket, { request, response, dialect });
-  const barred = checkOrigin(request, hosts);
+  const barred = checkOrigin(request, hosts, matched.route);
   if (barred) return refuseAtDoor(kernel, response, dialect, barred);
   const route = matched.route;
   if (route === 'not_found') return refuseAtDoor(kernel, response, dialect, notFound(method, matched.path));
@@ -133,7 +137,7 @@ async function serve(desk: Desk, request: IncomingMessage, response: ServerRespo
     case 'hook':
       return serveHook(desk, caller, route.client, request, response);
     case 'mcp':
-      return serveMcp(desk, caller, request, response);
+      return desk.mcp.serve(caller, route.only, request, response);
     case 'model':
       return serveModel(desk, caller, route, headers, request, response);
   }
@@ -147,15 +151,22 @@ const KEY_IN_URL = refusal('bad_request', "A key of mezz's is in the URL, which 
   remedy: 'send it in x-mezz-key, or at the front of the path as /a/<key>/',
 });
 
-/** Browsers send Origin and may be led to any Host by DNS: both are refused. */
-function checkOrigin(request: IncomingMessage, hosts: ReadonlySet<string>): Refusal | undefined {
-  const host = request.headers.host ?? '';
+/**
+ * Browsers send Origin and may be led to any Host by DNS: both are refused. MCP's clients may send the origin that they
+ * speak to, which no page has: mezz serves none.
+ */
+function checkOrigin(
+  request: IncomingMessage,
+  hosts: ReadonlySet<string>,
+  route: Route | string,
+): Refusal | undefined {
+  const { host = '', origin } = request.headers;
   if (!hosts.has(host.toLowerCase())) {
     return refusal('host_refused', `The Host header "${host.slice(0, 80)}" does not name this server.`);
   }
-  return request.headers.origin === undefined
-    ? undefined
-    : refusal('origin_refused', 'Requests from web pages are not accepted.');
+  if (origin === undefined) return undefined;
+  const isOwn = typeof route === 'object' && route.to === 'mcp' && origin === `http://${host.toLowerCase()}`;
+  return isOwn ? undefined : refusal('origin_refused', 'Requests from web pages are not accepted.');
 }
 
 function guessDialect(route: Route | string, path: string, request: IncomingMessage): Dialect {

@@ -41,12 +41,17 @@ export function checkOf(
 }
 
 /** What is not described may do its effect twice. */
-export const retryOf = (call: ToolCall): RetryClass => manifestOf(call)?.retry ?? 'unsafe';
+export const retryOf = (call: ToolCall): RetryClass =>
+  asksOnly(call) ? 'pure' : (manifestOf(call)?.retry ?? 'unsafe');
+
+/** A resource read, a prompt, a completion: by the protocol they change nothing. */
+const asksOnly = ({ request }: ToolCall): boolean => request !== undefined && request.method !== 'tools/call';
 
 function touchesOf(call: ToolCall, cwd: string): readonly Touch[] {
   const { server, tool, input, how } = call;
   const manifest = manifestOf(call);
   if (how === 'brokered') {
+    if (asksOnly(call)) return [{ on: 'server', name: server, access: 'read' }];
     // Of a server that nobody described, and where an argument is missing, any tool may write anything.
     const guess: Touch = { on: 'server', name: server, access: 'delta' };
     return manifest ? apply(manifest, { ...input, server }, cwd, guess) : [guess];

@@ -1,5 +1,6 @@
 /** Bounds of the tool broker. */
 export const LIMITS = {
+  nameCharacters: { value: 64, unit: 'characters', what: 'of a tool as agents call it' },
   lockedCalls: { value: 10_000, unit: 'calls', what: 'tool calls that may hold locks at once' },
   effects: { value: 64, unit: 'keys', what: 'keys of one call; of more, their checkout is one' },
   lockWaitMs: {

@@ -1,16 +1,19 @@
 /**
- * The tool servers and what they offer, under names of `server__tool`, in one order. Invariant: a definition is the one
- * that was first seen, or one that an operator accepted since; a changed one is neither shown nor callable.
+ * The tool servers and what they offer, under names of `server__tool`, in one order. Invariant: a definition of a tool or
+ * a prompt is the one that was first seen, or one that an operator accepted since; a changed one is neither shown nor
+ * callable.
  */
 import { type Refusal, refusal } from '../base/errors.ts';
 import { sha256Hex } from '../base/hash.ts';
 import { canonicalJson, isRecord, type JsonRecord, parseJson } from '../base/json.ts';
-import type { ToolServer } from '../base/ports.ts';
+import type { Described, ToolServer, ToolServerSpec } from '../base/ports.ts';
 import { META, type MetaRow } from '../db/schema/meta.ts';
 import type { Store } from '../db/store.ts';
 import { type Known, knownOf } from './manifests/sources.ts';
+import { publicName } from './names.ts';
 
 export interface Offer {
+  readonly kind: 'tool' | 'prompt';
   /** As agents call it. */
   readonly name: string;
   readonly server: string;
@@ -19,11 +22,21 @@ export interface Offer {
   readonly definition: JsonRecord;
   readonly digest: string;
   readonly state: 'accepted' | 'changed';
-  /** What is known of what it does. */
+  /** What is known of what it does; nothing of a prompt. */
   readonly known: Known;
 }
 
+/** What a server offers now. */
+export interface Offered {
+  readonly server: string;
+  readonly described: Described;
+  readonly offers: readonly Offer[];
+}
+
+const NOTHING_KNOWN: Known = { source: 'none' };
 const keyOf = (server: string): string => `tools:${server}`;
+const pinOf = ({ kind, tool }: Pick<Offer, 'kind' | 'tool'>): string =>
+  kind === 'tool' ? tool : `prompt:${tool}`;
 
 export class ToolServers {
   readonly #store: Store;
@@ -46,70 +59,90 @@ export class ToolServers {
     return this.#servers.values();
   }
 
-  /** What every server offers, by name; one that does not start offers nothing, and why. Starts what does not run. */
-  async list(): Promise<{ readonly offers: readonly Offer[]; readonly problems: readonly Refusal[] }> {
-    const each = await Promise.all([...this.#servers.values()].map((server) => this.#offersOf(server)));
+  /** What every server offers, in the order of their names; one that does not start offers nothing, and why. */
+  async offered(): Promise<{ readonly servers: readonly Offered[]; readonly problems: readonly Refusal[] }> {
+    const ids = [...this.#servers.keys()].sort();
+    const each = await Promise.all(ids.map((id) => this.offeredBy(id)));
     return {
-      offers: each.flatMap((one) => ('code' in one ? [] : one)).sort((a, b) => (a.name < b.name ? -1 : 1)),
-      problems: each.flatMap((one) => ('code' in one ? [one] : [])),
+      servers: each.flatMap((one) => ('code' in one ? [] : one)),
+      problems: each.flatMap((one) => ('code' in one ? one : [])),
     };
+  }
+
+  /** The tools of all servers by name. Starts what does not run. */
+  async list(): Promise<{ readonly offers: readonly Offer[]; readonly problems: readonly Refusal[] }> {
+    const { servers, problems } = await this.offered();
+    const offers = servers.flatMap((one) => one.offers.filter(({ kind }) => kind === 'tool'));
+    return { offers: offers.sort(byName), problems };
+  }
+
+  async offeredBy(id: string): Promise<Offered | Refusal> {
+    const server = this.#servers.get(id);
+    if (!server) return refusal('not_found', `There is no tool server "${id}".`, { remedy: 'mezz tool ls' });
+    const described = await server.describe();
+    if ('code' in described) return described;
+    return { server: id, described, offers: await this.#offersOf(server.spec, described) };
   }
 
   /** The tool of this name. */
   async find(name: string): Promise<Offer | Refusal> {
-    const server = this.#servers.get(name.split('__', 1)[0] ?? '');
-    const offers = server && (await this.#offersOf(server));
-    if (offers && 'code' in offers) return offers;
-    const found = offers?.find((offer) => offer.name === name);
+    const id = [...this.#servers.keys()].find((one) => name.startsWith(publicName(one, '')));
+    const offered = id === undefined ? undefined : await this.offeredBy(id);
+    if (offered && 'code' in offered) return offered;
+    const found = offered?.offers.find((offer) => offer.kind === 'tool' && offer.name === name);
     if (!found)
       return refusal('not_found', `There is no tool "${name}".`, { remedy: 'mezz tool ls lists them' });
-    if (found.state === 'changed')
-      return refusal('stale', `The definition of ${name} is not the one that was accepted.`, {
-        rule: 'tools:pinned',
-        remedy: `an operator looks at it (mezz tool ls) and types: mezz tool accept ${found.server}`,
-      });
-    return found;
+    return callable(found) ?? found;
   }
 
-  /** Accepts all that a server offers now. */
+  /** Accepts all that a server offers now; the result is its tools. */
   async accept(name: string): Promise<readonly Offer[] | Refusal> {
-    const server = this.#servers.get(name);
-    if (!server)
-      return refusal('not_found', `There is no tool server "${name}".`, { remedy: 'mezz tool ls' });
-    const offers = await this.#offersOf(server);
-    if ('code' in offers) return offers;
-    await this.#pin(name, offers);
-    return offers.map((offer) => ({ ...offer, state: 'accepted' }));
+    const offered = await this.offeredBy(name);
+    if ('code' in offered) return offered;
+    await this.#pin(name, offered.offers);
+    return offered.offers
+      .filter(({ kind }) => kind === 'tool')
+      .map((offer) => ({ ...offer, state: 'accepted' }));
   }
 
-  async #offersOf(server: ToolServer): Promise<Offer[] | Refusal> {
-    const { id } = server.spec;
-    const described = await server.describe();
-    if ('code' in described) return described;
-    const row = await this.#store.get(META, [keyOf(id)]);
+  async #offersOf(spec: ToolServerSpec, described: Described): Promise<Offer[]> {
+    const { id: server } = spec;
+    const { tools, prompts = [] } = described;
+    const row = await this.#store.get(META, [keyOf(server)]);
     const read = row && parseJson(row.v);
     const pins = isRecord(read) ? read : undefined;
-    const offers = described.tools.map((definition): Offer => {
+    const seen = new Set<string>();
+    const offerOf = (kind: Offer['kind'], definition: JsonRecord): Offer => {
       const tool = String(definition.name ?? '');
       const digest = sha256Hex(canonicalJson(definition));
-      const isAccepted = pins === undefined || pins[tool] === digest;
-      return {
-        name: `${id}__${tool}`,
-        server: id,
-        tool,
-        definition,
-        digest,
-        state: isAccepted ? 'accepted' : 'changed',
-        known: knownOf(server.spec, described, definition),
-      };
-    });
-    if (pins === undefined) await this.#pin(id, offers);
+      const isAccepted = pins === undefined || pins[pinOf({ kind, tool })] === digest;
+      const name = publicName(server, tool, seen);
+      const known = kind === 'tool' ? knownOf(spec, described, definition) : NOTHING_KNOWN;
+      const state = isAccepted ? 'accepted' : 'changed';
+      return { kind, name, server, tool, definition, digest, state, known };
+    };
+    const own = [...tools].sort(byName).map((one) => offerOf('tool', one));
+    seen.clear();
+    const offers = [...own, ...[...prompts].sort(byName).map((one) => offerOf('prompt', one))];
+    if (pins === undefined) await this.#pin(server, offers);
     return offers;
   }
 
   async #pin(server: string, offers: readonly Offer[]): Promise<void> {
-    const v = JSON.stringify(Object.fromEntries(offers.map(({ tool, digest }) => [tool, digest])));
+    const v = JSON.stringify(Object.fromEntries(offers.map((offer) => [pinOf(offer), offer.digest])));
     const row: MetaRow = { k: keyOf(server), v };
     await this.#store.commit({ puts: [{ table: META, row }] });
   }
 }
+
+/** undefined where it may be called. */
+export function callable({ state, name, server }: Offer): Refusal | undefined {
+  if (state === 'accepted') return undefined;
+  return refusal('stale', `The definition of ${name} is not the one that was accepted.`, {
+    rule: 'tools:pinned',
+    remedy: `an operator looks at it (mezz tool ls) and types: mezz tool accept ${server}`,
+  });
+}
+
+const byName = (a: { readonly name?: unknown }, b: { readonly name?: unknown }): number =>
+  String(a.name) < String(b.name) ? -1 : 1;

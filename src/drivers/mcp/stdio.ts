@@ -9,14 +9,22 @@ import { assert } from '../../base/assert.ts';
 import type { Clock } from '../../base/clock.ts';
 import { type Refusal, refusal } from '../../base/errors.ts';
 import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
-import type { Described, ToolAnswer, ToolServer, ToolServerSpec } from '../../base/ports.ts';
+import type {
+  Described,
+  ServerChange,
+  ServerRequest,
+  ToolAnswer,
+  ToolServer,
+  ToolServerSpec,
+} from '../../base/ports.ts';
 import type { Ticket } from '../../base/ticket.ts';
 import { LIMITS } from '../limits.ts';
+import { describeServer, inDoubt, keyed } from './lists.ts';
+import { Peer, type Reply } from './peer.ts';
+import { Watched } from './watched.ts';
 
-type Reply = { readonly result: JsonRecord } | { readonly error: string } | 'gone' | 'late' | 'left';
 type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 
-const PROTOCOL = '2025-11-25';
 /** What a tool server gets of the kernel's environment; the rest is its own `env`. */
 const PASSED = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'USER'];
 
@@ -25,14 +33,19 @@ export class StdioToolServer implements ToolServer {
   readonly #clock: Clock;
   #child: Child | undefined;
   #described: Promise<Described | Refusal> | undefined;
-  #next = 1;
   #rest = '';
   #said = '';
-  readonly #waiting = new Map<number, (reply: Reply) => void>();
+  readonly #peer: Peer;
+  readonly #watched = new Watched();
 
   constructor(spec: ToolServerSpec, clock: Clock) {
     this.spec = spec;
     this.#clock = clock;
+    this.#peer = new Peer(
+      clock,
+      (message) => this.#send(message),
+      (change) => this.#changed(change),
+    );
   }
 
   get osPid(): number | undefined {
@@ -49,21 +62,59 @@ export class StdioToolServer implements ToolServer {
     return this.#described;
   }
 
-  async call(ticket: Ticket, tool: string, input: JsonRecord, signal: AbortSignal): Promise<ToolAnswer> {
+  call(
+    ticket: Ticket,
+    tool: string,
+    input: JsonRecord,
+    signal: AbortSignal,
+    request?: ServerRequest,
+  ): Promise<ToolAnswer> {
+    return this.#perform(
+      ticket,
+      'tools/call',
+      { ...request?.params, name: tool, arguments: input },
+      signal,
+      request,
+    );
+  }
+
+  ask(ticket: Ticket, request: ServerRequest, signal: AbortSignal): Promise<ToolAnswer> {
+    return this.#perform(ticket, request.method, request.params, signal, request);
+  }
+
+  unwatch(uri: string): void {
+    if (this.#watched.leave(uri) && this.#child)
+      void this.#peer.ask('resources/unsubscribe', { uri }, { timeoutMs: LIMITS.toolStartMs.value });
+  }
+
+  onChange(listener: (change: ServerChange) => void): () => void {
+    return this.#watched.listen(listener);
+  }
+
+  async #perform(
+    ticket: Ticket,
+    method: string,
+    params: JsonRecord,
+    signal: AbortSignal,
+    request: ServerRequest | undefined,
+  ): Promise<ToolAnswer> {
     ticket.use();
     const described = await this.describe();
     if ('code' in described) return { kind: 'broken', refusal: described };
+    const what = method === 'tools/call' ? String(params.name) : method;
     if (signal.aborted)
       return {
         kind: 'broken',
-        refusal: refusal('cancelled', `${tool} was told to stop before it was sent.`),
+        refusal: refusal('cancelled', `${what} was told to stop before it was sent.`),
       };
-    // The same for every sending of the call: a server that knows keys makes it once.
-    const params = { name: tool, arguments: input, _meta: { idempotencyKey: ticket.call } };
-    const reply = await this.#ask('tools/call', params, LIMITS.toolMs.value, signal);
-    if (typeof reply === 'string') return { kind: 'broken', refusal: this.#inDoubt(reply, tool) };
-    if ('error' in reply)
-      return { kind: 'broken', refusal: refusal('failed', `${this.spec.id}: ${reply.error}`) };
+    const asking = request?.asking;
+    if (described.capabilities?.logging !== undefined) this.#peer.wantLogs(asking?.logLevel);
+    const timeoutMs = LIMITS.toolMs.value;
+    const sent = keyed(method, params, ticket);
+    const reply = await this.#peer.ask(method, sent, { timeoutMs, signal, ...(asking ? { asking } : {}) });
+    if (typeof reply === 'string') return { kind: 'broken', refusal: inDoubt(this.spec.id, what, reply) };
+    if ('error' in reply) return { kind: 'called', result: {}, isError: true, error: reply.error };
+    if (method === 'resources/subscribe') this.#watched.enter(String(params.uri));
     return { kind: 'called', result: reply.result, isError: reply.result.isError === true };
   }
 
@@ -79,72 +130,40 @@ export class StdioToolServer implements ToolServer {
   }
 
   async #introduce(): Promise<Described | Refusal> {
-    const hello = { protocolVersion: PROTOCOL, capabilities: {}, clientInfo: { name: 'mezz', version: '0' } };
-    const greeting = await this.#ask('initialize', hello, LIMITS.toolStartMs.value);
+    const greeting = await this.#peer.greet(this.spec.protocol);
     if (typeof greeting === 'string' || 'error' in greeting) return this.#notStarted(greeting);
-    this.#send({ method: 'notifications/initialized' });
-    const info = greeting.result.serverInfo;
-    const tools: JsonRecord[] = [];
-    let cursor: string | undefined;
-    for (let page = 0; page < LIMITS.toolPages.value; page++) {
-      const params = cursor === undefined ? {} : { cursor };
-      const listed = await this.#ask('tools/list', params, LIMITS.toolStartMs.value);
-      if (typeof listed === 'string' || 'error' in listed) return this.#notStarted(listed);
-      if (Array.isArray(listed.result.tools)) tools.push(...listed.result.tools.filter(isRecord));
-      if (typeof listed.result.nextCursor !== 'string') break;
-      cursor = listed.result.nextCursor;
+    const timeoutMs = LIMITS.toolStartMs.value;
+    const described = await describeServer(greeting.result, (method, params) =>
+      this.#peer.ask(method, params, { timeoutMs }),
+    );
+    if (typeof described === 'string' || 'error' in described) return this.#notStarted(described);
+    // A server that was started again has forgotten them, and they may have changed meanwhile.
+    for (const uri of this.#watched.uris) {
+      void this.#peer.ask('resources/subscribe', { uri }, { timeoutMs });
+      this.#watched.tell({ kind: 'updated', uri });
     }
-    return { software: isRecord(info) ? String(info.name ?? '') : '', tools };
+    return described;
+  }
+
+  #changed(change: ServerChange): void {
+    if (change.kind !== 'updated') this.#described = undefined;
+    this.#watched.tell(change);
   }
 
   #notStarted(reply: Reply): Refusal {
     this.#described = undefined;
     const why =
       typeof reply === 'object' && 'error' in reply
-        ? reply.error
+        ? reply.error.message
         : (this.#said.trim().split('\n').at(-1) ?? '');
     return refusal('unreachable', `The tool server ${this.spec.id} does not start: ${why || String(reply)}`, {
       remedy: `try its command in a terminal: ${this.spec.command.join(' ')}`,
     });
   }
 
-  #inDoubt(reply: 'gone' | 'late' | 'left', tool: string): Refusal {
-    const what = {
-      gone: 'ended',
-      late: `did not answer in ${LIMITS.toolMs.value / 1000} s`,
-      left: 'was told to stop',
-    };
-    return refusal(
-      'in_doubt',
-      `${this.spec.id} ${what[reply]} while ${tool} ran: it may or may not have taken effect.`,
-      { remedy: 'look what is there before doing it again' },
-    );
-  }
-
-  #ask(method: string, params: JsonRecord, timeoutMs: number, signal?: AbortSignal): Promise<Reply> {
-    if (signal?.aborted) return Promise.resolve('left');
-    return new Promise((resolve) => {
-      const id = this.#next++;
-      const leave = () => {
-        this.#send({ method: 'notifications/cancelled', params: { requestId: id } });
-        end('left');
-      };
-      const end = (reply: Reply) => {
-        if (!this.#waiting.delete(id)) return;
-        cancel();
-        signal?.removeEventListener('abort', leave);
-        resolve(reply);
-      };
-      const cancel = this.#clock.after(timeoutMs, () => end('late'));
-      this.#waiting.set(id, end);
-      signal?.addEventListener('abort', leave, { once: true });
-      this.#send({ id, method, params });
-    });
-  }
-
   #send(message: JsonRecord): void {
     this.#child ??= this.#start();
-    this.#child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+    this.#child.stdin.write(`${JSON.stringify(message)}\n`);
   }
 
   #start(): Child {
@@ -164,7 +183,7 @@ export class StdioToolServer implements ToolServer {
       this.#described = undefined;
       this.#rest = '';
       if (why !== '') this.#said += `${why}\n`;
-      for (const end of [...this.#waiting.values()]) end('gone');
+      this.#peer.end('gone');
     };
     child.on('error', (error) => gone(error.message));
     child.on('close', () => gone(''));
@@ -183,24 +202,7 @@ export class StdioToolServer implements ToolServer {
     if (this.#rest.length > LIMITS.toolLine.value) child.kill('SIGKILL');
     for (const line of lines) {
       const message = parseJson(line);
-      if (isRecord(message)) this.#hear(message);
+      if (isRecord(message)) this.#peer.hear(message);
     }
-  }
-
-  #hear(message: JsonRecord): void {
-    if (typeof message.method === 'string') {
-      if (message.method === 'notifications/tools/list_changed') this.#described = undefined;
-      // It may ask for what mezz did not offer.
-      if (message.id !== undefined)
-        this.#send(
-          message.method === 'ping'
-            ? { id: message.id, result: {} }
-            : { id: message.id, error: { code: -32601, message: 'not offered' } },
-        );
-      return;
-    }
-    const end = this.#waiting.get(Number(message.id));
-    if (isRecord(message.error)) end?.({ error: String(message.error.message ?? 'an error') });
-    else end?.({ result: isRecord(message.result) ? message.result : {} });
   }
 }

@@ -31,6 +31,8 @@ export const toolVerbs: Handlers<
     if ('code' in agent) return agent;
     const outcome = await context.callTool(agent, name, args);
     if ('code' in outcome) return outcome;
+    if (outcome.kind === 'called' && outcome.error)
+      return refusal('failed', `${name}: ${outcome.error.message}`);
     return outcome.kind === 'called'
       ? { result: outcome.result, isError: outcome.isError }
       : refusal('failed', `${name} was let go and not called.`);

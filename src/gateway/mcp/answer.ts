@@ -1,0 +1,113 @@
+/**
+ * The answer to one MCP request: one JSON message, or a stream of events from the moment that something must be said
+ * before the end. Invariant: it ends once, and says nothing after that.
+ */
+import type { ServerResponse } from 'node:http';
+import type { CallId } from '../../base/ids.ts';
+import type { Json, JsonRecord } from '../../base/json.ts';
+import { RPC, type RpcReply } from '../../base/mcp.ts';
+import { encodeEvent } from '../../wire/sse.ts';
+import type { Kernel } from '../kernel.ts';
+import { tellOf } from '../uses.ts';
+
+export interface Beats {
+  /** Silence after which the client is told that its call still runs, and how often from then on, ms. */
+  readonly quietMs: number;
+  readonly heartbeatMs: number;
+}
+
+const STREAM = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-cache',
+  'x-accel-buffering': 'no',
+};
+const COMMENT = ': \n\n';
+
+export class Answer {
+  readonly #response: ServerResponse;
+  readonly #headers: Record<string, string>;
+  readonly #streams: boolean;
+  readonly #beats: Beats;
+  #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
+  readonly #onLeft: (() => void)[] = [];
+
+  /** `streams`: the client reads events. */
+  constructor(
+    response: ServerResponse,
+    streams: boolean,
+    beats: Beats,
+    headers: Record<string, string> = {},
+  ) {
+    this.#response = response;
+    this.#streams = streams;
+    this.#headers = headers;
+    this.#beats = beats;
+    response.once('close', () => {
+      this.#isOver = true;
+      clearTimeout(this.#timer);
+      for (const task of this.#onLeft) task();
+    });
+    if (streams) this.#beatAfter(beats.quietMs);
+  }
+
+  /** `task` runs when the connection of this answer closes, before its end or after. */
+  onLeft(task: () => void): void {
+    this.#onLeft.push(task);
+  }
+
+  /** Can anything be said before the end? */
+  get canTell(): boolean {
+    return this.#streams && !this.#isOver;
+  }
+
+  tell(message: JsonRecord): void {
+    if (!this.canTell) return;
+    this.begin();
+    this.#response.write(encodeEvent('message', JSON.stringify({ jsonrpc: '2.0', ...message })));
+  }
+
+  /** The head of a stream leaves now. */
+  begin(): void {
+    if (!this.#response.headersSent)
+      this.#response.writeHead(200, { ...STREAM, ...this.#headers }).flushHeaders();
+  }
+
+  end(id: Json | undefined, reply: RpcReply, status = statusOf(reply)): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    const text = JSON.stringify({ jsonrpc: '2.0', ...(id === undefined ? {} : { id }), ...reply });
+    if (this.#response.headersSent) return void this.#response.end(encodeEvent('message', text));
+    const body = Buffer.from(text);
+    this.#response.writeHead(status, {
+      'content-type': 'application/json',
+      'content-length': body.length,
+      ...this.#headers,
+    });
+    this.#response.end(body);
+  }
+
+  /** Tells the kernel whether this answer, which is that of a call, left whole. */
+  report(kernel: Kernel, call: CallId | undefined): void {
+    if (call !== undefined) tellOf(kernel, this.#response)(call);
+  }
+
+  close(): void {
+    this.#response.end();
+  }
+
+  #beatAfter(delayMs: number): void {
+    this.#timer = setTimeout(() => {
+      this.begin();
+      this.#response.write(COMMENT);
+      this.#beatAfter(this.#beats.heartbeatMs);
+    }, delayMs).unref();
+  }
+}
+
+/** In the newer era some errors have an HTTP status of their own; the older one knows none of their codes. */
+function statusOf(reply: RpcReply): number {
+  if (!('error' in reply)) return 200;
+  return reply.error.code <= RPC.headerMismatch && reply.error.code >= -32099 ? 400 : 200;
+}

@@ -1,0 +1,54 @@
+/** Promises about the MCP endpoint: what passes through it, and what of one agent reaches another. */
+import type { Promised } from '../promise.ts';
+
+const RUNS_AS_ONE =
+  'A tool server is one program, or one address, for all agents: what it remembers of one it may tell another.';
+
+export const MCP_PROMISES: readonly Promised[] = [
+  {
+    id: 'mcp-gate',
+    group: 'tools',
+    text: 'By MCP an agent calls tools, reads resources and gets prompts and completions of all tool servers at one address, in both eras of the protocol; each of these is a syscall that is decided and recorded, and only what was shown to it is found.',
+    restsOn:
+      'The endpoint knows its caller by its key alone. Lists are answered from what the servers said; everything else walks the gate.',
+    bypassedBy:
+      'A tool server that a client starts by itself. Lists, and what a server says unasked, are not syscalls; to watch a resource is one.',
+    tests: [
+      [
+        'test/mcp.test.ts',
+        'resources, prompts, completion and progress reach clients of both eras, from a server by …',
+      ],
+      [
+        'test/mcp.test.ts',
+        'a modern request is refused where its headers are not what its body says, the arguments that a tool marks too',
+      ],
+      [
+        'test/tools.test.ts',
+        'one endpoint an agent: both eras of the protocol list and call the tools of all servers, in one order',
+      ],
+    ],
+  },
+  {
+    id: 'mcp-apart',
+    group: 'tools',
+    text: "A tool server's question reaches the client whose call it is about and no other; a session, and what a server gave a client to bring back, serve the key they were given to, for the call they were given for.",
+    restsOn:
+      'A question is passed on only where it came on the stream of one call, or where the calls of one agent alone run at its server; else the server is told no. What a client brings back carries an HMAC over its key and its call.',
+    bypassedBy: RUNS_AS_ONE,
+    tests: [
+      [
+        'test/mcp.test.ts',
+        'a question of a server by … reaches the client whose call it is about, as its era asks',
+      ],
+      [
+        'test/mcp.test.ts',
+        'what a server by … says unasked reaches the streams that want it, and no other agent',
+      ],
+      ['test/mcp.test.ts', 'a session serves the key that opened it and no other, until it is closed'],
+      [
+        'test/mcp.test.ts',
+        'what a server gave a client to keep comes back from no other agent, for no other call, and not changed',
+      ],
+    ],
+  },
+];

@@ -1,0 +1,110 @@
+/**
+ * What one MCP client sees of the tool servers: all of them under names of `server__tool`, or one under its own names.
+ * Invariant: whatever it may call is found by the name it was shown, at exactly one server.
+ */
+import { type Refusal, refusal } from '../base/errors.ts';
+import { isRecord, type JsonRecord } from '../base/json.ts';
+import type { ServerMethod } from '../base/mcp.ts';
+import { callable, type Offer, type Offered, type ToolServers } from './servers.ts';
+
+export interface View {
+  readonly tools: readonly JsonRecord[];
+  readonly prompts: readonly JsonRecord[];
+  readonly resources: readonly JsonRecord[];
+  readonly templates: readonly JsonRecord[];
+  /** How long the lists stay as they are, as far as their servers say. */
+  readonly ttlMs: number;
+}
+
+/** Where a request goes, and as its server is to read it. */
+export interface Found extends Pick<Offer, 'name' | 'server' | 'tool' | 'known'> {
+  readonly params: JsonRecord;
+}
+
+/** `only`: the one server that the client sees. */
+export async function viewOf(servers: ToolServers, only: string | undefined): Promise<View | Refusal> {
+  const seen = await offered(servers, only);
+  if ('code' in seen) return seen;
+  const shown = (kind: Offer['kind']) =>
+    seen
+      .flatMap((one) => one.offers)
+      .filter((offer) => offer.kind === kind && offer.state === 'accepted')
+      .map(({ name, definition }) => (only === undefined ? { ...definition, name } : definition))
+      .sort((a, b) => (String(a.name) < String(b.name) ? -1 : 1));
+  const ttls = seen.map(({ described }) => described.ttlMs ?? 0);
+  return {
+    tools: shown('tool'),
+    prompts: shown('prompt'),
+    resources: seen.flatMap(({ described }) => described.resources ?? []),
+    templates: seen.flatMap(({ described }) => described.templates ?? []),
+    ttlMs: ttls.length === 0 ? 0 : Math.max(0, Math.min(...ttls)),
+  };
+}
+
+/** The server that a request is for; `not_found` where none offers what it names. */
+export async function findFor(
+  servers: ToolServers,
+  only: string | undefined,
+  method: ServerMethod,
+  params: JsonRecord,
+): Promise<Found | Refusal> {
+  const seen = await offered(servers, only);
+  if ('code' in seen) return seen;
+  // What is no tool goes by its method.
+  const at = ({ server }: Offered, own: JsonRecord): Found => ({
+    ...{ name: method, server, tool: method, params: own },
+    known: { source: 'none' },
+  });
+  const byName = (kind: Offer['kind'], name: unknown): { server: Offered; offer: Offer } | Refusal => {
+    for (const server of seen) {
+      const offer = server.offers.find(
+        (one) => one.kind === kind && (only === undefined ? one.name : one.tool) === name,
+      );
+      if (offer) return callable(offer) ?? { server, offer };
+    }
+    return refusal('not_found', `There is no ${kind} "${String(name)}".`, {
+      remedy: 'mezz tool ls lists them',
+    });
+  };
+  const byUri = (uri: unknown): Offered | Refusal =>
+    seen.find((server) => offersUri(server, String(uri))) ??
+    (only !== undefined && seen[0]
+      ? seen[0]
+      : refusal('not_found', `No tool server offers the resource ${String(uri)}.`));
+  const named = (kind: Offer['kind'], name: unknown, own: (name: string) => JsonRecord): Found | Refusal => {
+    const found = byName(kind, name);
+    if ('code' in found) return found;
+    const { server, offer } = found;
+    return method === 'tools/call' ? { ...offer, params: own(offer.tool) } : at(server, own(offer.tool));
+  };
+  if (method === 'tools/call' || method === 'prompts/get')
+    return named(method === 'tools/call' ? 'tool' : 'prompt', params.name, (name) => ({ ...params, name }));
+  const ref = isRecord(params.ref) ? params.ref : {};
+  if (method === 'completion/complete' && ref.type === 'ref/prompt')
+    return named('prompt', ref.name, (name) => ({ ...params, ref: { ...ref, name } }));
+  const server = byUri(method === 'completion/complete' ? ref.uri : params.uri);
+  return 'code' in server ? server : at(server, params);
+}
+
+async function offered(
+  servers: ToolServers,
+  only: string | undefined,
+): Promise<readonly Offered[] | Refusal> {
+  if (only === undefined) return (await servers.offered()).servers;
+  const one = await servers.offeredBy(only);
+  return 'code' in one ? one : [one];
+}
+
+/** By name, or by a template of RFC 6570 that it fits: an expression stands for anything, over slashes with `+` and `#`. */
+function offersUri({ described }: Offered, uri: string): boolean {
+  if (described.resources?.some((one) => one.uri === uri)) return true;
+  return (described.templates ?? []).some(({ uriTemplate }) => {
+    if (typeof uriTemplate !== 'string') return false;
+    if (uriTemplate === uri) return true;
+    const parts = uriTemplate.split(/(\{[^}]*\})/).map((part) => {
+      if (!part.startsWith('{')) return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+      return /^\{[+#/?&]/.test(part) ? '.*' : '[^/]*';
+    });
+    return new RegExp(`^${parts.join('')}$`, 's').test(uri);
+  });
+}
