@@ -5,17 +5,19 @@ import type { Launch } from '../../src/base/control.ts';
 import { boot } from '../../src/boot.ts';
 import { ControlClient } from '../../src/sdk/client.ts';
 
-const [upstream = '', stateDir = '', agents = '8'] = process.argv.slice(2);
+const [upstream = '', stateDir = '', agents = '8', slots] = process.argv.slice(2);
+// With slots of its own it is asked without a bound on output, which no strict limit would let pass.
+const strict = slots === undefined;
 const configPath = join(stateDir, 'mezz.yaml');
 writeFileSync(
   configPath,
   `backends:
-  bench: { url: '${upstream}/v1', dialects: [openai-chat, anthropic], credential: local, slots: 256 }
+  bench: { url: '${upstream}/v1', dialects: [openai-chat, openai-responses, anthropic], credential: local, slots: ${slots ?? 256} }
 models:
   gpt-bench: { backends: [bench], price: { input: 1, output: 2 } }
   claude-bench: { backends: [bench], price: { input: 1, output: 2 } }
 limits:
-  - { scope: 'owner:me', dimension: tokens, period: month, cap: 9000000000000, strict: true }
+  - { scope: 'owner:me', dimension: tokens, period: month, cap: 9000000000000, strict: ${strict} }
   - { scope: 'owner:me', dimension: usd, period: day, cap: 1000000usd }
 `,
   { mode: 0o600 },

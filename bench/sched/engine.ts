@@ -104,11 +104,16 @@ class PrefixCache {
   }
 }
 
-export function simulate(jobs: readonly Job[], cacheTokens: number, orderer: Orderer): Outcome {
+export function simulate(
+  jobs: readonly Job[],
+  cacheTokens: number,
+  orderer: Orderer,
+  slots = SLOTS,
+): Outcome {
   const happenings = new Heap<Happening>((a, b) => a.atS < b.atS || (a.atS === b.atS && a.order < b.order));
   const cache = new PrefixCache(cacheTokens);
   let order = 0;
-  let free = SLOTS;
+  let free = slots;
   let nowS = 0;
   let recomputedAll = 0;
   let busyS = 0;
@@ -168,5 +173,5 @@ export function simulate(jobs: readonly Job[], cacheTokens: number, orderer: Ord
     const wakesAtS = orderer.wakesAtS?.(nowS);
     if (wakesAtS !== undefined) push(wakesAtS, undefined);
   }
-  return { jobs, recomputed: recomputedAll / jobs.length, utilisation: busyS / (nowS * SLOTS) };
+  return { jobs, recomputed: recomputedAll / jobs.length, utilisation: busyS / (nowS * slots) };
 }

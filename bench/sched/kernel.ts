@@ -31,6 +31,7 @@ export interface KernelOptions {
   readonly maxWaitS: number;
   /** What mezz.yaml says of the backend's cache, or that it is learned; undefined: nobody cares. */
   readonly cacheTokens?: number | 'learned';
+  readonly slots?: number;
 }
 
 export class KernelOrderer implements Orderer {
@@ -40,13 +41,13 @@ export class KernelOrderer implements Orderer {
   #meanOutput = 400;
   #nowS = 0;
 
-  constructor({ policy, history, maxWaitS, cacheTokens }: KernelOptions) {
+  constructor({ policy, history, maxWaitS, cacheTokens, slots = SLOTS }: KernelOptions) {
     const clock: Clock = { now: () => this.#nowS * 1000, after: () => () => {} };
     this.#scheduler = new Scheduler({
       clock,
       policy,
       history,
-      resources: [new Slots('engine', SLOTS, { ...TERMS, cacheTokens })],
+      resources: [new Slots('engine', slots, { ...TERMS, cacheTokens })],
       maxWaitMs: maxWaitS * 1000,
       queue: 1e6,
     });

@@ -18,6 +18,24 @@ export interface Clients {
 const folderOfClients = (): string =>
   join(ROOT, '.cache', `clients-${Object.values(VERSIONS).join('-')}-${process.platform}-${process.arch}`);
 
+/** Captured by test/goldens/capture.ts alone: it is four times as large as the others together. */
+export const OPENCODE = { 'opencode-ai': '1.18.33' } as const;
+
+/** Installs opencode unless it is there: the folder of its program, or why it cannot be had. */
+export function installOpencode(): string | { readonly missing: string } {
+  const folder = join(
+    ROOT,
+    '.cache',
+    `opencode-${OPENCODE['opencode-ai']}-${process.platform}-${process.arch}`,
+  );
+  // Without its install script its own command finds no program; that is in the platform's package.
+  const program = () => globSync('opencode-*/bin/opencode', { cwd: join(folder, 'node_modules') }).sort()[0];
+  const why = program() === undefined ? install(folder, OPENCODE) : '';
+  const found = program();
+  if (found) return dirname(join(folder, 'node_modules', found));
+  return { missing: `opencode cannot be installed from the package registry: ${why}` };
+}
+
 /** Where they are, or undefined while they are not installed. */
 export function findClients(): Clients | undefined {
   const modules = join(folderOfClients(), 'node_modules');
@@ -31,15 +49,19 @@ export function findClients(): Clients | undefined {
 export function installClients(): Clients | { readonly missing: string } {
   const found = findClients();
   if (found) return found;
-  const folder = folderOfClients();
+  const why = install(folderOfClients(), VERSIONS);
+  return findClients() ?? { missing: `the clients cannot be installed from the package registry: ${why}` };
+}
+
+/** What npm said last, for the case that it failed. */
+function install(folder: string, dependencies: Readonly<Record<string, string>>): string {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies: VERSIONS }));
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies }));
   const done = spawnSync('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund'], {
     cwd: folder,
     encoding: 'utf8',
     timeout: INSTALL_TIMEOUT_MS,
     env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` },
   });
-  const why = done.error?.message ?? done.stderr.trim().split('\n').slice(-3).join(' ');
-  return findClients() ?? { missing: `the clients cannot be installed from the package registry: ${why}` };
+  return done.error?.message ?? done.stderr.trim().split('\n').slice(-3).join(' ');
 }

@@ -6,11 +6,11 @@
  * else (redact.ts). The same clients give the same files.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { NeutralDialect } from '../../src/base/model.ts';
 import { translateRequest } from '../../src/wire/translate.ts';
 import { type Client, claude, codex } from '../agents/cases.ts';
-import { installClients, VERSIONS } from '../agents/clients.ts';
+import { installClients, installOpencode, OPENCODE, VERSIONS } from '../agents/clients.ts';
 import { isEnclosed, refuseNames, runEnclosed } from '../agents/enclosure.ts';
 import { openWorld } from '../agents/world.ts';
 import { startKernel } from '../kernel.ts';
@@ -103,6 +103,49 @@ async function captureAgent(client: Client, version: string): Promise<void> {
   }
 }
 
+const OPENCODE_FILES = {
+  anthropic: { file: 'opencode-anthropic', model: 'anthropic/claude-sonnet-4-5', of: claude },
+  openai: { file: 'opencode-openai', model: 'openai/gpt-4o', of: codex },
+} as const;
+
+/** opencode has one set of tools with every provider. */
+function opencodeSteps(of: Client, project: string, request: SeenRequest): Reply {
+  const command = (text: string) => ({
+    name: /^bash$/,
+    args: { command: text, description: 'Run a command' },
+  });
+  const look = { name: /^read$/, args: { filePath: join(project, 'pixel.png') } };
+  switch (of.results(request)) {
+    case 0:
+      return { thought: THOUGHT, text: TEXT, tools: [command('echo one'), look] };
+    case 2:
+      return { tools: [command(FAIL)] };
+    default:
+      return { text: DONE };
+  }
+}
+
+async function captureOpencode(provider: keyof typeof OPENCODE_FILES, folder: string): Promise<void> {
+  const { file, model, of } = OPENCODE_FILES[provider];
+  const world = await openWorld((project) => (request) => opencodeSteps(of, project, request));
+  try {
+    writeFileSync(join(world.project, 'pixel.png'), Buffer.from(PIXEL, 'base64'));
+    await world.up();
+    const env = { ANTHROPIC_API_KEY: 'sk-ant-scripted', OPENAI_API_KEY: 'sk-scripted' };
+    const path = [folder, dirname(process.execPath), '/usr/local/bin', '/usr/bin', '/bin'].join(':');
+    const command = ['run', '--', 'opencode', 'run', '-m', model, PROMPT];
+    const done = await world.mezz(command, { ...env, PATH: path });
+    // It also asks a small model for a title, without tools.
+    const last = world.upstream.requests.findLast(
+      ({ json }) => Array.isArray(json.tools) && json.tools.length > 0,
+    );
+    if (done.code !== 0 || !last) throw new Error(`opencode ended with ${done.code}: ${done.err}${done.out}`);
+    keep(file, `opencode ${OPENCODE['opencode-ai']}`, last, world.folder);
+  } finally {
+    await world.close();
+  }
+}
+
 const SDKS = [
   ['openai-chat', 'openai', 'gpt-4o'],
   ['openai-responses', 'openai', 'gpt-4o'],
@@ -137,11 +180,16 @@ if (isEnclosed()) {
   const names = await refuseNames();
   await captureAgent(claude, VERSIONS['@anthropic-ai/claude-code']);
   await captureAgent(codex, VERSIONS['@openai/codex']);
+  const opencode = installOpencode();
+  if (typeof opencode === 'string')
+    for (const provider of ['anthropic', 'openai'] as const) await captureOpencode(provider, opencode);
+  else console.error(opencode.missing);
   await captureSdks();
   await names.close();
 } else {
   const clients = installClients();
   const why = 'missing' in clients ? clients.missing : install('js');
+  installOpencode();
   const ran = why === undefined ? runEnclosed() : { missing: why };
   if ('missing' in ran) console.error(ran.missing);
   process.exitCode = 'status' in ran ? ran.status : 1;
