@@ -106,6 +106,10 @@ export interface ToolServerSpec {
   readonly cwd: string;
   /** What its operator says of its tools. */
   readonly manifest?: ManifestFile;
+  /** Calls that may run there at once; the bound of all servers where nobody says. */
+  readonly calls?: number;
+  /** Calls it may get in a minute. */
+  readonly perMinute?: number;
   /** Its annotations are believed where nobody else says a word. */
   readonly trusted?: boolean;
   /** Where it speaks MCP over streamable HTTP. */

@@ -77,6 +77,12 @@ export interface ToolServerView {
   readonly osPid: number | null;
   /** Calls that run there now. */
   readonly calls: number;
+  /** Calls in a row that got no answer. */
+  readonly failures: number;
+  /** Until when it gets no call because of them; null where it gets all. */
+  readonly shutUntil: number | null;
+  /** Calls that were refused for that, or for its calls a minute. */
+  readonly refused: number;
   /** The last it said on its error stream. */
   readonly said: string;
 }

@@ -79,6 +79,8 @@ export interface RawConfig {
         readonly cwd?: string;
         readonly manifest?: string;
         readonly trusted?: boolean;
+        readonly calls?: number;
+        readonly perMinute?: number;
       }
     >
   >;

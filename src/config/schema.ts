@@ -428,6 +428,11 @@ export const SCHEMA = {
             description:
               'What its tools do to what (schema/manifest.schema.json); mezz tool learn drafts one. It goes before what mezz knows.',
           }),
+          calls: { ...whole(1, 10_000, 4), description: 'Calls that may run there at once; more wait.' },
+          perMinute: {
+            ...whole(1, 1_000_000, 60),
+            description: 'Calls that it gets in a minute; more are refused and told when to come again.',
+          },
           trusted: {
             type: 'boolean',
             title: 'true or false',

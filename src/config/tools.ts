@@ -8,7 +8,18 @@ export function buildTools(
   issues: Issue[],
 ): ToolConfig[] {
   return Object.entries(tools).map(([id, raw]) => {
-    const { command = [], url, env = {}, cwd = '.', headers, protocol, manifest, trusted } = raw;
+    const {
+      command = [],
+      url,
+      env = {},
+      cwd = '.',
+      headers,
+      protocol,
+      manifest,
+      trusted,
+      calls,
+      perMinute,
+    } = raw;
     const at = ['tools', id];
     if (command.length > 0 === (url !== undefined))
       issues.push({
@@ -30,6 +41,8 @@ export function buildTools(
       ...(protocol === undefined ? {} : { protocol }),
       ...(manifest === undefined ? {} : { manifestFile: path(manifest) }),
       ...(trusted ? { trusted } : {}),
+      ...(calls === undefined ? {} : { calls }),
+      ...(perMinute === undefined ? {} : { perMinute }),
     };
   });
 }

@@ -14,6 +14,7 @@ import type { Toll } from '../scheduler/meter.ts';
 import type { Grant } from '../scheduler/scheduler.ts';
 import type { Before } from '../tools/before.ts';
 import type { Effect } from '../tools/effects.ts';
+import type { Place } from '../tools/locks.ts';
 import type { Candidate, Login } from './catalog.ts';
 import { LIMITS } from './limits.ts';
 import type { Suspension } from './suspension.ts';
@@ -81,6 +82,8 @@ export class Flight<K extends SyscallKind = SyscallKind> {
   effects: readonly Effect[] = [];
   /** What the files hold that it may change. */
   before: readonly Before[] = [];
+  /** Where a tool call that mezz makes takes a place beside its locks. */
+  places: readonly Place[] = [];
   /** It holds the locks of its effects, and nobody else gives them back. */
   locked = false;
   /** Under these locks it was looked at what the call would undo: nothing. */
@@ -124,6 +127,11 @@ export class Flight<K extends SyscallKind = SyscallKind> {
   /** The agent's own client runs it and orders it among the agent's other calls. */
   get isHooked(): boolean {
     return 'how' in this.call.payload && this.call.payload.how === 'hooked';
+  }
+
+  /** It asks for locks or places before it runs. */
+  get isLocking(): boolean {
+    return this.effects.length > 0 || this.places.length > 0;
   }
 
   /** What the loop guard counts. */

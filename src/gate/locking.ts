@@ -19,6 +19,7 @@ export function takeLocks(parts: Parts, flight: Flight, scheduled: PolicyCall): 
     call: id,
     agent: flight.agent.pid,
     effects: flight.effects,
+    places: flight.places,
     ordered: flight.isHooked,
   });
   scheduler.submit({
@@ -40,7 +41,7 @@ export function takeLocks(parts: Parts, flight: Flight, scheduled: PolicyCall): 
   return {
     kind: 'wait',
     reason: 'lock',
-    resource: blockedBy(parts, id)[0]?.effect.key ?? broker.locks.name,
+    resource: blockedBy(parts, id)[0]?.effect.key ?? broker.locks.fullPlace(id)?.name ?? broker.locks.name,
     holdMs: TOOL_LIMITS.lockWaitMs.value,
     onDeadline: () => tooLong(parts, id),
   };
@@ -57,7 +58,12 @@ export function tellObstacle(parts: Parts, { claim, effect, held }: Obstacle): s
 
 function tooLong(parts: Parts, call: string): Refusal {
   const first = blockedBy(parts, call)[0];
-  const who = first ? tellObstacle(parts, first) : 'Another call holds what this one needs';
+  const full = parts.broker.locks.fullPlace(call);
+  const who = first
+    ? tellObstacle(parts, first)
+    : full
+      ? `${full.size} calls run at ${full.name}, and more may not`
+      : 'Another call holds what this one needs';
   return refusal('busy', `Waited ${TOOL_LIMITS.lockWaitMs.value / 1000} s: ${who}.`, {
     rule: 'limit:tools.lockWaitMs',
     retryAfterMs: 10_000,
@@ -99,7 +105,7 @@ export async function movedOn(parts: Parts, agent: number): Promise<void> {
 
 /** For a call that must wait for something else, or ends at the gate. */
 export function dropLocks(parts: Parts, flight: Flight): void {
-  if (flight.effects.length === 0) return;
+  if (!flight.isLocking) return;
   const { id } = flight.call;
   if (flight.locked) parts.scheduler.release(id, parts.broker.locks.name);
   flight.locked = false;
@@ -108,7 +114,7 @@ export function dropLocks(parts: Parts, flight: Flight): void {
 
 /** The walk is over: what the client does not run will not ask for its locks again. */
 export function forgetLocks({ broker }: Parts, flight: Flight): void {
-  if (flight.effects.length > 0 && !broker.use(flight.call.id)) broker.locks.forget(flight.call.id);
+  if (flight.isLocking && !broker.use(flight.call.id)) broker.locks.forget(flight.call.id);
 }
 
 function giveBack({ scheduler, broker }: Parts, call: string): void {

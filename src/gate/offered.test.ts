@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { ToolAnswer, ToolServer } from '../base/ports.ts';
 import { CALL } from '../db/schema/journal.ts';
 import { USE } from '../db/schema/tools.ts';
+import { LIMITS as TOOL_LIMITS } from '../tools/limits.ts';
 import { openGate, settle } from './fixture.test.ts';
 import type { Asked } from './offered.ts';
 import { toolEnded } from './outcomes.ts';
@@ -23,7 +24,7 @@ function newServer() {
     said: '',
     describe: async () => ({
       software: 'secure-filesystem-server',
-      tools: TOOLS.map((name) => ({ name })),
+      tools: TOOLS.map((name) => ({ name, inputSchema: { properties: { path: { type: 'string' } } } })),
     }),
     call: (ticket, tool, input) =>
       new Promise((answer) => {
@@ -46,10 +47,21 @@ async function openRoom() {
   const { server, asked } = newServer();
   const room = await openGate({ one: 1 }, {}, undefined, [server]);
   const { arrivals, caller, parts, store } = room;
+  // Compiled before, so that what a test begins has begun when it looks.
+  for (const name of TOOLS) {
+    const found = await parts.servers.find(`box__${name}`);
+    if (!('code' in found)) await parts.arguments.check(found, {});
+  }
   parts.loops.tune({ repeats: 1000, windowMs: 60_000, nanoUsdPerHour: 1e15 });
+  /** Until the server was asked so often; the first call of a tool compiles its definition. */
+  const reach = async (count: number) => {
+    for (let i = 0; i < 1000 && asked.length < count; i++) await settle();
+  };
   return {
     ...room,
     asked,
+    reach,
+    server,
     call: (what: Asked, signal = new AbortController().signal) => arrivals.tooled(caller, what, signal),
     states: async () => (await store.range(CALL, { limit: 50 })).map(({ state }) => state),
     /** The next kernel on this store; the first one is never heard of again. */
@@ -83,11 +95,11 @@ test('a named use is made once: its repetition waits for the outcome, and later 
 });
 
 test('a second decision of the model runs: an equal call under another name, or after the first was told', async () => {
-  const { call, asked, parts, store } = await openRoom();
+  const { call, asked, parts, reach, store } = await openRoom();
   const runs = [call({ ...EDIT, use: 'toolu_1' }), call({ ...EDIT, use: 'toolu_2' }), call(EDIT), call(EDIT)];
-  for (const run of runs) {
-    await settle();
-    asked.at(-1)?.answer(did('edited'));
+  for (const [n, run] of runs.entries()) {
+    await reach(n + 1);
+    asked[n]?.answer(did('edited'));
     const { call: id } = await run;
     parts.uses.told(id ?? '', true);
   }
@@ -198,6 +210,40 @@ test('after a crash what may be made again is, with its arguments; a person may 
   assert.equal(asked.length, 6);
   assert.deepEqual((await states()).sort(), ['done', 'done', 'failed', 'failed']);
   assert.equal(uses.get(other ?? '')?.state, 'given_up');
+});
+
+test('what a server bears at once runs, more waits by name; a server that only fails gets none for a while', async () => {
+  const { call, asked, parts, server } = await openRoom();
+  Object.assign(server.spec, { calls: 2 });
+  const reads = [1, 2, 3].map((n) => call({ name: 'box__get_file_info', input: { path: `/${n}` } }));
+  await settle();
+  assert.equal(asked.length, 2);
+  assert.deepEqual(
+    [...parts.waits.all()].map(({ reason, resource }) => `${reason} ${resource}`),
+    ['lock calls:box'],
+  );
+  asked[0]?.answer(did('here'));
+  await reads[0];
+  await settle();
+  for (const one of asked.slice(1)) one.answer(did('here'));
+  await Promise.all(reads);
+  assert.equal(asked.length, 3);
+  assert.equal(parts.broker.locks.taken('calls:box'), 0);
+  for (let n = 0; n < TOOL_LIMITS.failuresInRow.value; n++) {
+    const lost = call({ name: 'box__edit_file', input: { path: '/a', n } });
+    await settle();
+    asked.at(-1)?.answer(LOST);
+    await lost;
+  }
+  const { outcome } = await call(EDIT);
+  assert.equal('code' in outcome && outcome.code, 'unreachable');
+});
+
+test('wrong arguments never reach the server, and are no call', async () => {
+  const { call, asked, states } = await openRoom();
+  const { outcome } = await call({ name: 'box__write_file', input: { path: 7 } });
+  assert.match('code' in outcome ? outcome.message : '', /\/path must be string/);
+  assert.deepEqual([asked.length, await states()], [0, []]);
 });
 
 test('a hook that asks again for a use that was let go is answered as before; other arguments, and a use that has ended, are decided', async () => {

@@ -14,7 +14,10 @@ import { CALL, type CallRow } from '../db/schema/journal.ts';
 import { applyEntry, callPut, endEntry, NO_ANSWER } from '../journal/calls.ts';
 import { rebuildRequest } from '../journal/context.ts';
 import { checkOf, retryOf } from '../tools/catalog.ts';
+import { LIMITS as TOOL_LIMITS } from '../tools/limits.ts';
+import type { Place } from '../tools/locks.ts';
 import type { Offer } from '../tools/servers.ts';
+import type { Sign } from '../tools/traffic.ts';
 import type { Known, Repeated } from '../tools/uses.ts';
 import { Flight } from './flight.ts';
 import type { Gate } from './gate.ts';
@@ -35,8 +38,9 @@ export interface Asked extends UseRequest {
   readonly name: string;
 }
 
-/** A tool of a server, or what else a server is asked by its method. */
-export type Used = Pick<Offer, 'name' | 'server' | 'tool' | 'known'>;
+/** A tool of a server as it is defined, or what else a server is asked by its method. */
+export type Used = Pick<Offer, 'name' | 'server' | 'tool' | 'known'> &
+  Partial<Pick<Offer, 'definition' | 'digest'>>;
 
 /** The call whose outcome it is: an earlier one where this one repeats it; none where it was refused before it was one. */
 export interface Told {
@@ -67,6 +71,8 @@ export class Offered {
     signal: AbortSignal,
   ): Promise<Told> {
     const { parts } = this.#gate;
+    const wrong = await parts.arguments.check(found, asked.input);
+    if (wrong) return { call: undefined, outcome: wrong };
     const { clock, random, uses } = parts;
     const id = newCallId(clock.now(), random);
     const payload = payloadOf(found, asked.input, `mcp:${id}`, asked.request);
@@ -167,10 +173,17 @@ export class Offered {
   async #walk(flight: Flight<'tool.call'>): Promise<ToolOutcome | Refusal> {
     const { parts } = this.#gate;
     const { payload } = flight.call;
-    const cwd = parts.servers.get(payload.server)?.spec.cwd ?? '/';
+    const spec = parts.servers.get(payload.server)?.spec;
+    const cwd = spec?.cwd ?? '/';
     flight.effects = await parts.broker.effectsOf(payload, cwd);
+    flight.places = placesOf(flight, spec?.calls);
+    const refused = parts.traffic.enter(payload.server, spec?.perMinute);
+    if (refused) return refused;
     const walked = await this.#gate.walk(flight);
-    return walked.kind === 'refused' ? walked.refusal : walked.outcome;
+    const outcome = walked.kind === 'refused' ? walked.refusal : walked.outcome;
+    // What its own client or an operator ended says nothing of the server either.
+    parts.traffic.left(payload.server, flight.killer.signal.aborted ? 'none' : signOf(outcome));
+    return outcome;
   }
 
   /** A call of before, as its row and its stored body tell it. */
@@ -281,6 +294,22 @@ const payloadOf = (
   ...(known.manifest ? { manifest: known.manifest } : {}),
   ...(request ? { request } : {}),
 });
+
+function placesOf(
+  { agent, call }: Flight<'tool.call'>,
+  calls: number = TOOL_LIMITS.callsPerServer.value,
+): Place[] {
+  return [
+    { name: `calls:${call.payload.server}`, size: calls },
+    { name: `agent:${agent.pid}`, size: TOOL_LIMITS.callsPerAgent.value },
+  ];
+}
+
+/** What an outcome says of the server: a refusal of the gate's says nothing. */
+function signOf(outcome: ToolOutcome | Refusal): Sign {
+  if (!('code' in outcome) || outcome.code === 'failed') return 'answered';
+  return outcome.code === 'in_doubt' || outcome.code === 'unreachable' ? 'failed' : 'none';
+}
 
 const isDoubt = (outcome: ToolOutcome | Refusal): boolean => 'code' in outcome && outcome.code === 'in_doubt';
 

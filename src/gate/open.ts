@@ -30,8 +30,10 @@ import { LIMITS as SCHEDULER_LIMITS } from '../scheduler/limits.ts';
 import type { Policy, Tuning } from '../scheduler/policy.ts';
 import { Slots } from '../scheduler/resource.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
+import { Arguments } from '../tools/arguments.ts';
 import { Broker, NO_WORKSPACE } from '../tools/broker.ts';
 import { ToolServers } from '../tools/servers.ts';
+import { Traffic } from '../tools/traffic.ts';
 import { Uses } from '../tools/uses.ts';
 import { Epochs } from './epochs.ts';
 import { LIMITS } from './limits.ts';
@@ -113,6 +115,8 @@ export async function openParts(from: Opening): Promise<Parts> {
     broker,
     servers: new ToolServers(store, from.toolServers ?? new Map()),
     uses: await Uses.open(store),
+    arguments: new Arguments(),
+    traffic: new Traffic(clock),
     agents,
     turns: new Turns(),
     coverage: await Coverage.open(store),

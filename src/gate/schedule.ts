@@ -17,8 +17,7 @@ import { SYSCALLS } from './syscalls.ts';
 export function schedule<K extends SyscallKind>(parts: Parts, flight: Flight<K>): Stage<void> {
   const paused = checkPause(flight as Flight);
   if (paused.kind !== 'go') return paused;
-  if (flight.effects.length > 0)
-    return takeLocks(parts, flight as Flight, scheduledCall(parts, flight as Flight));
+  if (flight.isLocking) return takeLocks(parts, flight as Flight, scheduledCall(parts, flight as Flight));
   keepGranted(parts, flight as Flight);
   if (!SYSCALLS[flight.call.kind].needsBackend || flight.granted) return go(undefined);
   const id = flight.call.id;

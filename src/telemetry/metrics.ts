@@ -17,6 +17,9 @@ export interface Sources {
   approvalsOpen(): number;
   /** USD left, by scope and period, for limits in USD. */
   budgets(): Readings;
+  /** What the tool broker counts, by what. */
+  toolEvents(): Readings;
+  toolDoubts(): number;
   /** Entries of the journal, those pruned included. */
   entries(): number;
   /** Bytes that the file system of the state directory has left. */
@@ -66,6 +69,15 @@ function addGauges(page: Prometheus, sources: Sources): void {
   page.gauge('mezz_budget_remaining_usd', 'Left of limits in USD.', ['scope', 'period'], () =>
     sources.budgets(),
   );
+  page.counted(
+    'mezz_tool_events_total',
+    'What the tool broker did: calls that waited, stale writes refused, repetitions absorbed.',
+    ['what'],
+    () => sources.toolEvents(),
+  );
+  page.gauge('mezz_tool_doubts', 'Tool calls in doubt that wait for a person.', [], () => [
+    [sources.toolDoubts()],
+  ]);
   page.gauge('mezz_journal_entries', 'Entries ever written to the journal.', [], () => [[sources.entries()]]);
   page.gauge('mezz_disk_free_bytes', 'Left on the disk of the state directory.', [], () => [
     [sources.diskFree()],

@@ -49,13 +49,31 @@ export class Prometheus {
 
   /** Read at each scrape; costs nothing between two. */
   gauge(name: string, help: string, labels: readonly string[], read: () => Readings): void {
+    this.#scraped('gauge', { name, help, labels }, read);
+  }
+
+  /** A counter that somebody else keeps: read at each scrape. */
+  counted(name: string, help: string, labels: readonly string[], read: () => Readings): void {
+    assert(name.endsWith('_total'), `${name}: a counter's name ends in _total`);
+    this.#scraped('counter', { name, help, labels }, read);
+  }
+
+  #scraped(
+    type: Family['type'],
+    {
+      name,
+      help,
+      labels,
+    }: { readonly name: string; readonly help: string; readonly labels: readonly string[] },
+    read: () => Readings,
+  ): void {
     const lines = () => {
       // Fresh each time, so that what is gone is gone from the page too.
       const series = new Series(labels, () => ({ value: 0 }));
       for (const [value, ...values] of read()) series.at(values).value += value;
       return series.map((text, cell) => [`${name}${braces(text)} ${cell.value}`]);
     };
-    this.#add({ name, help, type: 'gauge', lines });
+    this.#add({ name, help, type, lines });
   }
 
   /** `bounds`: upper bounds of the buckets, ascending, in the unit the name ends in. */

@@ -16,6 +16,8 @@ export function kernelSources(gate: Gate, diskFree: () => number): Sources {
         .limits()
         .filter((limit) => limit.dimension === 'usd')
         .map((limit) => [(limit.cap - limit.used - limit.held) / 1e9, limit.scope, limit.period] as const),
+    toolEvents: () => Object.entries(parts.broker.counts).map(([what, value]) => [value, what] as const),
+    toolDoubts: () => parts.uses.doubts().length,
     entries: () => parts.journal.size,
     diskFree,
   };

@@ -17,6 +17,8 @@ const EMPTY: Sources = {
   approvalsOpen: () => 0,
   budgets: () => [],
   entries: () => 0,
+  toolEvents: () => [[3, 'absorbed']],
+  toolDoubts: () => 1,
   diskFree: () => 0,
 };
 

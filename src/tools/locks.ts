@@ -14,8 +14,16 @@ export interface Claim {
   readonly call: string;
   readonly agent: number;
   readonly effects: readonly Effect[];
+  /** Of things that bear so many calls at once it takes one each. */
+  readonly places?: readonly Place[];
   /** The agent's own client orders its calls among each other: they are never in each other's way. */
   readonly ordered: boolean;
+}
+
+/** A server or an agent, of which so many calls may run at once. */
+export interface Place {
+  readonly name: string;
+  readonly size: number;
 }
 
 /** Another call's effect that is in the way of one. */
@@ -31,6 +39,8 @@ export class Locks implements Resource {
   readonly terms = ENGINE;
   readonly #claims = new Map<string, Claim>();
   readonly #held = new Map<string, Claim>();
+  /** Calls that are held, by place. */
+  readonly #taken = new Map<string, number>();
   /** Who was tried in this pass and could not have its keys: it stands before whoever is tried after it. */
   readonly #before = new Map<string, Claim>();
 
@@ -60,11 +70,15 @@ export class Locks implements Resource {
     }
     this.#before.delete(call);
     this.#held.set(call, claim);
+    this.#take(claim, 1);
     return true;
   }
 
   release(call: string): void {
-    assert(this.#held.delete(call), `call ${call} gives back locks that it never took`);
+    const claim = this.#held.get(call);
+    assert(claim, `call ${call} gives back locks that it never took`);
+    this.#held.delete(call);
+    this.#take(claim, -1);
   }
 
   get busy(): number {
@@ -77,6 +91,24 @@ export class Locks implements Resource {
 
   /** Keys have no number: the size is a bound. */
   resize(): void {}
+
+  /** The place of a call's that is full, if one is. */
+  fullPlace(call: string): Place | undefined {
+    return this.#claims.get(call)?.places?.find(({ name, size }) => this.taken(name) >= size);
+  }
+
+  /** How many calls run there. */
+  taken(place: string): number {
+    return this.#taken.get(place) ?? 0;
+  }
+
+  #take({ places = [] }: Claim, count: number): void {
+    for (const { name } of places) {
+      const now = this.taken(name) + count;
+      if (now === 0) this.#taken.delete(name);
+      else this.#taken.set(name, now);
+    }
+  }
 
   /** Do two calls want something of each other? */
   contend(a: string, b: string): boolean {
@@ -98,6 +130,7 @@ export class Locks implements Resource {
   }
 
   #inTheWay(claim: Claim): boolean {
+    if (this.fullPlace(claim.call)) return true;
     for (const other of this.#held.values()) if (obstacle(claim, other, true)) return true;
     for (const other of this.#before.values())
       if (other.call !== claim.call && obstacle(claim, other, false)) return true;

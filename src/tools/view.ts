@@ -17,7 +17,9 @@ export interface View {
 }
 
 /** Where a request goes, and as its server is to read it. */
-export interface Found extends Pick<Offer, 'name' | 'server' | 'tool' | 'known'> {
+export interface Found
+  extends Pick<Offer, 'name' | 'server' | 'tool' | 'known'>,
+    Partial<Pick<Offer, 'definition' | 'digest'>> {
   readonly params: JsonRecord;
 }
 

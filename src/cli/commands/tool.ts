@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { isRecord, parseJson } from '../../base/json.ts';
+import type { ToolServerView } from '../../base/tools.ts';
 import { UsageFailure } from '../exit.ts';
 import type { Session } from '../session.ts';
 import { defineManifests } from '../tools/manifest.ts';
@@ -28,6 +29,12 @@ function list(session: Session, options: ViewOptions): Promise<void> {
   });
 }
 
+function healthOf({ failures, shutUntil }: ToolServerView): string {
+  if (shutUntil !== null)
+    return `${failures} calls without an answer: none until ${new Date(shutUntil).toISOString()}`;
+  return failures === 0 ? '' : `${failures} calls without an answer`;
+}
+
 function servers(session: Session, options: ViewOptions): Promise<void> {
   return show(session, options, {
     verb: 'tool.servers',
@@ -39,6 +46,8 @@ function servers(session: Session, options: ViewOptions): Promise<void> {
           { head: 'SERVER', cell: ({ id }) => id },
           { head: 'PROCESS', cell: ({ osPid }) => (osPid === null ? 'not started' : String(osPid)) },
           { head: 'CALLS', cell: ({ calls }) => String(calls), right: true },
+          { head: 'REFUSED', cell: ({ refused }) => String(refused), right: true },
+          { head: 'HEALTH', cell: healthOf },
           { head: 'COMMAND', cell: ({ command }) => command.join(' ') },
         ],
         answer.servers,

@@ -62,5 +62,9 @@ function serverView(
   const running = [...gate.flights.values()].filter(
     ({ call: { payload } }) => 'how' in payload && payload.how === 'brokered' && payload.server === spec.id,
   );
-  return { id: spec.id, command: [...spec.command], osPid: osPid ?? null, calls: running.length, said };
+  const { failures, shutUntil, refused } = gate.parts.traffic.health(spec.id);
+  return {
+    ...{ id: spec.id, command: [...spec.command], osPid: osPid ?? null, calls: running.length, said },
+    ...{ failures, refused, shutUntil: shutUntil ?? null },
+  };
 }

@@ -185,6 +185,44 @@ export const TOOL_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'tool-arguments-checked',
+    group: 'tools',
+    text: 'A call to an offered tool whose arguments are not what its accepted definition says never reaches the server, and its agent is told the path of each mistake; nothing that a definition refers to is fetched.',
+    restsOn:
+      'JSON Schema 2020-12 and draft-07, compiled once for each definition, with bounds on size and depth.',
+    bypassedBy: 'What a definition does not say; formats are not checked.',
+    tests: [
+      [
+        'src/tools/arguments.test.ts',
+        'arguments that are not what the definition says are refused, by the path of the mistake',
+      ],
+      ['src/tools/arguments.test.ts', 'definitions of an older draft are read as such'],
+      [
+        'src/tools/arguments.test.ts',
+        'a definition that refers elsewhere, or cannot be understood, lets nothing pass, and nothing is fetched',
+      ],
+      ['src/gate/offered.test.ts', 'wrong arguments never reach the server, and are no call'],
+    ],
+  },
+  {
+    id: 'tool-servers-spared',
+    group: 'tools',
+    text: 'A tool server gets no more calls at once and in a minute than mezz.yaml says, no agent more than 16 at once, and one that gave no answer five times in a row gets none for a growing while, then one that finds out.',
+    restsOn: 'Places beside the locks in the one scheduler; a count of answers.',
+    bypassedBy: 'Clients that start a server themselves.',
+    tests: [
+      [
+        'src/gate/offered.test.ts',
+        'what a server bears at once runs, more waits by name; a server that only fails gets none for a while',
+      ],
+      [
+        'src/tools/traffic.test.ts',
+        'a server that only fails gets no more calls, then one at a time after a growing pause, until it answers',
+      ],
+      ['src/tools/traffic.test.ts', 'a server gets its calls a minute, and says when the next may come'],
+    ],
+  },
+  {
     id: 'tools-pinned',
     group: 'tools',
     text: 'The definition of an offered tool is the one that was first seen, or one accepted since (mezz tool accept): a changed one is neither shown nor callable, also after a restart.',

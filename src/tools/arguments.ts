@@ -1,0 +1,80 @@
+/**
+ * Are a call's arguments what the tool's definition says? Invariant: nothing is fetched, nothing of a definition runs,
+ * and a definition that cannot be understood lets nothing pass. Compiled when first needed, once for each definition.
+ */
+import type { ErrorObject, ValidateFunction } from 'ajv';
+import { type Refusal, refusal } from '../base/errors.ts';
+import { isRecord, type Json, type JsonRecord } from '../base/json.ts';
+import { Recent } from '../base/recent.ts';
+import { LIMITS } from './limits.ts';
+
+/** What a tool says its arguments are, by the digest of its definition. */
+export interface Definition {
+  readonly name: string;
+  readonly digest?: string;
+  /** Nothing says what may be asked where there is none. */
+  readonly definition?: JsonRecord;
+}
+
+type Check = ValidateFunction | string;
+
+export class Arguments {
+  readonly #checks = new Recent<string, Check>(LIMITS.schemas.value);
+
+  /** Why the tool may not be called with these arguments, by the path of each mistake. */
+  async check({ name, digest, definition }: Definition, input: JsonRecord): Promise<Refusal | undefined> {
+    if (!definition || digest === undefined) return undefined;
+    if (depthOf(input, LIMITS.argumentDepth.value) === 0)
+      return refusal('bad_request', `The arguments of ${name} are nested too deep.`, {
+        rule: 'limit:tools.argumentDepth',
+      });
+    const check = this.#checks.get(digest) ?? (await compile(definition.inputSchema ?? {}));
+    this.#checks.set(digest, check);
+    if (typeof check === 'string')
+      return refusal('bad_request', `The definition of ${name} cannot be checked: ${check}.`, {
+        remedy: 'whoever made the tool server mends its inputSchema',
+      });
+    if (check(input)) return undefined;
+    const mistakes = (check.errors ?? []).slice(0, LIMITS.mistakes.value).map(mistakeOf);
+    return refusal('bad_request', `The arguments of ${name} are not what it takes: ${mistakes.join('; ')}.`, {
+      remedy: 'look at its definition (tools/list), and call it again',
+    });
+  }
+}
+
+/** A function that checks, or why there is none. The library loads with the first. */
+async function compile(schema: Json): Promise<Check> {
+  if (!isRecord(schema)) return 'its inputSchema is no object';
+  if (JSON.stringify(schema).length > LIMITS.schemaCharacters.value) return 'its inputSchema is too large';
+  if (depthOf(schema, LIMITS.schemaDepth.value) === 0) return 'its inputSchema is nested too deep';
+  const { $schema: dialect, ...rest } = schema;
+  const isOld = typeof dialect === 'string' && /draft-0[4-7]/.test(dialect);
+  // Formats are hints to the model; what is no schema at all still does not compile.
+  const options = { strict: false, validateFormats: false, validateSchema: false, logger: false } as const;
+  try {
+    const { Ajv } = isOld ? await import('ajv') : { Ajv: (await import('ajv/dist/2020.js')).Ajv2020 };
+    return new Ajv(options).compile(rest);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** `most` less the levels of a value, 0 where it has as many or more. */
+function depthOf(value: Json | undefined, most: number): number {
+  if (most === 0 || typeof value !== 'object' || value === null) return most;
+  let least = most - 1;
+  for (const one of Object.values(value)) {
+    least = Math.min(least, depthOf(one, most - 1));
+    if (least === 0) return 0;
+  }
+  return least;
+}
+
+function mistakeOf({ instancePath, message, params, keyword }: ErrorObject): string {
+  const at = instancePath === '' ? 'they' : instancePath;
+  const named = keyword === 'additionalProperties' ? ` ("${String(params.additionalProperty)}")` : '';
+  const values = Array.isArray(params.allowedValues)
+    ? ` (${params.allowedValues.map(String).join(', ')})`
+    : '';
+  return `${at} ${message ?? 'are wrong'}${named}${values}`;
+}
