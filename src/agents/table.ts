@@ -34,6 +34,7 @@ export interface NewAgent {
   readonly cwd?: string;
   readonly level?: CoverageLevel;
   readonly held?: boolean | undefined;
+  readonly onLimit?: string | undefined;
 }
 
 export class AgentTable {
@@ -82,6 +83,7 @@ export class AgentTable {
       worktree: null,
       level: spec.level ?? 'none',
       held: spec.held === undefined ? null : Number(spec.held),
+      onLimit: spec.onLimit ?? null,
       createdAt: now,
       lastAt: null,
       exitCode: null,

@@ -193,6 +193,8 @@ export interface ControlVerbs extends ModelVerbs, MoneyVerbs, OrderVerbs, ToolVe
       cwd: string;
       hooks: boolean;
       hold?: boolean;
+      /** What happens at a provider's rate limit, where not as the setting says. */
+      onLimit?: 'wait' | 'sleep' | 'fail';
     },
     { launches: Launch[] }
   >;

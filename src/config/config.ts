@@ -75,7 +75,7 @@ export interface Config {
   /** More repeats of one call within the window, or faster spending, becomes a question. */
   readonly loop: { readonly repeats: number; readonly windowMs: number; readonly nanoUsdPerHour: NanoUsd };
   /** What happens to a call that a provider's rate limit refuses: it waits for the limit, so long at most, or it fails. */
-  readonly rateLimit: { readonly on: 'wait' | 'fail'; readonly maxHoldMs: number };
+  readonly rateLimit: { readonly on: 'wait' | 'sleep' | 'fail'; readonly maxHoldMs: number };
   /** Whose answers wait until each tool call in them is decided; `mezz agent hold` overrides it for one agent. */
   readonly hold: 'all' | 'none';
   /** Provider-hosted tools that act (`code_interpreter`, `mcp`) and are permitted all the same, by type. */

@@ -380,8 +380,9 @@ export const SCHEMA = {
       }),
       rateLimit: object("What happens to a call that a provider's rate limit refuses.", {
         on: choice(
-          "wait: it waits here, is sent again when the provider takes calls again, and its agent never hears of it. fail: the provider's answer passes.",
+          "wait: it waits here, is sent again when the provider takes calls again, and its agent never hears of it. sleep: the same, and where the provider takes none for longer than that its agent is paused until it does. fail: the provider's answer passes.",
           'wait',
+          'sleep',
           'fail',
         ),
         maxHold: duration('10m', "How long it waits at most; never beyond its client's own timeout."),

@@ -1,5 +1,5 @@
 /**
- * Agents that a limit paused. The pause is stored with the refusal: which limit, and until when where it begins anew by
+ * Agents that a limit paused, a budget's or a provider's. The pause is stored with the refusal: which limit, and until when where it begins anew by
  * itself. They wake when that time comes or the limit is raised, also after a restart; a pause of an operator's is not
  * theirs to end.
  */
@@ -10,6 +10,8 @@ import { LIMITS } from './limits.ts';
 import type { Parts } from './parts.ts';
 
 const WHY = 'budget ';
+/** Its provider takes no call of it before. */
+const ASLEEP = 'rate limit of ';
 
 /** Pauses the agent for the limit that refused it; the caller stores the agent with the refusal. */
 export function pausedBy(parts: Parts, flight: Flight, why: Refusal): Refusal {
@@ -20,6 +22,9 @@ export function pausedBy(parts: Parts, flight: Flight, why: Refusal): Refusal {
   agent.holdUntil = parts.ledger.resetsAt(why.rule, parts.clock.now());
   return why;
 }
+
+const isAsleep = ({ hold, holdWhy }: Agent): boolean =>
+  hold === 'paused' && holdWhy?.startsWith(ASLEEP) === true;
 
 const limitOf = (agent: Agent): string | undefined =>
   agent.hold === 'paused' && agent.holdWhy?.startsWith(WHY) ? agent.holdWhy.slice(WHY.length) : undefined;
@@ -39,7 +44,12 @@ export class Exhausted {
 
   /** Wakes a paused agent when its limit begins anew. */
   expect(agent: Agent): void {
-    if (limitOf(agent) === undefined || agent.holdUntil === null || agent.holdUntil >= this.#wakeAt) return;
+    if (
+      (limitOf(agent) === undefined && !isAsleep(agent)) ||
+      agent.holdUntil === null ||
+      agent.holdUntil >= this.#wakeAt
+    )
+      return;
     this.#cancel();
     this.#wakeAt = agent.holdUntil;
     // A timer that waits for weeks would overflow: it looks again in between.
@@ -48,6 +58,24 @@ export class Exhausted {
       LIMITS.longestTimerMs.value,
     );
     this.#cancel = this.#parts.clock.after(delayMs, () => void this.#timeCame());
+  }
+
+  /** Pauses an agent until its provider takes calls again. Durable before anything that follows it in the journal. */
+  sleep(agent: Agent, limit: string, untilMs: number): void {
+    if (agent.hold !== 'none') return;
+    agent.hold = 'paused';
+    agent.holdWhy = ASLEEP + limit;
+    agent.holdUntil = Math.ceil(untilMs);
+    const body = {
+      hold: 'paused',
+      why: agent.holdWhy.slice(0, LIMITS.faultText.value),
+      until: agent.holdUntil,
+    };
+    // A store that fails here has stopped the kernel.
+    this.#parts.journal
+      .append({ entries: [{ kind: 'agent.set', agent: agent.pid, body }], puts: [agentPut(agent)] })
+      .catch(() => {});
+    this.expect(agent);
   }
 
   /**
@@ -71,7 +99,9 @@ export class Exhausted {
   }
 
   #resume(isDue: (agent: Agent) => boolean): Agent[] {
-    const due = [...this.#parts.agents.all()].filter((agent) => limitOf(agent) !== undefined && isDue(agent));
+    const due = [...this.#parts.agents.all()].filter(
+      (agent) => (limitOf(agent) !== undefined || isAsleep(agent)) && isDue(agent),
+    );
     for (const agent of due) {
       agent.hold = 'none';
       agent.holdWhy = null;

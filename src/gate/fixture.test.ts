@@ -85,9 +85,9 @@ export async function openGate(
     agent,
     key,
     change: (next: Slots) => gate.change(change(next)),
-    model: (model: string, text = 'hi', headers: readonly string[] = []) => {
+    model: (model: string, text = 'hi', headers: readonly string[] = [], signal = left.signal) => {
       const value = { model, max_tokens: 100, messages: [{ role: 'user', content: text }] };
-      return arrivals.model(caller, 'model.generate', modelCall(value, headers, left.signal), () => {});
+      return arrivals.model(caller, 'model.generate', modelCall(value, headers, signal), () => {});
     },
     tool: (command: string, toolUseId: string) => {
       const call = { tool: 'Bash', server: 'generic', input: { command }, toolUseId, how: 'hooked' } as const;

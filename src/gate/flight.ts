@@ -59,6 +59,8 @@ export class Flight<K extends SyscallKind = SyscallKind> {
   /** SHA-256 over the exact arguments, hex. */
   readonly digest: string;
   readonly deadlineAt: number;
+  /** Since when it stands in the order: a retry keeps the place it had. */
+  since: number;
   readonly signal: AbortSignal | undefined;
   /** Ends the call from the kernel's side: kill, freeze, shutdown. */
   readonly killer = new AbortController();
@@ -121,6 +123,7 @@ export class Flight<K extends SyscallKind = SyscallKind> {
     this.resource = spec.resource(fields.call.payload);
     this.args = spec.args(fields.call.payload);
     this.digest = spec.digest(fields.call.payload);
+    this.since = fields.call.arrivedAt;
     this.deadlineAt = fields.call.deadlineAt ?? fields.call.arrivedAt + LIMITS.maxHoldMs.value;
   }
 

@@ -25,6 +25,7 @@ import type { Parts } from './parts.ts';
 import { settleRunning } from './pause.ts';
 import { perform } from './perform.ts';
 import { recordRefusal, refusedCall } from './refuse.ts';
+import { Retries } from './retries.ts';
 import { releaseSlot, schedule } from './schedule.ts';
 import { start } from './start.ts';
 import { prepare } from './transform.ts';
@@ -46,6 +47,7 @@ export class Gate {
   readonly waitingForYou = new Set<number>();
   /** The steps of the latest calls, for `mezz trace`; what is older is told from its entries. */
   readonly recentSteps = new Recent<string, readonly TraceStep[]>(LIMITS.recentTraces.value);
+  readonly #retries = new Retries();
   #draining = false;
   #spans = 0;
   #whenIdle: (() => void) | undefined;
@@ -53,7 +55,9 @@ export class Gate {
   constructor(parts: Parts) {
     this.parts = parts;
     this.exhausted = new Exhausted(parts, (agents) => this.wake(agents));
-    this.limits = new RateLimits(parts);
+    this.limits = new RateLimits(parts, (agent, limit, untilMs) =>
+      this.exhausted.sleep(agent, limit, untilMs),
+    );
   }
 
   /** All that wait, each with what keeps it back just now. */
@@ -76,26 +80,34 @@ export class Gate {
     }
     this.flights.set(id, flight as unknown as Flight);
     this.parts.ending.add(id);
+    const generic = flight as unknown as Flight;
+    flight.since = this.#retries.claim(generic);
     try {
-      for (let entries = 0, attempt = 0; entries < LIMITS.reentries.value; entries++) {
-        const walked = await this.#enter(flight);
-        if (walked !== 'again') return walked;
-        // What was sent and refused by a rate limit is bounded by its deadline.
-        if (flight.attempt > attempt) entries = 0;
-        attempt = flight.attempt;
-      }
-      return this.#refuse(
-        flight,
-        refusal('busy', 'The call was interrupted too often.', { retryAfterMs: 1000 }),
-      );
+      const walked = await this.#walk(flight);
+      if (isUnserved(walked)) this.#retries.leave(generic, this.parts.clock.now());
+      return walked;
     } finally {
-      releaseSlot(this.parts, flight as unknown as Flight);
-      forgetLocks(this.parts, flight as unknown as Flight);
+      releaseSlot(this.parts, generic);
+      forgetLocks(this.parts, generic);
       this.flights.delete(id);
       this.parts.ending.delete(id);
       this.recentSteps.set(id, flight.steps);
       this.#settle();
     }
+  }
+
+  async #walk<K extends SyscallKind>(flight: Flight<K>): Promise<Walked<K>> {
+    for (let entries = 0, attempt = 0; entries < LIMITS.reentries.value; entries++) {
+      const walked = await this.#enter(flight);
+      if (walked !== 'again') return walked;
+      // What was sent and refused by a rate limit is bounded by its deadline.
+      if (flight.attempt > attempt) entries = 0;
+      attempt = flight.attempt;
+    }
+    return this.#refuse(
+      flight,
+      refusal('busy', 'The call was interrupted too often.', { retryAfterMs: 1000 }),
+    );
   }
 
   /** Work that spans several walks, a held answer's: a drain waits for it as for one. */
@@ -304,6 +316,12 @@ export class Gate {
       this.parts.clock.after(graceMs + LIMITS.drainCutMs.value, resolve);
     });
   }
+}
+
+/** Refused for want of room, or left while it waited: the client asks again. */
+function isUnserved(walked: Walked<SyscallKind>): boolean {
+  if (walked.kind === 'refused') return walked.refusal.code === 'busy' || walked.refusal.code === 'cancelled';
+  return 'status' in walked.outcome && (walked.outcome.status === 429 || walked.outcome.status === 529);
 }
 
 const DRAINING: Refusal = refusal('draining', 'The kernel is shutting down.', {

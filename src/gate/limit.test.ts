@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import test, { describe } from 'node:test';
+import { AGENT } from '../db/schema/agents.ts';
 import { CALL } from '../db/schema/journal.ts';
 import { openGate, settle } from './fixture.test.ts';
+import { Gate } from './gate.ts';
 import { proveBalances } from './proof.ts';
 
 const usage = { input: 10, cacheRead: 0, cacheWrite: 0, output: 5, reasoning: 0 };
@@ -159,6 +161,95 @@ describe('a rate limit of a provider', () => {
     parts.settings = { ...parts.settings, onLimit: 'fail' };
     assert.equal(await ends(after(1), []), 429);
     assert.deepEqual([...parts.waits.all()], []);
+  });
+
+  test('on sleep: where it ends too late to be waited for, the agent is paused until then, and goes on by itself', async () => {
+    const { model, performed, parts, clock, agent, kinds, store, gate } = await openGate();
+    parts.settings = { ...parts.settings, onLimit: 'sleep' };
+    const walked = model('one', 'a');
+    await settle();
+    performed[0]?.pushBack(after(3600));
+    await settle();
+    const until = clock.now() + 3_600_000;
+    assert.deepEqual(
+      [agent.hold, agent.holdWhy, agent.holdUntil],
+      ['paused', 'rate limit of one one', until],
+    );
+    assert.equal(
+      (await store.get(AGENT, [agent.pid]))?.holdUntil,
+      until,
+      'on the disk: a restart forgets nothing',
+    );
+    assert.ok((await kinds()).includes('agent.set'));
+    assert.deepEqual(
+      gate.waits().map(({ reason }) => reason),
+      ['pause'],
+    );
+    clock.advanceTo(clock.now() + 1000);
+    const reopened = new Gate(parts);
+    assert.ok(reopened.limits, 'a kernel that finds it asleep wakes it too');
+    clock.advanceTo(until);
+    await settle();
+    await settle();
+    assert.equal(agent.hold, 'none');
+    assert.equal((await store.get(AGENT, [agent.pid]))?.hold, 'none');
+    // Its client waited no longer than it would: the retry passes.
+    assert.equal((await walked).kind, 'refused');
+    const again = model('one', 'a');
+    await settle();
+    assert.equal(performed.length, 2);
+    performed[1]?.answer(usage);
+    assert.equal((await again).kind, 'done');
+  });
+
+  test('on sleep: a call that meets a limit which is closed for long is not sent; an agent may have it otherwise', async () => {
+    const { model, performed, parts, agent } = await openGate({ one: 4, two: 1 });
+    agent.onLimit = 'sleep';
+    const first = model('one', 'a');
+    await settle();
+    performed[0]?.pushBack(after(3600));
+    await settle();
+    assert.equal(agent.hold, 'paused');
+    agent.hold = 'none';
+    void model('one', 'b');
+    await settle();
+    assert.deepEqual([performed.length, agent.hold], [1, 'paused']);
+    agent.onLimit = 'fail';
+    agent.hold = 'none';
+    const passed = model('one', 'c');
+    await settle();
+    performed[1]?.pushBack(after(3600));
+    const done = await passed;
+    assert.ok(done.kind === 'done' && done.outcome.kind === 'answered' && done.outcome.status === 429);
+    parts.waits.wakeAgents(new Set([agent.pid]));
+    void first;
+  });
+
+  test('the retry of a call that left keeps its place; another body has none', async () => {
+    const { model, performed, parts, clock } = await openGate({ one: 1, two: 1 });
+    const busy = model('one', 'busy');
+    await settle();
+    const left = new AbortController();
+    const leaves = model('one', 'x', [], left.signal);
+    await settle();
+    clock.advanceTo(clock.now() + 1000);
+    const others = [model('one', 'y'), model('one', 'z')];
+    await settle();
+    left.abort();
+    assert.equal((await leaves).kind, 'refused');
+    clock.advanceTo(clock.now() + 1000);
+    const again = model('one', 'x');
+    const fresh = model('one', 'x2');
+    await settle();
+    const order: string[] = [];
+    for (let i = 0; i < 5; i++) {
+      performed[i]?.answer(usage);
+      await settle();
+      order.push(/"content":"(\w+)"/.exec(Buffer.from(performed[i]?.call.body ?? '').toString())?.[1] ?? '');
+    }
+    assert.deepEqual(order, ['busy', 'x', 'y', 'z', 'x2']);
+    await Promise.all([busy, again, fresh, ...others]);
+    assert.equal(parts.waits.size, 0);
   });
 
   test('a call that is refused on its way leaves its room to the next', async () => {

@@ -4,6 +4,7 @@
  * the policy. An answer that says that a limit is reached is absorbed: the call goes back to decide and is sent once more.
  * What cannot be absorbed within the call's deadline passes as the provider answered it.
  */
+import type { Agent } from '../agents/table.ts';
 import { refusal } from '../base/errors.ts';
 import type { ModelOutcome } from '../base/model.ts';
 import type { Need } from '../scheduler/charging.ts';
@@ -15,7 +16,7 @@ import { readBuckets } from '../scheduler/readings.ts';
 import type { Candidate } from './catalog.ts';
 import { type Flight, go, type Stage } from './flight.ts';
 import { LIMITS } from './limits.ts';
-import type { Parts } from './parts.ts';
+import type { OnLimit, Parts, Settings } from './parts.ts';
 import type { Wait } from './waits.ts';
 
 /** A provider limits an account, model by model. */
@@ -24,24 +25,32 @@ const BETWEEN = ' | ';
 
 export class RateLimits {
   readonly #parts: Parts;
+  readonly #sleep: (agent: Agent, limit: string, untilMs: number) => void;
   readonly #prefixes = new Prefixes();
 
-  constructor(parts: Parts) {
+  constructor(parts: Parts, sleep: (agent: Agent, limit: string, untilMs: number) => void) {
     this.#parts = parts;
+    this.#sleep = sleep;
   }
 
   stage(flight: Flight): Stage<void> {
     const { governor, settings } = this.#parts;
     const tolls = new Map<string, Toll>();
     flight.tolls = tolls;
-    if (!('facts' in flight.call.payload) || settings.onLimit === 'fail') return go(undefined);
+    const on = onLimitOf(flight, settings);
+    if (!('facts' in flight.call.payload) || on === 'fail') return go(undefined);
     const now = this.#now();
     const untilAt = this.#absorbedUntil(flight);
+    let opensAt = Number.POSITIVE_INFINITY;
     for (const candidate of flight.candidates) {
       const toll = this.#tollOf(flight, candidate);
       // What opens too late for this call is the provider's to refuse.
-      if (governor.refusedUntil(toll.limit, now) <= untilAt) tolls.set(candidate.backend.id, toll);
+      const refusedUntil = governor.refusedUntil(toll.limit, now);
+      if (refusedUntil <= untilAt) tolls.set(candidate.backend.id, toll);
+      opensAt = Math.min(opensAt, refusedUntil);
     }
+    if (on === 'sleep' && tolls.size === 0 && flight.candidates[0] && !flight.granted)
+      this.#sleep(flight.agent, nameOf(flight.candidates[0]), opensAt);
     return go(undefined);
   }
 
@@ -88,12 +97,12 @@ export class RateLimits {
         now,
       );
     this.#look(limit);
-    return (
-      typeof verdict === 'object' &&
-      !verdict.isFinal &&
-      this.#parts.settings.onLimit === 'wait' &&
-      governor.refusedUntil(limit, now) <= this.#absorbedUntil(flight)
-    );
+    if (typeof verdict !== 'object' || verdict.isFinal) return false;
+    const on = onLimitOf(flight, this.#parts.settings);
+    const opensAt = governor.refusedUntil(limit, now);
+    if (on === 'fail' || opensAt <= this.#absorbedUntil(flight)) return on !== 'fail';
+    if (on === 'sleep') this.#sleep(flight.agent, limit, opensAt);
+    return on === 'sleep';
   }
 
   /** Why a call waits for its limits, for people. */
@@ -136,6 +145,10 @@ export class RateLimits {
     return this.#parts.clock.now();
   }
 }
+
+/** What the nearest of an agent and its parents has set, else the setting. */
+const onLimitOf = ({ chain }: Flight, settings: Settings): OnLimit =>
+  (chain.find(({ onLimit }) => onLimit !== null)?.onLimit as OnLimit | undefined) ?? settings.onLimit;
 
 const NOTHING: Need = { input: 0, cached: 0, output: 0, bound: 0 };
 

@@ -1,4 +1,10 @@
 export const LIMITS = {
+  retries: {
+    value: 20_000,
+    unit: 'calls',
+    what: 'that were not served and whose places are kept for their retries',
+  },
+  retryMs: { value: 600_000, unit: 'ms', what: 'for which such a place is kept' },
   undoRows: { value: 10_000, unit: 'changes', what: 'looked at to take calls of agents back' },
   waits: { value: 20_000, unit: 'calls', what: 'calls that may wait at the gate at once, over all reasons' },
   maxHoldMs: {

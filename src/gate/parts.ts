@@ -34,6 +34,8 @@ import type { Catalog } from './catalog.ts';
 import type { Epochs } from './epochs.ts';
 import type { Waits } from './waits.ts';
 
+export type OnLimit = 'wait' | 'sleep' | 'fail';
+
 export interface Settings {
   readonly askHoldMs: number;
   readonly askExpiresMs: number;
@@ -42,8 +44,11 @@ export interface Settings {
   readonly hostedTools: readonly string[];
   /** Hold the tool calls of every agent that has no switch of its own. */
   readonly holdAll: boolean;
-  /** What happens to a call that a provider's rate limit refuses: it waits for the limit, or the answer passes. */
-  readonly onLimit: 'wait' | 'fail';
+  /**
+   * What happens to a call that a provider's rate limit refuses: it waits for the limit; the same, and where that takes
+   * too long its agent is paused until then; or the answer passes. Agents may have it otherwise.
+   */
+  readonly onLimit: OnLimit;
   /** How long it waits at most. */
   readonly maxHoldMs: number;
 }

@@ -87,7 +87,7 @@ function scheduledCall(parts: Parts, flight: Flight): PolicyCall {
     turn: turnOf(parts, flight),
     thread: call.turn,
     nice: agent.nice,
-    arrivedAt: call.arrivedAt,
+    arrivedAt: flight.since,
     deadlineAt,
     inTokens: tokens.tokensIn,
     outTokens: tokens.tokensOut,

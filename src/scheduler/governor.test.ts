@@ -35,6 +35,19 @@ describe('what a provider says about its limits', () => {
     for (const nonsense of ['', 'soon', '-3', '1 fortnight'])
       assert.equal(inMs(429, { ...openai(nonsense), 'retry-after': nonsense }), null, nonsense);
   });
+  test('when the window of a plan begins anew, however soon it may be tried again', () => {
+    const claude = {
+      'retry-after': '5',
+      'x-should-retry': 'false',
+      'anthropic-ratelimit-unified-status': 'rejected',
+      'anthropic-ratelimit-unified-reset': String(NOW / 1000 + 7200),
+    };
+    assert.deepEqual(read(429, claude), { untilMs: NOW + 7_200_000, isFinal: false });
+    assert.equal(inMs(429, { ...claude, 'anthropic-ratelimit-unified-status': 'allowed' }), 5000);
+    const codex = { 'x-codex-primary-used-percent': '100', 'x-codex-primary-reset-after-seconds': '600' };
+    assert.equal(inMs(429, codex), 600_000);
+    assert.equal(inMs(429, { ...codex, 'x-codex-primary-used-percent': '99' }), null);
+  });
   test('other failures are none, and what retrying cannot help is final', () => {
     assert.equal(read(200, { 'retry-after': '7' }), undefined);
     assert.equal(read(500, { 'retry-after': '7' }), undefined);

@@ -23,10 +23,14 @@ export function readPushback(
   const values = new Map<string, string>();
   for (let i = 0; i + 1 < headers.length; i += 2)
     values.set((headers[i] as string).toLowerCase(), (headers[i + 1] as string).trim());
-  const untilMs = readUntil(values, now);
+  const soonMs = readUntil(values, now);
+  const windows = [...readWindows(values, now)];
+  // Whatever else it says, a plan that is used up stays so.
+  const untilMs = windows.length > 0 ? Math.max(soonMs ?? 0, ...windows) : soonMs;
   if (status === 503 && untilMs === null) return undefined;
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1');
-  return { untilMs, isFinal: values.get('x-should-retry') === 'false' || text.includes(NO_MONEY) };
+  const isDenied = values.get('x-should-retry') === 'false' && windows.length === 0;
+  return { untilMs, isFinal: isDenied || text.includes(NO_MONEY) };
 }
 
 const NO_MONEY = '"insufficient_quota"';
@@ -43,6 +47,21 @@ function readUntil(values: Values, now: number): number | null {
   }
   const resets = [...readResets(values, now)];
   return resets.length > 0 ? Math.max(...resets) : null;
+}
+
+/** When the windows of a subscription that are used up begin anew. */
+function* readWindows(values: Values, now: number): Iterable<number> {
+  if (values.get('anthropic-ratelimit-unified-status') === 'rejected') {
+    const at = 1000 * Number(values.get('anthropic-ratelimit-unified-reset') || Number.NaN);
+    if (at > now) yield at;
+  }
+  for (const which of ['primary', 'secondary']) {
+    if (!(Number(values.get(`x-codex-${which}-used-percent`)) >= 100)) continue;
+    const at = 1000 * Number(values.get(`x-codex-${which}-reset-at`) || Number.NaN);
+    const after = 1000 * Number(values.get(`x-codex-${which}-reset-after-seconds`) || Number.NaN);
+    if (at > now) yield at;
+    else if (after > 0) yield now + after;
+  }
 }
 
 /** When each dimension that is used up begins anew. */

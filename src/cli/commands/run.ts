@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Launch } from '../../base/control.ts';
 import type { NanoUsd } from '../../base/usage.ts';
 import type { ClientAdapter } from '../adapters/adapter.ts';
@@ -14,6 +14,9 @@ import { finishWorktree, giveWorktrees, inWorktree, type Place, prepareWorktrees
 import type { Session } from '../session.ts';
 import { ensureKernel } from '../start.ts';
 
+const ON_LIMIT = ['wait', 'sleep', 'fail'] as const;
+type OnLimit = (typeof ON_LIMIT)[number];
+
 export interface RunOptions {
   readonly name?: string;
   readonly nice?: number;
@@ -23,6 +26,7 @@ export interface RunOptions {
   readonly hooks: boolean;
   readonly worktree?: boolean;
   readonly hold?: boolean;
+  readonly onLimit?: OnLimit;
   readonly detach?: boolean;
   readonly anyway?: boolean;
   readonly json?: boolean;
@@ -30,7 +34,7 @@ export interface RunOptions {
 
 /** The options as words again, without --detach, for the copy that stays. */
 function optionWords(options: RunOptions): string[] {
-  const { name, nice, budget, count, client, hooks, hold, worktree, anyway } = options;
+  const { name, nice, budget, count, client, hooks, hold, onLimit, worktree, anyway } = options;
   return [
     ...(name === undefined ? [] : [`--name=${name}`]),
     ...(nice === undefined ? [] : [`--nice=${nice}`]),
@@ -39,6 +43,7 @@ function optionWords(options: RunOptions): string[] {
     ...(hooks ? [] : ['--no-hooks']),
     ...(worktree ? ['--worktree'] : []),
     ...(hold ? ['--hold'] : []),
+    ...(onLimit ? [`--on-limit=${onLimit}`] : []),
     ...(anyway ? ['--anyway'] : []),
     `--count=${count}`,
   ];
@@ -66,6 +71,7 @@ async function openAgents(session: Session, adapter: ClientAdapter, options: Run
     ...(options.nice === undefined ? {} : { nice: options.nice }),
     ...(options.budget === undefined ? {} : { budget: options.budget }),
     ...(options.hold ? { hold: true } : {}),
+    ...(options.onLimit ? { onLimit: options.onLimit } : {}),
     ...(parent === undefined ? {} : { parent }),
   });
   return launches;
@@ -127,6 +133,12 @@ export function define(program: Command, session: Session): void {
     .option('--no-hooks', "leave the client's own tools unasked: mezz then only sees them")
     .option('--worktree', 'each in a git worktree and on a branch of its own, from the last commit')
     .option('--hold', "hold the model's answers until each tool call in them is decided")
+    .addOption(
+      new Option(
+        '--on-limit <what>',
+        "at a provider's rate limit: wait, sleep until it opens where that takes long, or fail",
+      ).choices(ON_LIMIT),
+    )
     .option('-d, --detach', 'go on without this terminal')
     .option('--anyway', "start it although its model's window is known to be too small")
     .option('--json', 'with --detach: print the answer as JSON')

@@ -25,6 +25,8 @@ export type AgentRow = {
   level: string;
   /** Are its tool calls held: 1 yes, 0 no, null as its parent's, or as the setting says. */
   held: number | null;
+  /** What happens at a provider's rate limit, `wait | sleep | fail`; null as its parent's, or as the setting says. */
+  onLimit: string | null;
   createdAt: number;
   lastAt: number | null;
   exitCode: number | null;
@@ -63,6 +65,7 @@ export const AGENT = table<AgentRow>(
     worktree: 'text?',
     level: 'text',
     held: 'int?',
+    onLimit: 'text?',
     createdAt: 'int',
     lastAt: 'int?',
     exitCode: 'int?',

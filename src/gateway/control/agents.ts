@@ -82,6 +82,7 @@ export const agentVerbs: Handlers<
           osStart: request.startTicks ?? null,
           cwd: request.cwd,
           held: request.hold,
+          onLimit: request.onLimit,
         },
         now,
       );

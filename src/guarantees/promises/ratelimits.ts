@@ -66,4 +66,35 @@ export const LIMIT_PROMISES: readonly Promised[] = [
       ['test/hosted.test.ts', 'what another client of the account takes is left to it, and the rest is used'],
     ],
   },
+  {
+    id: 'limits-sleep',
+    group: 'order',
+    text: "With `--on-limit sleep` an agent whose provider takes no call for longer than can be waited is paused until then, on the disk, and goes on by itself; a plan's window that is used up counts as such a limit.",
+    restsOn: "The agent's row, with when its pause ends; the provider's own reset.",
+    bypassedBy: 'A provider that names no reset; an operator who resumes the agent before.',
+    tests: [
+      [
+        'src/gate/limit.test.ts',
+        'on sleep: where it ends too late to be waited for, the agent is paused until then, and goes on by itself',
+      ],
+      [
+        'src/gate/limit.test.ts',
+        'on sleep: a call that meets a limit which is closed for long is not sent; an agent may have it otherwise',
+      ],
+      [
+        'src/scheduler/governor.test.ts',
+        'when the window of a plan begins anew, however soon it may be tried again',
+      ],
+    ],
+  },
+  {
+    id: 'retries-keep-place',
+    group: 'order',
+    text: 'A client that asks again after its call was refused for want of room, or after it left while waiting, keeps the place it had.',
+    restsOn: 'The same agent and the same body, within ten minutes.',
+    bypassedBy: 'A restart of the kernel; a retry whose body differs.',
+    tests: [
+      ['src/gate/limit.test.ts', 'the retry of a call that left keeps its place; another body has none'],
+    ],
+  },
 ];
