@@ -22,6 +22,7 @@ export interface RawBackend {
   readonly account?: string;
   readonly slots?: number;
   readonly cacheTokens?: number;
+  readonly continues?: boolean;
   readonly hints?: readonly HintName[];
   readonly idleTimeout?: string;
   readonly lab?: RawLab;

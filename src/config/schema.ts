@@ -189,6 +189,12 @@ const backend = object(
       ...whole(1, 1_000_000_000, 500_000),
       description: 'Tokens that its cache of prefixes holds. Known, it decides who may push out whom.',
     },
+    continues: {
+      type: 'boolean',
+      examples: [true],
+      description:
+        'It goes on with an answer that was broken off (continue_final_message of vLLM and llama-server; mezz backend try finds out): a running Chat stream may then stop for another call, or with its paused agent.',
+    },
     hints: list(
       choice('Something that engines of its kind understand.', ...HINTS),
       ['priority'],

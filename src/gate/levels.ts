@@ -38,20 +38,26 @@ export async function levelsOf(parts: Parts): Promise<ReadonlyMap<string, Preemp
     [...parts.catalog.backends.values()].map((spec) => {
       const trial = trials.get(spec.id);
       const known = isRecord(trial) && trial.url === spec.url ? (trial as unknown as KnownTrial) : undefined;
-      return [spec.id, levelOf(parts, spec, known)];
+      return [spec.id, levelOf(spec, known)];
     }),
   );
 }
 
-function levelOf({ backends }: Parts, spec: BackendSpec, trial: KnownTrial | undefined): PreemptionView {
-  if (backends.get(spec.id)?.suspendable)
-    return { level: 'G5', allows: 'G5', triedAt: null, why: builtIn(spec.keeps ?? 0) };
+function levelOf(spec: BackendSpec, trial: KnownTrial | undefined): PreemptionView {
+  if (spec.keeps !== undefined) return { level: 'G5', allows: 'G5', triedAt: null, why: builtIn(spec.keeps) };
   const triedAt = trial?.at ?? null;
   if (spec.credential !== 'local') return { level: 'G1', allows: 'G2', triedAt: null, why: HOSTED };
+  const allows = trial?.outcome === 'went-on' || (spec.continues && !trial) ? 'G3' : 'G2';
+  const level = spec.continues ? 'G3' : 'G1';
+  const how = spec.continues ? SET : trial?.outcome === 'went-on' ? OFFERED : '';
   if (!trial || trial.outcome === 'no-answer')
-    return { level: 'G1', allows: 'G2', triedAt, why: trial ? NO_ANSWER : untried(spec.id) };
-  return { level: 'G1', allows: trial.outcome === 'went-on' ? 'G3' : 'G2', triedAt, why: triedText(trial) };
+    return { level, allows, triedAt, why: (trial ? NO_ANSWER : untried(spec.id)) + how };
+  return { level, allows, triedAt, why: triedText(trial) + how };
 }
+
+const SET =
+  '; mezz.yaml says that it continues: streams of Chat that are text so far are broken off and go on';
+const OFFERED = '. With continues: true in mezz.yaml, streams of Chat are broken off and go on';
 
 const builtIn = (keeps: number): string =>
   `built in: it stops between any two tokens and goes on exactly; ${keeps} kept beside those that run`;
@@ -67,5 +73,5 @@ function triedText({ outcome, promptTokens, cachedTokens }: KnownTrial): string 
     cachedTokens === null
       ? 'it does not say what of it was cached'
       : `${cachedTokens} of ${promptTokens ?? '?'} tokens were cached`;
-  return `tried: it went on with the words the answer had; ${cached}. mezz does not break off calls there yet`;
+  return `tried: it went on with the words the answer had; ${cached}`;
 }

@@ -13,6 +13,8 @@ export interface Terms {
   readonly cacheTokens?: number | 'learned' | undefined;
   /** Calls whose state it keeps while they are stopped, beside those that run; undefined: none. */
   readonly keeps?: number | undefined;
+  /** Calls can be broken off and continued there, for the price of what its cache has lost by then. */
+  readonly continues?: boolean | undefined;
 }
 
 /** An engine reads about this many tokens while it writes one (measured on real ones: 50 to 200). */

@@ -23,8 +23,13 @@ describe('which running call stops for the next', () => {
     ...more,
   });
   const niceOf = ({ nice }: { nice: number }) => [nice];
-  const choose = (nice: number, all: Running[], isOverdue = false) =>
-    victimFor({ key: [nice], isOverdue }, all, niceOf)?.waiting.call;
+  const free = () => 0;
+  const choose = (
+    nice: number,
+    all: Running[],
+    isOverdue = false,
+    costOf: (one: Running) => number | undefined = free,
+  ) => victimFor({ key: [nice], isOverdue }, all, niceOf, costOf)?.waiting.call;
 
   test('the last in the order that stands behind the next; none that stands level or before', () => {
     assert.equal(choose(0, [running('a', 5), running('b', 10)]), 'b');
@@ -37,6 +42,13 @@ describe('which running call stops for the next', () => {
     const nearly = { tokens: outTokens - LIMITS.switchTokens.value };
     assert.equal(choose(0, [running('a', 5, nearly), running('b', 10)]), undefined);
     assert.equal(choose(0, [running('a', 5, { tokens: outTokens }), running('b', 10)]), 'b');
+  });
+
+  test('none whose going on costs as much as the next is spared, or nobody knows how much', () => {
+    const gain = aCall('a').outTokens;
+    const cost = (value: number | undefined) =>
+      choose(0, [running('a', 5, { tokens: 1 })], false, () => value);
+    assert.deepEqual([cost(gain / 2), cost(gain), cost(undefined)], ['a', undefined, undefined]);
   });
 
   test('none that cannot be stopped, is being stopped, or has not had its slice since it went on', () => {

@@ -44,19 +44,22 @@ export interface Next {
   readonly isOverdue: boolean;
 }
 
-/** The call that should stop for the next; undefined where none should. */
+/**
+ * The call that should stop for the next; undefined where none should. `costOf`: virtual tokens that going on later costs
+ * one; undefined where nobody knows, and then it is not stopped.
+ */
 export function victimFor(
   next: Next,
   running: readonly Running[],
   keyOf: (call: PolicyCall) => readonly number[],
+  costOf: (one: Running) => number | undefined,
 ): Running | undefined {
   // What the next one is spared: the shortest wait for a slot that becomes free by itself.
-  const gain = Math.min(...running.map(remainingOf));
-  // A state that is kept costs nothing to go on with: what is left is the stop itself.
-  if (gain <= LIMITS.switchTokens.value) return undefined;
+  const gain = Math.min(...running.map(remainingOf)) - LIMITS.switchTokens.value;
   let last: { readonly one: Running; readonly key: readonly number[] } | undefined;
   for (const one of running) {
     if (one.state !== 'runs' || !one.waiting.preemptible || isInSlice(one)) continue;
+    if ((costOf(one) ?? Number.POSITIVE_INFINITY) >= gain) continue;
     const key = keyOf(one.waiting);
     const goesBehind = next.isOverdue || compareKeys(next.key, key) < 0;
     if (goesBehind && (!last || compareKeys(key, last.key) > 0)) last = { one, key };
@@ -82,6 +85,8 @@ export interface Host {
   /** The first in the order of those that may have the resource. */
   first(resource: Resource): Waiting | undefined;
   keyOf(call: PolicyCall): readonly number[];
+  /** Is there room for it in the cache beside all that will be wanted again? undefined: nobody knows. */
+  fits(waiting: Waiting, resource: Resource): boolean | undefined;
   serve(resource: string): void;
   nextOrder(): number;
 }
@@ -103,7 +108,7 @@ export class Preemption {
   /** Asks a running call to stop, where one should. */
   consider(resource: Resource): void {
     const { terms, busy, size, name } = resource;
-    if (!terms.keeps || busy < size || this.#host.queue.count(name) === 0) return;
+    if ((!terms.keeps && !terms.continues) || busy < size || this.#host.queue.count(name) === 0) return;
     const here = this.#at(name);
     if (here.some(({ state }) => state === 'stopping')) return;
     const next = this.#host.first(resource);
@@ -113,6 +118,7 @@ export class Preemption {
       contender,
       here.filter(({ state }) => state !== 'stopped'),
       (call) => this.#host.keyOf(call),
+      (one) => this.#costOf(one, next),
     );
     if (!victim) return;
     victim.state = 'stopping';
@@ -131,7 +137,7 @@ export class Preemption {
     const kept = this.#at(resource.name).filter(({ state }) => state === 'stopped').length;
     if (running.state === 'stopped') {
       if (!queued) this.#host.queue.remove(call);
-    } else if (!queued && kept >= (resource.terms.keeps ?? 0)) {
+    } else if (!queued && !resource.terms.continues && kept >= (resource.terms.keeps ?? 0)) {
       running.state = 'runs';
       return false;
     } else {
@@ -180,6 +186,14 @@ export class Preemption {
   #enter(running: Running, { tolls: _paid, ...waiting }: Waiting): void {
     const queued = { ...waiting, resources: [running.resource.name], arrivedAt: running.stoppedAt };
     this.#host.queue.add(queued, this.#host.nextOrder());
+  }
+
+  /** A state that is kept costs nothing to go on with; else what the cache will have lost by then is read again. */
+  #costOf({ waiting, tokens, resource }: Running, next: Waiting): number | undefined {
+    const { terms } = resource;
+    if (terms.keeps) return 0;
+    const fits = this.#host.fits(next, resource);
+    return fits === undefined ? undefined : costOf(terms, fits ? 1 : waiting.inTokens + tokens, 0);
   }
 
   #at(resource: string): Running[] {

@@ -85,6 +85,10 @@ export class Scheduler {
       isOverdue: (waiting) => this.#isOverdue(waiting),
       first: (resource) => this.#next(resource),
       keyOf: (call) => this.#policy.keyOf(call),
+      fits: (call, resource) =>
+        (this.#caches.view(resource)?.windowTokens ?? null) === null
+          ? undefined
+          : this.#caches.fits(call, resource, this.#now()),
       serve: (name) => this.#serve(name),
       nextOrder: () => this.#order++,
     });

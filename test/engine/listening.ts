@@ -35,9 +35,14 @@ export class Listening {
       .join('');
   }
 
+  /** All that came so far. */
+  get raw(): string {
+    return this.#all.toString();
+  }
+
   /** Heartbeats so far. */
   get beats(): number {
-    return this.#all.toString().split(': mezz').length - 1;
+    return this.raw.split(': mezz').length - 1;
   }
 
   async until(holds: (now: Listening) => boolean): Promise<void> {

@@ -1,11 +1,14 @@
 /** Speaks HTTP to one model API: one pool of connections, one login, one exchange a call. */
-// Of all the library only this: the rest of it takes longer to load than all of mezz.
+// Of all the library only the pool is loaded: the rest of it takes longer to load than all of mezz.
+import type { Dispatcher } from 'undici';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import type { Clock } from '../../base/clock.ts';
+import type { CallId } from '../../base/ids.ts';
 import type { ModelCall, ModelOutcome } from '../../base/model.ts';
-import type { BackendSpec, ModelBackend } from '../../base/ports.ts';
+import type { BackendSpec, ModelBackend, Suspendable } from '../../base/ports.ts';
 import type { Ticket } from '../../base/ticket.ts';
 import { LIMITS } from '../limits.ts';
+import { Continuing, continuableBody } from './continuing.ts';
 import { Exchange } from './exchange.ts';
 import { requestHeaders } from './headers.ts';
 import { KeyGuard } from './keyguard.ts';
@@ -19,6 +22,8 @@ export class HttpModelBackend implements ModelBackend {
   readonly #basePath: string;
   readonly #clock: Clock;
   readonly #keyHeaders: KeyHeaders;
+  /** Calls that may be broken off and continued. */
+  readonly #continuing = new Map<CallId, Continuing>();
 
   constructor(spec: BackendSpec, clock: Clock, keyHeaders: KeyHeaders) {
     const url = new URL(spec.url);
@@ -42,29 +47,37 @@ export class HttpModelBackend implements ModelBackend {
     const key = this.#keyHeaders(this.spec);
     const login = { credential, provider: this.spec.provider, key };
     const headers = requestHeaders(call.headers, login, call.facts.stream);
-    if (credential !== 'kernel') return this.#exchange(call, headers);
+    if (credential !== 'kernel') return this.#exchange(call, headers, ticket.call);
     const guard = new KeyGuard(key);
     const guarded = { ...call, sink: guard.sink(call.sink) };
     return this.#exchange(guarded, headers).then((outcome) => guard.outcome(outcome));
   }
 
-  #exchange(call: ModelCall, headers: string[]): Promise<ModelOutcome> {
-    return new Promise((resolve) => {
-      const exchange = new Exchange(call, this.#clock, this.spec.idleTimeoutMs, resolve);
-      try {
-        this.#pool.dispatch(
-          {
-            method: call.method as 'POST',
-            path: this.#basePath + call.path,
-            headers,
-            body: call.body.length > 0 ? call.body : null,
-          },
-          exchange,
-        );
-      } catch (error) {
-        exchange.refuseToSend(error);
-      }
-    });
+  suspendable(call: CallId): Suspendable | undefined {
+    return this.#continuing.get(call);
+  }
+
+  #exchange(call: ModelCall, headers: string[], id?: CallId): Promise<ModelOutcome> {
+    const { promise, resolve } = Promise.withResolvers<ModelOutcome>();
+    const exchange = new Exchange(call, this.#clock, this.spec.idleTimeoutMs, resolve);
+    const asked = this.spec.continues && id !== undefined ? continuableBody(call) : undefined;
+    const send = (body: Uint8Array, handler: Dispatcher.DispatchHandler) => {
+      const path = this.#basePath + call.path;
+      const method = call.method as 'POST';
+      this.#pool.dispatch({ method, path, headers, body: body.length > 0 ? body : null }, handler);
+    };
+    if (asked && id !== undefined) {
+      const continuing = new Continuing(call, asked, exchange, send);
+      this.#continuing.set(id, continuing);
+      continuing.begin();
+      return promise.finally(() => this.#continuing.delete(id));
+    }
+    try {
+      send(call.body, exchange);
+    } catch (error) {
+      exchange.refuseToSend(error);
+    }
+    return promise;
   }
 
   /** Takes no more calls; those that run end in their own time. */

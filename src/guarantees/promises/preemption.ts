@@ -46,6 +46,30 @@ export const PREEMPTION_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'continued-not-lost',
+    group: 'order',
+    text: 'A streamed Chat answer of a local server that continues (continues: true) is broken off between two events for a call that goes before it, or with its paused agent, and continued from its last words: its client sees one stream with one id, no word is lost or said twice, and its tokens are counted once. A tool call that has begun, reasoning, and an answer held to a format are left to end; so is a call whose prefix would have to be read again for more than the other is spared, or nobody knows.',
+    restsOn:
+      'continue_final_message of vLLM and llama-server; a model of the server’s cache, whose size is set or learned from the cached tokens it reports.',
+    bypassedBy:
+      'The words that follow are the server’s: the same as without a break only where it computes them alike. A piece of text counts as one token of those written before. A server that is busy or gone when the answer is to go on ends it with an error in its dialect.',
+    tests: [
+      [
+        'test/preemption.test.ts',
+        'one is broken off for another that goes before it, and goes on with the words it had still to say',
+      ],
+      ['test/preemption.test.ts', 'a pause breaks it off between two events, and resume continues it'],
+      [
+        'test/preemption.test.ts',
+        'a tool call that has begun, and an answer held to a format, are not broken off',
+      ],
+      [
+        'src/scheduler/preemption.test.ts',
+        'none whose going on costs as much as the next is spared, or nobody knows how much',
+      ],
+    ],
+  },
+  {
     id: 'levels-as-seen',
     group: 'order',
     text: 'How far running calls of a backend can be preempted is told with how it is known: built in, tried by three short calls that pass the gate like all others, or told without a call where tokens are charged; a trial is kept with the installation and counts for the address it was made at.',
