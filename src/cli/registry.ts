@@ -24,6 +24,7 @@ const signals = () => import('./commands/signals.ts');
 const calls = () => import('./commands/calls.ts');
 const locks = () => import('./commands/locks.ts');
 const undo = () => import('./commands/undo.ts');
+const mcp = () => import('./commands/mcp.ts');
 const tool = () => import('./commands/tool.ts');
 const demo = () => import('./commands/demo.ts');
 const account = () => import('./commands/account.ts');
@@ -96,6 +97,7 @@ export const GROUPS: readonly CommandGroup[] = [
       entry('why', 'explain what a call or an agent waits for', calls),
       entry('whatif', 'what recorded calls would have waited under another policy', sched),
       entry('sched', 'the order of calls: which policy, who is next, who had what', sched),
+      entry('mcp', 'the tools that mezz offers, for clients that start commands', mcp),
       entry('tool', 'tool servers that mezz starts, and what they offer', tool),
       entry('locks', 'which tool calls hold what, and what was noticed', locks),
       entry('undo', 'take back what an agent, or one call, changed', undo),

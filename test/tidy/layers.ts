@@ -35,6 +35,7 @@ export const PROTOCOL = [
   'control.ts',
   'errors.ts',
   'json.ts',
+  'mcp.ts',
   'models.ts',
   'money.ts',
   'order.ts',

@@ -264,13 +264,22 @@ describe('tools that mezz offers', () => {
     }
   });
 
-  test('Codex is given them by an argument; without any, neither is given anything', () => {
+  test('Codex is given them by an argument; without any, no client is given anything', () => {
     const { command } = codex.prepare(offering, ['codex'], context());
     assert.equal(command[command.findIndex((arg) => arg.startsWith('mcp_servers')) - 1], '-c');
     assert.ok(command.includes(`mcp_servers.mezz={url="${url}"}`));
-    for (const adapter of [claude, codex]) {
+    for (const adapter of [claude, codex, opencode, generic]) {
       const plain = adapter.prepare(launch, [adapter.program], context());
       assert.ok(!JSON.stringify(plain).includes('mcp'));
     }
+  });
+
+  test("opencode gets them beside the user's own, any other program where they are", () => {
+    const own = '{"mcp":{"mine":{"type":"local","command":["x"]}}}';
+    const { env } = opencode.prepare(offering, ['opencode'], context({ OPENCODE_CONFIG_CONTENT: own }));
+    const { mcp } = JSON.parse(env.OPENCODE_CONFIG_CONTENT ?? '') as { mcp: object };
+    const mezz = { type: 'remote', url, enabled: true };
+    assert.deepEqual(mcp, { mine: { type: 'local', command: ['x'] }, mezz });
+    assert.equal(generic.prepare(offering, ['python'], context()).env.MEZZ_MCP_URL, url);
   });
 });

@@ -19,6 +19,10 @@ export function standInKeys(
   };
 }
 
+/** Where the tools are that mezz offers: `mezz mcp`, started by the program, speaks for its agent. */
+const offeredTools = (launch: Launch): Record<string, string> =>
+  launch.tools ? { MEZZ_MCP_URL: `${agentUrl(launch)}/mcp` } : {};
+
 /** The variables that any program with an OpenAI or Anthropic client understands, and what to say about them. */
 export function genericEnvironment(
   launch: Launch,
@@ -28,7 +32,7 @@ export function genericEnvironment(
   const bases = { OPENAI_BASE_URL: `${url}/v1`, OPENAI_API_BASE: `${url}/v1`, ANTHROPIC_BASE_URL: url };
   const keys = standInKeys(launch, env);
   return {
-    env: { ...bases, ...keys.env, ...bypassProxy(env) },
+    env: { ...bases, ...keys.env, ...offeredTools(launch), ...bypassProxy(env) },
     notes: [...replacedNotes(env, Object.keys(bases)), ...keys.notes],
   };
 }

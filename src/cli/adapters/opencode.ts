@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Launch } from '../../base/control.ts';
 import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
 import { UsageFailure } from '../exit.ts';
 import { agentUrl, bypassProxy, type ClientAdapter, type LaunchContext, optionValue } from './adapter.ts';
@@ -9,8 +10,10 @@ const SERVED = ['anthropic', 'openai'] as const;
 
 const recordOf = (value: unknown): JsonRecord => (isRecord(value) ? value : {});
 
-/** The user's inline configuration with each served provider's address replaced, and nothing else of it. */
-function configFor(own: JsonRecord, url: string): JsonRecord {
+/** The user's inline configuration with each served provider's address replaced and mezz's tools added, and nothing else of it. */
+function configFor(own: JsonRecord, launch: Launch): JsonRecord {
+  const url = `${agentUrl(launch)}/v1`;
+  const tools = { type: 'remote', url: `${agentUrl(launch)}/mcp`, enabled: true };
   const providers = recordOf(own.provider);
   const served = SERVED.map((name) => {
     const provider = recordOf(providers[name]);
@@ -21,6 +24,7 @@ function configFor(own: JsonRecord, url: string): JsonRecord {
     provider: { ...providers, ...Object.fromEntries(served) },
     // Others would be called past the gate.
     enabled_providers: [...SERVED],
+    ...(launch.tools ? { mcp: { ...recordOf(own.mcp), mezz: tools } } : {}),
   };
 }
 
@@ -49,7 +53,7 @@ export const opencode: ClientAdapter = {
       command,
       env: {
         ...keys.env,
-        OPENCODE_CONFIG_CONTENT: JSON.stringify(configFor(own, `${agentUrl(launch)}/v1`)),
+        OPENCODE_CONFIG_CONTENT: JSON.stringify(configFor(own, launch)),
         ...bypassProxy(context.env),
       },
       files: [],

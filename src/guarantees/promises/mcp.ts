@@ -23,6 +23,10 @@ export const MCP_PROMISES: readonly Promised[] = [
         'a modern request is refused where its headers are not what its body says, the arguments that a tool marks too',
       ],
       [
+        'test/mcp-stdio.test.ts',
+        'mezz mcp speaks both eras over standard input and output, for the agent it was started under',
+      ],
+      [
         'test/tools.test.ts',
         'one endpoint an agent: both eras of the protocol list and call the tools of all servers, in one order',
       ],

@@ -1,0 +1,186 @@
+/**
+ * MCP over standard input and output for clients that only start commands: each message goes to the kernel's endpoint as
+ * the era that it speaks asks, and what comes back goes out as it came. It decides nothing and remembers what a session
+ * needs. Invariant: every request is answered, also where the kernel is not.
+ */
+import type { IncomingMessage } from 'node:http';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { isRecord, type Json, type JsonRecord, parseJson } from '../../base/json.ts';
+import {
+  encodeHeader,
+  type HeaderParam,
+  headerParams,
+  headerValue,
+  META,
+  MODERN,
+  RPC,
+  rpcError,
+  standardHeaders,
+} from '../../base/mcp.ts';
+
+// Not imported: an ES import of node:http reads all it exports, and one of them loads a second HTTP client (45 ms).
+const { request: httpRequest, Agent } = process.getBuiltinModule('node:http');
+
+const NO_SESSION = 404;
+const recordOf = (value: unknown): JsonRecord => (isRecord(value) ? value : {});
+
+export class Bridge {
+  readonly #url: string;
+  readonly #output: Writable;
+  readonly #agent = new Agent({ keepAlive: true });
+  /** Requests of the newer era that run: there a message withdraws them, over HTTP the end of their connection. */
+  readonly #running = new Map<string, AbortController>();
+  /** What the tools that were shown want repeated in headers. */
+  readonly #marked = new Map<string, readonly HeaderParam[]>();
+  #session: string | undefined;
+  #hello: JsonRecord | undefined;
+  #listening = new AbortController();
+
+  constructor(url: string, output: Writable) {
+    this.#url = url;
+    this.#output = output;
+  }
+
+  /** Resolves when the input has ended. */
+  async serve(input: Readable): Promise<void> {
+    for await (const line of createInterface({ input })) {
+      const message = parseJson(line);
+      if (isRecord(message)) void this.#hear(message);
+      else if (line.trim() !== '')
+        this.#say({ jsonrpc: '2.0', ...rpcError(RPC.parseError, 'not one message') });
+    }
+    this.#listening.abort();
+    for (const running of this.#running.values()) running.abort();
+    if (this.#session !== undefined) await this.#post(undefined, 'DELETE').catch(() => {});
+    this.#agent.destroy();
+  }
+
+  async #hear(message: JsonRecord): Promise<void> {
+    const { id, method } = message;
+    const params = recordOf(message.params);
+    const isNew = recordOf(params._meta)[META.version] === MODERN;
+    if (method === 'notifications/cancelled' && this.#session === undefined)
+      return this.#running.get(JSON.stringify(params.requestId))?.abort();
+    try {
+      const status = await this.#exchange(message, isNew);
+      if (status !== NO_SESSION || isNew || this.#hello === undefined) return;
+      // The kernel was started anew and knows this session no more.
+      await this.#exchange(this.#hello, false, true);
+      await this.#exchange({ jsonrpc: '2.0', method: 'notifications/initialized' }, false);
+      await this.#exchange(message, false);
+    } catch (error) {
+      if (id === undefined || method === undefined || (error as Error).name === 'AbortError') return;
+      const why = `mezz cannot be reached: ${error instanceof Error ? error.message : String(error)}`;
+      this.#say({ jsonrpc: '2.0', id, ...rpcError(RPC.internal, why) });
+    }
+  }
+
+  /** `silently`: the client has the answer already. The status is that of HTTP; only a lost session says nothing else. */
+  async #exchange(message: JsonRecord, isNew: boolean, silently = false): Promise<number> {
+    const { id, method } = message;
+    const params = recordOf(message.params);
+    const cut = new AbortController();
+    const key = JSON.stringify(id ?? null);
+    if (isNew) this.#running.set(key, cut);
+    const headers = isNew ? this.#headersFor(String(method), params) : {};
+    if (method === 'initialize') this.#session = undefined;
+    const response = await this.#post(message, 'POST', headers, cut.signal);
+    const status = response.statusCode ?? 0;
+    const session = response.headers['mcp-session-id'];
+    if (method === 'initialize' && typeof session === 'string') {
+      this.#session = session;
+      this.#hello = message;
+    }
+    const isLost = status === NO_SESSION && !isNew && this.#hello !== undefined;
+    for await (const answer of messagesOf(response)) {
+      if (method === 'tools/list') this.#learn(answer);
+      if (!silently && !isLost) this.#say(answer);
+    }
+    this.#running.delete(key);
+    if (method === 'notifications/initialized') void this.#listen();
+    return isLost ? NO_SESSION : 200;
+  }
+
+  #headersFor(method: string, params: JsonRecord): Record<string, string> {
+    const headers = standardHeaders(method, params);
+    if (method !== 'tools/call') return headers;
+    for (const { header, path } of this.#marked.get(String(params.name)) ?? []) {
+      const value = headerValue(recordOf(params.arguments), path);
+      if (value !== undefined) headers[header] = encodeHeader(value);
+    }
+    return headers;
+  }
+
+  #learn({ result }: JsonRecord): void {
+    const { tools } = recordOf(result);
+    for (const tool of Array.isArray(tools) ? tools.filter(isRecord) : []) {
+      const marked = headerParams(tool.inputSchema);
+      if (typeof marked !== 'string') this.#marked.set(String(tool.name), marked);
+    }
+  }
+
+  /** What servers say unasked, for as long as the session lives. */
+  async #listen(): Promise<void> {
+    this.#listening.abort();
+    this.#listening = new AbortController();
+    try {
+      const response = await this.#post(undefined, 'GET', {}, this.#listening.signal);
+      if (response.statusCode === 200) for await (const message of messagesOf(response)) this.#say(message);
+      else response.resume();
+    } catch {
+      // It ended, or the kernel did: the next request says so.
+    }
+  }
+
+  #post(
+    message: JsonRecord | undefined,
+    method: string,
+    headers: Record<string, string> = {},
+    signal?: AbortSignal,
+  ): Promise<IncomingMessage> {
+    const body = message === undefined ? undefined : Buffer.from(JSON.stringify(message));
+    return new Promise((resolve, reject) => {
+      const request = httpRequest(
+        this.#url,
+        {
+          method,
+          agent: this.#agent,
+          headers: {
+            accept: 'application/json, text/event-stream',
+            ...(body ? { 'content-type': 'application/json', 'content-length': body.length } : {}),
+            ...(this.#session === undefined ? {} : { 'mcp-session-id': this.#session }),
+            ...headers,
+          },
+          ...(signal ? { signal } : {}),
+        },
+        resolve,
+      );
+      request.on('error', reject);
+      request.end(body);
+    });
+  }
+
+  #say(message: Json): void {
+    this.#output.write(`${JSON.stringify(message)}\n`);
+  }
+}
+
+/** The messages of an answer: the one that it is, or those of its stream. */
+async function* messagesOf(response: IncomingMessage): AsyncGenerator<JsonRecord> {
+  const streams = response.headers['content-type']?.includes('event-stream') === true;
+  let text = '';
+  for await (const chunk of response.setEncoding('utf8') as AsyncIterable<string>) {
+    text += chunk;
+    if (!streams) continue;
+    const events = text.split('\n\n');
+    text = events.pop() ?? '';
+    for (const event of events) yield* read(/^data: (.*)$/m.exec(event)?.[1]);
+  }
+  if (!streams) yield* read(text);
+}
+
+function* read(text: string | undefined): Generator<JsonRecord> {
+  const message = text === undefined || text === '' ? undefined : parseJson(text);
+  if (isRecord(message)) yield message;
+}
