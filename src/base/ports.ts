@@ -120,6 +120,10 @@ export interface ToolServerSpec {
   readonly headers?: Readonly<Record<string, string>>;
   /** The one version of the protocol to speak with it; found out by default. */
   readonly protocol?: string;
+  /** It is an HTTP service: where its OpenAPI document is, a path or an address. */
+  readonly openapi?: string;
+  /** Where the service is, if not where its document says; without a slash at its end. */
+  readonly baseUrl?: string;
 }
 
 /** What a tool server says of itself: its software's name, and what it offers as it words it. */

@@ -87,6 +87,8 @@ export interface Config {
 export interface ToolConfig extends ToolServerSpec {
   /** Where its operator's manifest is; `manifest` is what it says. */
   readonly manifestFile?: string;
+  /** Of an HTTP service: sent to it as a bearer token. */
+  readonly key?: KeySource;
 }
 
 /** A mistake by its setting's path; read.ts finds the line. `atName`: it is the name that is wrong. */

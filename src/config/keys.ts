@@ -8,8 +8,11 @@ import type { Environment } from './load.ts';
 export interface Keys {
   readonly keys: ReadonlyMap<BackendId, string>;
   /** Why a backend has no key, for people; a variable that is not set is no problem, the backend is just not ready. */
+  /** Of HTTP services that are tools. */
+  readonly toolKeys: ReadonlyMap<string, string>;
   readonly problems: readonly {
-    readonly backend: BackendId;
+    /** The setting whose key it is: `backends.anthropic`. */
+    readonly at: string;
     readonly message: string;
     readonly remedy: string;
   }[];
@@ -17,14 +20,23 @@ export interface Keys {
 
 export function readKeys(config: Config, env: Environment): Keys {
   const keys = new Map<BackendId, string>();
+  const toolKeys = new Map<string, string>();
   const problems: Keys['problems'][number][] = [];
-  for (const { spec, key } of config.backends) {
-    if (!key) continue;
+  const readOne = (at: string, key: KeySource): string => {
     const read = 'env' in key ? (env[key.env]?.trim() ?? '') : readKeyFile(key);
-    if (typeof read !== 'string') problems.push({ backend: spec.id, ...read });
-    else if (read !== '') keys.set(spec.id, read);
+    if (typeof read === 'string') return read;
+    problems.push({ at, ...read });
+    return '';
+  };
+  for (const { spec, key } of config.backends) {
+    const read = key ? readOne(`backends.${spec.id}`, key) : '';
+    if (read !== '') keys.set(spec.id, read);
   }
-  return { keys, problems };
+  for (const { id, key } of config.tools) {
+    const read = key ? readOne(`tools.${id}`, key) : '';
+    if (read !== '') toolKeys.set(id, read);
+  }
+  return { keys, toolKeys, problems };
 }
 
 function readKeyFile({

@@ -78,6 +78,9 @@ export interface RawConfig {
         readonly protocol?: string;
         readonly env?: Readonly<Record<string, string>>;
         readonly cwd?: string;
+        readonly openapi?: string;
+        readonly baseUrl?: string;
+        readonly key?: KeySource;
         readonly manifest?: string;
         readonly trusted?: boolean;
         readonly calls?: number;

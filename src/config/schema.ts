@@ -400,7 +400,7 @@ export const SCHEMA = {
       ),
       tools: named(
         'a mapping of tool servers',
-        'Tool servers that speak MCP: programs that mezz starts, or addresses; agents call their tools by name__tool. From the next start on.',
+        'Tool servers: programs that mezz starts or addresses, by MCP, and HTTP services by their OpenAPI documents; agents call their tools by name__tool. From the next start on.',
         object('A tool server.', {
           command: {
             ...list(
@@ -431,6 +431,15 @@ export const SCHEMA = {
             'The one version of MCP to speak with it; found out by default.',
             ...[MODERN, ...EARLIER],
           ),
+          openapi: text('a path or an address', 'service.yaml', {
+            description:
+              'In place of a command: the OpenAPI document of an HTTP service, whose operations become tools. Methods say what they do, the path what they touch, ETags which version an agent has seen.',
+          }),
+          baseUrl: text('an address', 'http://127.0.0.1:8080/v1', {
+            pattern: '^https?://[^\\s]+$',
+            description: 'Where the service is, if not where its document says.',
+          }),
+          key,
           manifest: text('a path', 'box.manifest.yaml', {
             description:
               'What its tools do to what (schema/manifest.schema.json); mezz tool learn drafts one. It goes before what mezz knows.',

@@ -9,7 +9,7 @@ import { dirname } from 'node:path';
 import { parsePolicies, type Validated } from '../access/policies.ts';
 import type { Clock } from '../base/clock.ts';
 import type { BackendId } from '../base/ids.ts';
-import type { BackendSpec, ToolServer } from '../base/ports.ts';
+import type { BackendSpec, ToolServer, ToolServerSpec } from '../base/ports.ts';
 import type { BackendDraft, SettingsChange } from '../base/sheets.ts';
 import { Prices } from '../budget/prices.ts';
 import { StoreError } from '../db/store.ts';
@@ -18,6 +18,7 @@ import { LabBackend } from '../drivers/lab/backend.ts';
 import { HttpToolServer } from '../drivers/mcp/http.ts';
 import { StdioToolServer } from '../drivers/mcp/stdio.ts';
 import { HttpModelBackend } from '../drivers/models/http.ts';
+import { OpenApiServer } from '../drivers/openapi/server.ts';
 import { resumedRows } from '../gate/exhausted.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Changeable } from '../gate/open.ts';
@@ -54,6 +55,7 @@ interface Ready {
   readonly config: Config;
   readonly policies: string;
   readonly keys: ReadonlyMap<BackendId, string>;
+  readonly toolKeys: ReadonlyMap<string, string>;
 }
 
 export class Settings {
@@ -77,9 +79,7 @@ export class Settings {
     this.#file = file;
     this.#booted = ready.config;
     this.#toolServers = ready.config.tools.map((spec) =>
-      spec.url === undefined
-        ? new StdioToolServer(spec, options.clock)
-        : new HttpToolServer(spec, spec.url, options.clock),
+      newToolServer(spec, options.clock, ready.toolKeys.get(spec.id)),
     );
     this.ordering = new Ordering(ready.config.scheduling);
     this.#config = ready.config;
@@ -273,11 +273,9 @@ function prepare(
   const all = [policies, ...texts].join('\n');
   if (mistakes.length === 0)
     mistakes.push(...policyMistakes(schema, all, 'access policies', options.validated));
-  const { keys, problems } = readKeys(config, options.env);
-  const keyProblems = problems.map(
-    ({ backend, message, remedy }) => `backends.${backend}.key: ${message}. ${remedy}`,
-  );
-  return { ready: { config, policies: all, keys }, mistakes, keyProblems };
+  const { keys, toolKeys, problems } = readKeys(config, options.env);
+  const keyProblems = problems.map(({ at, message, remedy }) => `${at}.key: ${message}. ${remedy}`);
+  return { ready: { config, policies: all, keys, toolKeys }, mistakes, keyProblems };
 }
 
 const policyMistakes = (
@@ -319,6 +317,12 @@ function changedOf(now: Ready, before: Ready): Pick<Changeable, 'policies' | 'lo
     ...(sameRules ? {} : { policies: { text: now.policies, profile: access.profile } }),
     loop,
   };
+}
+
+function newToolServer(spec: ToolServerSpec, clock: Clock, key: string | undefined): ToolServer {
+  if (spec.openapi !== undefined) return new OpenApiServer(spec, clock, key);
+  if (spec.url !== undefined) return new HttpToolServer(spec, spec.url, clock);
+  return new StdioToolServer(spec, clock);
 }
 
 function keyHeaders(spec: BackendSpec, key: string | undefined): () => string[] {

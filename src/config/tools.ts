@@ -1,4 +1,4 @@
-/** The tool servers of mezz.yaml: a program that mezz starts, or an address that it speaks to. */
+/** The tool servers of mezz.yaml: a program that mezz starts, an address that it speaks to, or an HTTP service. */
 import type { Issue, ToolConfig } from './config.ts';
 import type { RawConfig } from './raw.ts';
 
@@ -11,6 +11,9 @@ export function buildTools(
     const {
       command = [],
       url,
+      openapi,
+      baseUrl,
+      key,
       env = {},
       cwd = '.',
       headers,
@@ -21,11 +24,11 @@ export function buildTools(
       perMinute,
     } = raw;
     const at = ['tools', id];
-    if (command.length > 0 === (url !== undefined))
+    if ([command.length > 0, url !== undefined, openapi !== undefined].filter(Boolean).length !== 1)
       issues.push({
         at,
-        message: 'takes a command or a url, one of the two',
-        remedy: 'Write command: [program, argument] or url: https://host/mcp',
+        message: 'takes a command, a url or openapi, one of the three',
+        remedy: 'Write command: [program, argument], url: https://host/mcp, or openapi: service.yaml',
       });
     if (url !== undefined && !/^https?:$/.test(URL.parse(url)?.protocol ?? ''))
       issues.push({
@@ -39,6 +42,9 @@ export function buildTools(
       ...(url === undefined ? {} : { url }),
       ...(headers === undefined ? {} : { headers }),
       ...(protocol === undefined ? {} : { protocol }),
+      ...(openapi === undefined ? {} : { openapi: /^https?:/.test(openapi) ? openapi : path(openapi) }),
+      ...(baseUrl === undefined ? {} : { baseUrl: baseUrl.replace(/\/+$/, '') }),
+      ...(key === undefined ? {} : { key: 'file' in key ? { file: path(key.file) } : key }),
       ...(manifest === undefined ? {} : { manifestFile: path(manifest) }),
       ...(trusted ? { trusted } : {}),
       ...(calls === undefined ? {} : { calls }),

@@ -120,4 +120,41 @@ export const EFFECT_PROMISES: readonly Promised[] = [
       ],
     ],
   },
+  {
+    id: 'http-says-effects',
+    group: 'tools',
+    text: 'An HTTP service with an OpenAPI document is a tool server: its methods say what its tools do, the path what they touch; types and references reach the model as the document words them.',
+    restsOn:
+      'RFC 9110 on safe and idempotent methods; the document, validated, with no reference out of itself.',
+    bypassedBy: 'A service that changes something on GET. Bodies other than JSON are not offered.',
+    tests: [
+      [
+        'test/openapi.test.ts',
+        'operations are tools: types and references as the document words them, effects as HTTP says',
+      ],
+      ['test/openapi.test.ts', 'a document that is wrong says so, and so does one that refers elsewhere'],
+    ],
+  },
+  {
+    id: 'http-keeps-versions',
+    group: 'tools',
+    text: 'A write to an HTTP resource carries the version that its agent last saw (If-Match) and the id of its call (Idempotency-Key); a write of what has changed since is a tool error that says how to go on, a rate limit one that says when. The service’s key goes to the service alone.',
+    restsOn: 'Strong ETags, RFC 9110; the service compares, so writes round mezz count too.',
+    bypassedBy:
+      'A service without ETags, or one that ignores the headers. Which versions an agent has seen is forgotten when the kernel ends.',
+    tests: [
+      [
+        'test/openapi.test.ts',
+        'what an agent has read is the condition of its write: the service refuses what it never saw',
+      ],
+      [
+        'test/openapi.test.ts',
+        'each call is sent with its id as the key of repetition, and one that was cut is in doubt',
+      ],
+      [
+        'test/openapi.test.ts',
+        'a limit is told with the time to wait, a redirect is not followed, and no value leaves its place in the path',
+      ],
+    ],
+  },
 ];

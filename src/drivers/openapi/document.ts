@@ -1,0 +1,222 @@
+/**
+ * openapi/ owns HTTP services as tools. Invariant: a credential goes to the service's own origin alone, a call is sent
+ * once, and what HTTP says of a method (RFC 9110, 9.2) is what mezz believes of the tool. This file reads the document:
+ * operations become tools whose `$ref`s and types are as the document words them.
+ */
+import { isRecord, type Json, type JsonRecord } from '../../base/json.ts';
+import type { Manifest, ManifestFile } from '../../base/manifest.ts';
+import { LIMITS } from '../limits.ts';
+
+export interface Parameter {
+  /** As the tool's argument is called. */
+  readonly argument: string;
+  readonly name: string;
+  readonly in: 'path' | 'query' | 'header';
+}
+
+export interface Operation {
+  readonly method: string;
+  /** `/items/{id}`, as the document has it. */
+  readonly path: string;
+  readonly parameters: readonly Parameter[];
+  readonly hasBody: boolean;
+}
+
+export interface ServiceDescription {
+  readonly title: string;
+  /** Without a slash at its end. */
+  readonly baseUrl: string;
+  readonly tools: readonly JsonRecord[];
+  readonly manifest: ManifestFile;
+  readonly operations: ReadonlyMap<string, Operation>;
+}
+
+const METHODS = ['get', 'head', 'options', 'put', 'post', 'delete', 'patch', 'trace'];
+/** mezz itself says these: from what it has seen, from its journal, from its settings. */
+const OWN_HEADERS = new Set([
+  'if-match',
+  'if-none-match',
+  'idempotency-key',
+  'authorization',
+  'accept',
+  'content-type',
+]);
+const SAFE = new Set(['get', 'head', 'options', 'trace']);
+
+/** Rejects with what is wrong with the document. */
+export async function readDocument(
+  document: object,
+  url: string,
+  baseUrl?: string,
+): Promise<ServiceDescription> {
+  const api = document as unknown as JsonRecord;
+  const foreign = foreignReference(api);
+  if (foreign !== undefined) throw new Error(`it refers to another place, ${foreign}: bundle it first`);
+  // Large, and needed by few.
+  const { default: SwaggerParser } = await import('@apidevtools/swagger-parser');
+  await SwaggerParser.validate(structuredClone(document) as never, { resolve: { external: false } });
+  const { paths, servers } = api;
+  const listed = Array.isArray(servers) && isRecord(servers[0]) ? String(servers[0].url ?? '/') : '/';
+  const base = (baseUrl ?? new URL(listed, url).href).replace(/\/+$/, '');
+  if (!/^https?:/.test(base)) throw new Error('it does not say where the service is: write baseUrl');
+  const tools: JsonRecord[] = [];
+  const operations = new Map<string, Operation>();
+  const known: Record<string, Manifest> = {};
+  for (const [path, item] of Object.entries(isRecord(paths) ? paths : {})) {
+    if (!isRecord(item)) continue;
+    for (const method of METHODS) {
+      const operation = item[method];
+      if (!isRecord(operation) || tools.length >= LIMITS.apiOperations.value) continue;
+      const name = freeName(nameOf(operation, method, path), operations);
+      const { parameters, inputSchema, isKeyed, hasBody } = inputOf(api, item, operation);
+      operations.set(name, { method: method.toUpperCase(), path, parameters, hasBody });
+      known[name] = manifestOf(method, base + keyPath(path, parameters), isKeyed);
+      tools.push({
+        name,
+        description: textOf(operation, method, path),
+        inputSchema,
+        annotations: hintsOf(method),
+      });
+    }
+  }
+  const info = isRecord(api.info) ? api.info : {};
+  return { title: String(info.title ?? ''), baseUrl: base, tools, manifest: { tools: known }, operations };
+}
+
+function nameOf({ operationId }: JsonRecord, method: string, path: string): string {
+  const name = typeof operationId === 'string' && operationId !== '' ? operationId : `${method}_${path}`;
+  return (
+    name
+      .replaceAll(/[^A-Za-z0-9_-]+/g, '_')
+      .replaceAll(/^_+|_+$/g, '')
+      .slice(0, 48) || method
+  );
+}
+
+function freeName(name: string, taken: ReadonlyMap<string, unknown>): string {
+  if (!taken.has(name)) return name;
+  for (let n = 2; ; n++) if (!taken.has(`${name}_${n}`)) return `${name}_${n}`;
+}
+
+const textOf = ({ summary, description }: JsonRecord, method: string, path: string): string =>
+  [summary, description, `${method.toUpperCase()} ${path}`]
+    .filter((text) => typeof text === 'string')
+    .join('\n');
+
+const hintsOf = (method: string): JsonRecord => ({
+  readOnlyHint: SAFE.has(method),
+  idempotentHint: SAFE.has(method) || method === 'put' || method === 'delete',
+  destructiveHint: !SAFE.has(method) && method !== 'post',
+});
+
+/** The path is the key; methods say the access, and whether a second sending does more (RFC 9110, 9.2.2). */
+function manifestOf(method: string, key: string, isKeyed: boolean): Manifest {
+  if (SAFE.has(method)) return { resources: [{ key: `url:${key}`, access: 'read' }], retry: 'pure' };
+  const isWhole = method === 'put' || method === 'delete';
+  const retry = isWhole ? 'idempotent' : isKeyed ? 'keyed' : 'unsafe';
+  return { resources: [{ key: `url:${key}`, access: isWhole ? 'replace' : 'delta' }], retry };
+}
+
+const keyPath = (path: string, parameters: readonly Parameter[]): string =>
+  path.replaceAll(/\{([^{}]+)\}/g, (_, name) => {
+    const found = parameters.find((one) => one.in === 'path' && one.name === name);
+    return `{${found?.argument ?? name}}`;
+  });
+
+function inputOf(api: JsonRecord, item: JsonRecord, operation: JsonRecord) {
+  const own = [item.parameters, operation.parameters].flatMap((list) => (Array.isArray(list) ? list : []));
+  const declared = own.map((one) => lookUp(api, one)).filter(isRecord);
+  const isHidden = (one: JsonRecord) =>
+    one.in === 'header' && OWN_HEADERS.has(String(one.name).toLowerCase());
+  const shown = declared.filter(
+    (one) => ['path', 'query', 'header'].includes(String(one.in)) && !isHidden(one),
+  );
+  const parameters: Parameter[] = [];
+  const properties: Record<string, Json> = {};
+  const required: string[] = [];
+  for (const one of shown) {
+    const argument = argumentFor(String(one.name), String(one.in), properties);
+    parameters.push({ argument, name: String(one.name), in: one.in as Parameter['in'] });
+    const { description } = one;
+    const schema = isRecord(one.schema) ? one.schema : {};
+    properties[argument] = typeof description === 'string' ? { description, ...schema } : schema;
+    if (one.required === true || one.in === 'path') required.push(argument);
+  }
+  const body = bodyOf(api, operation);
+  if (body) {
+    properties.body = body.schema;
+    if (body.required) required.push('body');
+  }
+  const isKeyed = declared.some(
+    (one) => isHidden(one) && String(one.name).toLowerCase() === 'idempotency-key',
+  );
+  const schema = { type: 'object', properties, required, additionalProperties: false };
+  return { parameters, inputSchema: withDefinitions(api, schema), isKeyed, hasBody: body !== undefined };
+}
+
+function argumentFor(name: string, place: string, taken: Record<string, Json>): string {
+  const plain = name.replaceAll(/[^A-Za-z0-9_-]/g, '_');
+  return plain in taken || plain === 'body' ? `${place}_${plain}` : plain;
+}
+
+function bodyOf(api: JsonRecord, operation: JsonRecord): { schema: Json; required: boolean } | undefined {
+  const body = lookUp(api, operation.requestBody);
+  const content = isRecord(body) && isRecord(body.content) ? body.content : {};
+  const json = Object.entries(content).find(([type]) =>
+    /^application\/(?:[\w.-]+\+)?json\b/i.test(type),
+  )?.[1];
+  if (!isRecord(body) || !isRecord(json)) return undefined;
+  return { schema: isRecord(json.schema) ? json.schema : {}, required: body.required === true };
+}
+
+/** What a local reference names, or the value itself. */
+function lookUp(api: JsonRecord, value: Json | undefined): Json | undefined {
+  if (!isRecord(value) || typeof value.$ref !== 'string') return value;
+  const steps = value.$ref.replace(/^#\//, '').split('/');
+  return steps.reduce<Json | undefined>(
+    (at, step) => (isRecord(at) ? at[step.replaceAll('~1', '/').replaceAll('~0', '~')] : undefined),
+    api,
+  );
+}
+
+/** A definition by the reference that names it: `#/components/schemas/Node` is `Node`. */
+const definitionOf = (reference: string): string =>
+  reference
+    .replace(/^#\//, '')
+    .replace(/^components\/schemas\//, '')
+    .replaceAll('/', '_');
+
+/** The first reference to another place, if there is one. */
+function foreignReference(value: Json): string | undefined {
+  if (Array.isArray(value)) return value.map(foreignReference).find((found) => found !== undefined);
+  if (!isRecord(value)) return undefined;
+  const { $ref } = value;
+  if (typeof $ref === 'string' && !$ref.startsWith('#/')) return $ref;
+  return Object.values(value)
+    .map(foreignReference)
+    .find((found) => found !== undefined);
+}
+
+/** References stay references, to definitions that travel with the schema: also those that name themselves. */
+function withDefinitions(api: JsonRecord, schema: JsonRecord): JsonRecord {
+  const definitions: Record<string, Json> = {};
+  const carry = (value: Json): Json => {
+    if (Array.isArray(value)) return value.map(carry);
+    if (!isRecord(value)) return value;
+    const { nullable, ...rest } = value;
+    const members = Object.entries(rest).map(([name, one]): [string, Json] => {
+      if (name !== '$ref' || typeof one !== 'string') return [name, carry(one)];
+      const target = definitionOf(one);
+      if (!(target in definitions)) {
+        definitions[target] = {};
+        definitions[target] = carry(lookUp(api, { $ref: one }) ?? {});
+      }
+      return [name, `#/$defs/${target}`];
+    });
+    const made: JsonRecord = Object.fromEntries(members);
+    // OpenAPI 3.0's word for it; 3.1 has JSON Schema's own.
+    return nullable === true && typeof made.type === 'string' ? { ...made, type: [made.type, 'null'] } : made;
+  };
+  const carried = carry(schema) as JsonRecord;
+  return Object.keys(definitions).length > 0 ? { ...carried, $defs: definitions } : carried;
+}
