@@ -72,7 +72,7 @@ export interface Outcome {
 }
 
 /** One cache for all: least recently started out first, never what runs. */
-class PrefixCache {
+export class PrefixCache {
   readonly #room: number;
   readonly #held = new Map<number, number>();
   readonly running = new Set<number>();

@@ -11,7 +11,7 @@ import { KernelOrderer } from './kernel.ts';
 import { DECODE, PREFILL, type Program } from './trace.ts';
 
 const INTERACTIVE = 9;
-const FLOODER = 'flooder';
+export const FLOODER = 'flooder';
 const LASTS_S = 20_000;
 const EVERY_S = 600;
 const DROPS = 60;
@@ -24,15 +24,15 @@ export interface Flooded {
   readonly bound: number;
 }
 
-function jobsOf(programs: readonly Program[], seed: number): Job[] {
+export function floodJobs(programs: readonly Program[], seed: number, lastsS = LASTS_S): Job[] {
   const random = seededRandom(seed);
   const one = (from: readonly Program[]) => from[Math.floor(random.unit() * from.length)] as Program;
   const meanS = programs.reduce((sum, { serviceS }) => sum + serviceS, 0) / programs.length;
   const large = programs.filter(({ serviceS }) => serviceS > 20 && serviceS < 400);
   const jobs: Job[] = [];
-  for (let atS = 0; atS < LASTS_S; atS += (-Math.log(1 - random.unit()) * meanS) / (0.5 * SLOTS))
+  for (let atS = 0; atS < lastsS; atS += (-Math.log(1 - random.unit()) * meanS) / (0.5 * SLOTS))
     jobs.push(newJob(jobs.length, `owner${jobs.length % INTERACTIVE}`, one(programs), atS));
-  for (let atS = 0; atS < LASTS_S; atS += EVERY_S)
+  for (let atS = 0; atS < lastsS; atS += EVERY_S)
     for (let i = 0; i < DROPS; i++) jobs.push(newJob(jobs.length, FLOODER, one(large), atS));
   return jobs;
 }
@@ -96,7 +96,7 @@ class Gauge implements Orderer {
 export function flood(name: string, programs: readonly Program[], history: History, seed: number): Flooded {
   const policy = POLICIES.get(name) as Policy<unknown>;
   const gauge = new Gauge(new KernelOrderer({ policy, history, maxWaitS: 1e9 }));
-  const { jobs } = simulate(jobsOf(programs, seed), Number.POSITIVE_INFINITY, gauge);
+  const { jobs } = simulate(floodJobs(programs, seed), Number.POSITIVE_INFINITY, gauge);
   const slowdowns = jobs
     .filter(({ tenant }) => tenant !== FLOODER)
     .map(({ doneS, arrivedS, program }) => (doneS - arrivedS) / program.aloneS)

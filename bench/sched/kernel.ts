@@ -1,5 +1,6 @@
 /** The kernel's own scheduler and policies as an orderer: the very code that runs live, with a clock that is told. */
 import type { Clock } from '../../src/base/clock.ts';
+import type { Terms } from '../../src/scheduler/cost.ts';
 import type { Changes } from '../../src/scheduler/history.ts';
 import { History } from '../../src/scheduler/history.ts';
 import type { Policy } from '../../src/scheduler/policy.ts';
@@ -32,6 +33,8 @@ export interface KernelOptions {
   /** What mezz.yaml says of the backend's cache, or that it is learned; undefined: nobody cares. */
   readonly cacheTokens?: number | 'learned';
   readonly slots?: number;
+  /** What serving costs there, as policies see it; the engine's own rates by default. */
+  readonly terms?: Terms;
 }
 
 export class KernelOrderer implements Orderer {
@@ -41,13 +44,13 @@ export class KernelOrderer implements Orderer {
   #meanOutput = 400;
   #nowS = 0;
 
-  constructor({ policy, history, maxWaitS, cacheTokens, slots = SLOTS }: KernelOptions) {
+  constructor({ policy, history, maxWaitS, cacheTokens, slots = SLOTS, terms = TERMS }: KernelOptions) {
     const clock: Clock = { now: () => this.#nowS * 1000, after: () => () => {} };
     this.#scheduler = new Scheduler({
       clock,
       policy,
       history,
-      resources: [new Slots('engine', slots, { ...TERMS, cacheTokens })],
+      resources: [new Slots('engine', slots, { ...terms, cacheTokens })],
       maxWaitMs: maxWaitS * 1000,
       queue: 1e6,
     });
