@@ -157,4 +157,30 @@ export const EFFECT_PROMISES: readonly Promised[] = [
       ],
     ],
   },
+  {
+    id: 'four-anomalies',
+    group: 'tools',
+    text: 'The four anomalies of agents that share tools - stale generation, phantom tool, causal cascade, effect reordering - occur in random interleavings without a broker, three of them under one global lock too, and none through the gate.',
+    restsOn:
+      'Versions and what agents have seen of them, pinned definitions, undo by content, and keyed locks in one order.',
+    bypassedBy: 'What does not pass the gate, and effects that no manifest or reader knows of.',
+    tests: [
+      [
+        'src/gate/anomalies.test.ts',
+        'stale generation: a write based on what was replaced since is lost without a broker and under one lock, never through the gate',
+      ],
+      [
+        'src/gate/anomalies.test.ts',
+        'phantom tool: what runs is the definition that was accepted; without a broker a changed one runs unseen',
+      ],
+      [
+        'src/gate/anomalies.test.ts',
+        'causal cascade: what is taken back takes no work of others with it, and nobody builds on it unknowingly',
+      ],
+      [
+        'src/gate/anomalies.test.ts',
+        'effect reordering: effects on one key come in the order in which the calls were made, and others need not wait',
+      ],
+    ],
+  },
 ];
