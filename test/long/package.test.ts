@@ -35,6 +35,7 @@ test('the tarball installs into an empty folder and gives a working mezz', () =>
       assert.equal(JSON.parse(mezz('ps', '--json')).schema, 'mezz.ps/1');
       assert.match(mezz('sh', '-c', 'hello'), /^\[lab\] /);
       assert.match(mezz('top'), /^mezz 0\.1\.0, up /);
+      assert.match(mezz('checklist', '1'), /5 conditions: 5 yes/);
     } finally {
       mezz('down');
     }
