@@ -1,6 +1,7 @@
 /**
  * Time from starting the program to the first served request: `mezz up --foreground` as a user runs it, on a fresh state
- * directory and on one with 100,000 calls, with a warm and with an empty compile cache; and `mezz ps` from start to exit.
+ * directory and on one with 100,000 calls, with a warm and with an empty compile cache; `mezz ps` from start to exit; and
+ * the tour of somebody who has nothing yet, with an empty compile cache: to its first answer, and to its end.
  * A bare start of Node is timed in the same turns, since that part is not mezz's. Target: served in < 0.5 s.
  * Usage: node scripts/with-node.js bench/start.ts [--rounds 7] [--calls 100000] [--json]
  */
@@ -53,6 +54,22 @@ async function timed(args: readonly string[], home: string): Promise<number> {
   return performance.now() - startedAt;
 }
 
+/** The tour, and the end of the kernel that it leaves. */
+async function tour(home: string, cache: string): Promise<{ firstMs: number; wholeMs: number }> {
+  const startedAt = performance.now();
+  const child = start([MEZZ, 'tour'], home, cache);
+  let firstMs = Number.NaN;
+  let said = '';
+  child.stdout?.on('data', (text: Buffer) => {
+    said += text.toString();
+    if (Number.isNaN(firstMs) && said.includes('\u2714')) firstMs = performance.now() - startedAt;
+  });
+  await once(child, 'close');
+  const wholeMs = performance.now() - startedAt;
+  await timed([MEZZ, 'down'], home);
+  return { firstMs, wholeMs };
+}
+
 let rooms = 0;
 function freshHome(): string {
   const home = join(scratch, `fresh-${rooms++}`);
@@ -60,12 +77,14 @@ function freshHome(): string {
   return home;
 }
 
-const times: Record<'node' | 'fresh' | 'coldCache' | 'full' | 'ps', number[]> = {
+const times: Record<'node' | 'fresh' | 'coldCache' | 'full' | 'ps' | 'tourFirst' | 'tour', number[]> = {
   node: [],
   fresh: [],
   coldCache: [],
   full: [],
   ps: [],
+  tourFirst: [],
+  tour: [],
 };
 try {
   note('filling a directory');
@@ -78,6 +97,9 @@ try {
       (await kernel(home, warm, async () => void times.ps.push(await timed([MEZZ, 'ps'], home)))).servedMs,
     );
     times.coldCache.push((await kernel(freshHome(), join(scratch, `cold-${round}`))).servedMs);
+    const { firstMs, wholeMs } = await tour(freshHome(), join(scratch, `tour-${round}`));
+    times.tourFirst.push(firstMs);
+    times.tour.push(wholeMs);
     const copy = join(scratch, 'copy');
     cpSync(full, copy, { recursive: true });
     times.full.push((await kernel(copy, warm)).servedMs);
@@ -93,6 +115,8 @@ const names: Record<keyof typeof times, string> = {
   coldCache: '... with an empty compile cache',
   full: '... directory with 100,000 calls',
   ps: 'mezz ps, to its exit',
+  tourFirst: 'mezz tour, to its first answer, empty compile cache',
+  tour: '... to its end',
 };
 print({ calls: option('calls', 100_000), ms: spreads }, [
   ['from the start of the process', 'ms'],

@@ -1,7 +1,7 @@
 """A terminal with a shell in it, driven by the test: what a person types goes in, what they would see comes out.
 
-Reads one JSON line a step from standard input: {"type": text}, {"size": [rows, columns]}, {"until": pattern}. Answers
-the last with one JSON line: everything seen since the one before, or {"seen": text} when it waited in vain.
+Reads one JSON line a step from standard input: {"type": text}, {"size": [rows, columns]}, {"until": pattern,
+"seconds": how long}. Answers the last with one JSON line: everything seen since the one before, or {"seen": text} when it waited in vain.
 """
 import fcntl
 import json
@@ -36,7 +36,7 @@ for line in sys.stdin:
         rows, columns = step["size"]
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     if "until" in step:
-        found, deadline = None, time.monotonic() + 60
+        found, deadline = None, time.monotonic() + step.get("seconds", 60)
         while not found:
             if time.monotonic() > deadline:
                 sys.exit(print(json.dumps({"seen": seen}), flush=True))

@@ -12,8 +12,8 @@ export const noTerminal =
 export const PROMPT = '%~ ';
 
 export interface Shell {
-  /** Waits for a pattern; gives everything seen since the one before. */
-  see(until: string): Promise<string>;
+  /** Waits for a pattern, a minute where nothing is said; gives everything seen since the one before. */
+  see(until: string, seconds?: number): Promise<string>;
   press(keys: string): void;
   size(rows: number, columns: number): void;
   /** Types a line and gives what is seen until a pattern. */
@@ -31,8 +31,8 @@ export function openShell(env: Readonly<Record<string, string | undefined>>): Sh
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const put = (step: object) => child.stdin.write(`${JSON.stringify(step)}\n`);
-  const see = async (until: string): Promise<string> => {
-    put({ until });
+  const see = async (until: string, seconds = 60): Promise<string> => {
+    put({ until, seconds });
     const answer = await lines.next();
     const seen: unknown = JSON.parse(answer.value ?? 'null');
     assert.equal(typeof seen, 'string', `never seen: ${JSON.stringify(until)}, but ${answer.value}`);

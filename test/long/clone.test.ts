@@ -63,8 +63,8 @@ test('from a bare clone with Node 20: npm start gives the whole tour, and what i
     assert.match(await shell.say('node --version', `\n${PROMPT}`), /v20\./);
     const told = [
       await shell.say('npm start', 'installing from the lockfile'),
-      await shell.see('Any key ends'),
-      await shell.see(`Type next:[\\s\\S]*\n${PROMPT}`),
+      await shell.see('Any key ends', 240),
+      await shell.see(`Type next:[\\s\\S]*\n${PROMPT}`, 120),
     ];
     const [tour, next = ''] = (told[2] as string).split('Type next:');
     assert.doesNotMatch(tour as string, /That was a minute|The tour is ended/);
