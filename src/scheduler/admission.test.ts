@@ -103,6 +103,16 @@ describe('admission', () => {
     assert.ok((bounds({ room: 35_000 })[1] as number) > 500, 'and one that loses some is bounded');
   });
 
+  test('turns that never end are forgotten: a call looks at a bounded number of them', () => {
+    const admission = new Admission();
+    for (let i = 0; i < 2 * LIMITS.openTurns.value; i++)
+      admission.started(aCall(`c${i}`, { turn: `t${i}`, inTokens: 10, outTokens: 0 }));
+    assert.deepEqual(admission.active, {
+      turns: LIMITS.openTurns.value,
+      tokens: 10 * LIMITS.openTurns.value,
+    });
+  });
+
   test('a prefix that was found proves that so much was held: the window is never below', () => {
     const admission = new Admission();
     let count = 0;

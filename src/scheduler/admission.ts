@@ -47,7 +47,7 @@ export class Admission {
     if (tokens !== undefined) this.#asked.set(call.call, { tokens, distance: this.#since(id) });
     this.#put(id, call.inTokens + call.outTokens);
     const oldest = this.#contexts.keys().next().value;
-    if (this.#contexts.size > LIMITS.cachedTurns.value && oldest !== undefined) this.#drop(oldest);
+    if (this.#contexts.size > LIMITS.openTurns.value && oldest !== undefined) this.#drop(oldest);
   }
 
   ended(call: PolicyCall, used: Used | undefined): void {

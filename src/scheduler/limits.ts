@@ -67,6 +67,11 @@ export const LIMITS = {
     unit: 'slots',
     what: "of which the last is for calls that fit a backend's cache, where its size is known",
   },
+  openTurns: {
+    value: 1_000,
+    unit: 'turns',
+    what: "whose contexts count for what a backend's cache is learned to hold, the latest",
+  },
   worthKeeping: {
     value: 40,
     unit: '%',
