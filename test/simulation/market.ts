@@ -61,6 +61,8 @@ export const specsOf = (slots: Slots): BackendSpec[] =>
     account: `money-${name}` as AccountId,
     slots: count,
     idleTimeoutMs: 60_000,
+    // An engine that stops what runs for others, and keeps all of it.
+    ...(name === 'here' ? { keeps: 64 } : {}),
   }));
 
 export function newCatalog(slots: Slots): Catalog {

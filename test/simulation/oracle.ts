@@ -237,8 +237,14 @@ export class Oracle {
 
   holders(backend: string): number {
     let count = 0;
-    for (const { start, end } of this.#calls.values()) if (start.body.backend === backend && !end) count++;
+    for (const { start, end, performance } of this.#calls.values())
+      if (start.body.backend === backend && !end && !performance?.suspended) count++;
     return count;
+  }
+
+  standsAt(call: string): string | undefined {
+    const known = this.#calls.get(call);
+    return known?.performance?.suspended && !known.end ? String(known.start.body.backend) : undefined;
   }
 
   isPerforming(call: string): boolean {

@@ -3,8 +3,9 @@
  * cancelled, answers after everybody left - and never uses more than the bound that the request proves.
  */
 import { refusal } from '../../src/base/errors.ts';
+import type { CallId } from '../../src/base/ids.ts';
 import type { ModelCall, ModelOutcome, ResponseFacts } from '../../src/base/model.ts';
-import type { BackendSpec, ModelBackend } from '../../src/base/ports.ts';
+import type { BackendSpec, ModelBackend, Suspendable } from '../../src/base/ports.ts';
 import type { Ticket } from '../../src/base/ticket.ts';
 import { NO_USAGE, type Usage } from '../../src/base/usage.ts';
 import type { Draws } from './draws.ts';
@@ -35,6 +36,8 @@ export interface Performance {
   readonly ticket: Ticket;
   readonly call: ModelCall;
   spent: Spent | undefined;
+  /** It stands still and has given its slot back. */
+  suspended: boolean;
 }
 
 export interface UpstreamObserver {
@@ -47,6 +50,8 @@ export class SimBackend implements ModelBackend {
   readonly #clock: LifeClock;
   readonly #draws: Draws;
   readonly #observer: UpstreamObserver;
+  /** What runs here and can be stopped. */
+  readonly #handles = new Map<CallId, Suspendable>();
   #objects = 0;
 
   constructor(spec: BackendSpec, clock: LifeClock, draws: Draws, observer: UpstreamObserver) {
@@ -58,12 +63,16 @@ export class SimBackend implements ModelBackend {
 
   async close(): Promise<void> {}
 
+  suspendable(call: CallId): Suspendable | undefined {
+    return this.spec.keeps === undefined ? undefined : this.#handles.get(call);
+  }
+
   perform(ticket: Ticket, call: ModelCall): Promise<ModelOutcome> {
     ticket.use();
     const draws = this.#draws;
     const script = draws.weighted(SCRIPTS);
     const mute = draws.chance(50);
-    const performance: Performance = { ticket, call, spent: undefined };
+    const performance: Performance = { ticket, call, spent: undefined, suspended: false };
     const truth = drawUsage(draws, this.#observer.performs(performance));
     return new Promise((resolve) => {
       const spend = (sent: boolean, reported: Usage | undefined) => {
@@ -71,11 +80,13 @@ export class SimBackend implements ModelBackend {
       };
       const finish = (outcome: ModelOutcome) => {
         cancel();
+        this.#handles.delete(ticket.call);
         call.signal.removeEventListener('abort', abort);
         resolve(outcome);
       };
       const abort = () => {
-        if (script === 'deaf') return;
+        // A driver ends what stands still, whatever its server does.
+        if (script === 'deaf' && !performance.suspended) return;
         cancel();
         cancel = this.#clock.after(draws.int(0, 5), () => {
           spend(true, mute ? undefined : truth);
@@ -97,7 +108,29 @@ export class SimBackend implements ModelBackend {
         finish(this.#answer(call, failed, reported));
       };
       let cancel = () => {};
-      if (script !== 'hangs') cancel = this.#clock.after(draws.int(1, 4000), answer);
+      const run = (ms: number) => {
+        const at = this.#clock.now() + ms;
+        if (script !== 'hangs') cancel = this.#clock.after(ms, answer);
+        this.#handles.set(ticket.call, {
+          suspend: () =>
+            new Promise((told) => {
+              this.#clock.after(draws.int(0, 5), () => {
+                const isOver = !this.#handles.has(ticket.call) || call.signal.aborted;
+                if (isOver) return told(false);
+                cancel();
+                performance.suspended = true;
+                told(true);
+              });
+            }),
+          proceed: () => {
+            performance.suspended = false;
+            run(Math.max(1, at - this.#clock.now()));
+          },
+        });
+      };
+      run(draws.int(1, 4000));
+      if (this.spec.keeps !== undefined)
+        this.#clock.after(draws.int(1, 2000), () => call.written?.(draws.int(1, 400)));
       call.signal.addEventListener('abort', abort, { once: true });
     });
   }

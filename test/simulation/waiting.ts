@@ -24,6 +24,8 @@ interface Facts {
   readonly slots: Slots;
   holders(backend: string): number;
   isPerforming(call: string): boolean;
+  /** Where it began and stands still. */
+  standsAt(call: string): string | undefined;
 }
 
 export class WaitCheck {
@@ -45,6 +47,10 @@ export class WaitCheck {
       if (!wait) {
         if (!this.#views.isPending(call) && !facts.isPerforming(call))
           this.#report('waits-named', `${call} neither waits by name nor is written or performed`);
+        const at = facts.standsAt(call);
+        const isPaused = facts.standing.chain(agent).some((pid) => facts.standing.isPaused(pid));
+        if (at !== undefined && !isPaused && facts.holders(at) < (facts.slots[at] ?? 0))
+          this.#report('stands-still', `${call} stands still at ${at}, which has a free slot`);
         continue;
       }
       const why = this.#idle(wait, agent, request, now, facts);
