@@ -35,6 +35,17 @@ export interface WindowView {
   readonly resetsAt: number | null;
   readonly status: string | null;
   readonly seenAt: number;
+  /** When it is full at the rate of late; null where it is not before it begins anew, or nothing is known. */
+  readonly fullAt: number | null;
+  /** The agents that would wait first then, by name; empty where `fullAt` is null. */
+  readonly first: readonly string[];
+}
+/** A part of a plan window that is kept for `agent:<name>` or `owner:<id>`. */
+export interface ReserveView {
+  readonly account: string;
+  readonly span: string;
+  readonly who: string;
+  readonly percent: number;
 }
 /** Whose money or plan. `used` counts what passed through it and the accounts below it. */
 export interface AccountView {
@@ -49,7 +60,15 @@ export interface AccountView {
 }
 
 export interface MoneyVerbs {
-  limits: Verb<{ scope?: string }, { limits: LimitView[]; windows: WindowView[] }>;
+  limits: Verb<
+    { scope?: string },
+    { limits: LimitView[]; windows: WindowView[]; reserves: readonly ReserveView[] }
+  >;
+  /** Keeps a part of an account's plan window for an agent (by its name) or an owner; 0 percent: no more. */
+  'limit.reserve': Verb<
+    { account: string; span: '5h' | '7d'; who: string; percent: number },
+    { reserves: readonly ReserveView[] }
+  >;
   'limit.set': Verb<
     {
       scope: string;
@@ -69,6 +88,7 @@ export interface MoneyVerbs {
 export const MONEY_VERBS: { readonly [V in keyof MoneyVerbs]: true } = {
   limits: true,
   'limit.set': true,
+  'limit.reserve': true,
   bill: true,
   accounts: true,
 };

@@ -8,7 +8,7 @@ import { assert } from '../base/assert.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import type { BillRow, LimitView } from '../base/money.ts';
 import type { NanoUsd, Usage } from '../base/usage.ts';
-import { type BalanceRow, LIMIT, type LimitRow, type UsageRow } from '../db/schema/budget.ts';
+import { type BalanceRow, LIMIT, type LimitRow, type SpanRow, type UsageRow } from '../db/schema/budget.ts';
 import type { Batch, Store } from '../db/store.ts';
 import { Balances } from './balances.ts';
 import { type BillBy, readBill } from './bill.ts';
@@ -114,7 +114,11 @@ export class Ledger {
     const { scope, dimension, period, cap, strict } = wanted;
     const id = idOf(wanted);
     this.#drop(id);
-    if (cap === null) return { limit: null, puts: [], deletes: [{ table: LIMIT, key: [id] }] };
+    if (cap === null) {
+      const isCounted = this.#byScope.get(scope)?.some((other) => other.period === period) === true;
+      const spans = isSpan(period) && !isCounted ? this.#spans.forget(scope, period) : [];
+      return { limit: null, puts: [], deletes: [{ table: LIMIT, key: [id] }, ...spans] };
+    }
     assert(Number.isSafeInteger(cap) && cap >= 0, `a cap is a whole number, not ${cap}`);
     const limit: Limit = { id, scope, dimension, period, cap, strict, source };
     this.#keep(limit);
@@ -206,6 +210,12 @@ export class Ledger {
   /** The balances of the current periods, as they are stored once every put is committed. */
   balances(): Iterable<BalanceRow> {
     return this.#balances.rows();
+  }
+
+  /** What plan windows that run hold, copied. */
+  spans(now: number): SpanRow[] {
+    this.turn(now);
+    return this.#spans.rows(this.#now);
   }
 
   #firstRefusal(charge: Charge, now: number, withHolds: boolean): Refusal | undefined {

@@ -3,6 +3,11 @@ export const LIMITS = {
   page: { value: 1_000, unit: 'rows', what: 'read from the store at once' },
   learned: { value: 1_024, unit: 'pairs', what: 'of model and client whose token counts are remembered' },
   prices: { value: 1_024, unit: 'models', what: 'whose price is remembered' },
+  forecastMs: {
+    value: 600_000,
+    unit: 'ms',
+    what: 'between two readings that tell the rate of a plan window',
+  },
   windows: { value: 10_000, unit: 'windows', what: 'of provider plans, the newest reading of each' },
   accounts: { value: 100_000, unit: 'accounts', what: 'known; later ones are charged without parents' },
   accountDepth: { value: 8, unit: 'levels', what: 'of accounts above one another' },

@@ -41,6 +41,19 @@ export class Spans {
     return row ? this.#endOf(row, span) : null;
   }
 
+  /** What the windows that run hold, copied. */
+  rows(now: number): SpanRow[] {
+    return [...this.#rows.values()]
+      .filter((row) => now < this.#endOf(row, row.span as Span))
+      .map((row) => ({ ...row }));
+  }
+
+  /** Nobody limits it any more: a window that is limited later begins with its first use then. */
+  forget(scope: string, span: Span): { readonly table: typeof SPAN; readonly key: readonly [string] }[] {
+    const id = idOf(scope, span);
+    return this.#rows.delete(id) ? [{ table: SPAN, key: [id] }] : [];
+  }
+
   book(scope: string, span: Span, usage: Usage, cost: NanoUsd, requests: number, now: number): Put {
     const id = idOf(scope, span);
     const row = this.#current(scope, span, now) ?? { id, start: now, scope, span, ...noCounts() };

@@ -1,5 +1,4 @@
 /** Plan windows: how much of a subscription's allowance is used, as the provider's answers say in their headers. */
-import type { WindowView } from '../base/money.ts';
 import { WINDOW, type WindowRow } from '../db/schema/budget.ts';
 import type { Batch, Store } from '../db/store.ts';
 import { LIMITS } from './limits.ts';
@@ -64,8 +63,16 @@ function readNumber(values: Values, name: string): number | undefined {
   return Number.isFinite(value) && value >= 0 ? value : undefined;
 }
 
+/** How full a window was, a while ago. */
+interface Mark {
+  readonly usedShare: number;
+  readonly at: number;
+}
+
 export class Windows {
   readonly #rows = new Map<string, WindowRow>();
+  /** Two readings of each window that lie apart: the rate of late is what lies between the older one and now. */
+  readonly #marks = new Map<string, readonly [Mark, Mark]>();
 
   static async open(store: Store): Promise<Windows> {
     const windows = new Windows();
@@ -82,6 +89,7 @@ export class Windows {
       const old = this.#rows.get(keyOf(row));
       if (!old && this.#rows.size >= LIMITS.windows.value) continue;
       this.#rows.set(keyOf(row), row);
+      this.#mark(row, old);
       if (!old || old.usedShare !== usedShare || old.resetsAt !== row.resetsAt || old.status !== status) {
         puts.push({ table: WINDOW, row: { ...row } });
       }
@@ -101,9 +109,42 @@ export class Windows {
     return over ? 0 : Math.round(row.usedShare * 1000) / 10;
   }
 
-  list(): WindowView[] {
+  list(): WindowRow[] {
     return [...this.#rows.values()].map((row) => ({ ...row }));
   }
+
+  /** When a window is full at the rate of late, else at that since it began; null where that is not before its end. */
+  fullAt({ account, name }: Pick<WindowRow, 'account' | 'name'>, now: number): number | null {
+    const row = this.#rows.get(keyOf({ account, name }));
+    if (!row || row.resetsAt === null || row.resetsAt <= now) return null;
+    const [mark] = this.#marks.get(keyOf(row)) ?? [];
+    const length = lengthOf(name);
+    const since =
+      mark && row.seenAt - mark.at >= LIMITS.forecastMs.value
+        ? mark
+        : length === undefined
+          ? undefined
+          : { usedShare: 0, at: row.resetsAt - length };
+    if (!since || row.seenAt <= since.at || row.usedShare <= since.usedShare) return null;
+    const perMs = (row.usedShare - since.usedShare) / (row.seenAt - since.at);
+    const fullAt = Math.round(Math.max(now, row.seenAt + (1 - row.usedShare) / perMs));
+    return fullAt < row.resetsAt ? fullAt : null;
+  }
+
+  #mark(row: WindowRow, old: WindowRow | undefined): void {
+    const mark = { usedShare: row.usedShare, at: row.seenAt };
+    const marks = this.#marks.get(keyOf(row));
+    // A window that begins anew has no past.
+    if (!marks || (old && row.usedShare < old.usedShare)) this.#marks.set(keyOf(row), [mark, mark]);
+    else if (row.seenAt - marks[1].at >= LIMITS.forecastMs.value)
+      this.#marks.set(keyOf(row), [marks[1], mark]);
+  }
+}
+
+const MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+function lengthOf(name: string): number | undefined {
+  const [, count, unit] = /^(\d+)([mhd])$/.exec(name) ?? [];
+  return unit === undefined ? undefined : Number(count) * MS[unit as keyof typeof MS];
 }
 
 const round = (ms: number | null): number | null => (ms === null ? null : Math.round(ms));

@@ -19,7 +19,8 @@ export function pausedBy(parts: Parts, flight: Flight, why: Refusal): Refusal {
   if (why.code !== 'over_budget' || why.rule === undefined || agent.hold !== 'none') return why;
   agent.hold = 'paused';
   agent.holdWhy = WHY + why.rule;
-  agent.holdUntil = parts.ledger.resetsAt(why.rule, parts.clock.now());
+  const now = parts.clock.now();
+  agent.holdUntil = parts.ledger.resetsAt(why.rule, now) ?? parts.reserves.resetsAt(why.rule, now);
   return why;
 }
 
@@ -83,8 +84,11 @@ export class Exhausted {
    * agents (`resumedRows`), then wakes them.
    */
   resume(limits: readonly string[]): Agent[] {
-    const { ledger, clock } = this.#parts;
-    const raised = new Set(limits.filter((id) => !ledger.isExhausted(id, clock.now())));
+    const { ledger, reserves, clock } = this.#parts;
+    const now = clock.now();
+    const raised = new Set(
+      limits.filter((id) => !ledger.isExhausted(id, now) && !reserves.isExhausted(id, now)),
+    );
     return this.#resume((agent) => raised.has(limitOf(agent) ?? ''));
   }
 

@@ -4,9 +4,16 @@ import { pausedBy } from './exhausted.ts';
 import { type Flight, go, refuse, type Stage } from './flight.ts';
 import type { Parts } from './parts.ts';
 
+const askingOf = ({ accounts, chain, agent }: Flight) => ({
+  accounts,
+  names: chain.map(({ name }) => name),
+  owner: agent.owner,
+});
+
 export function fit(parts: Parts, flight: Flight): Stage<void> {
   const charge = chargeOf(parts, flight, flight.granted ?? flight.candidates[0]);
   if ('code' in charge) return refuse(charge);
-  const refused = parts.ledger.fits(charge, parts.clock.now());
+  const now = parts.clock.now();
+  const refused = parts.ledger.fits(charge, now) ?? parts.reserves.refusal(askingOf(flight), now);
   return refused ? refuse(pausedBy(parts, flight, refused)) : go(undefined);
 }

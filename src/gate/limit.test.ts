@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test, { describe } from 'node:test';
 import { AGENT } from '../db/schema/agents.ts';
+import { SPAN } from '../db/schema/budget.ts';
 import { CALL } from '../db/schema/journal.ts';
 import { openGate, settle } from './fixture.test.ts';
 import { Gate } from './gate.ts';
@@ -223,6 +224,51 @@ describe('a rate limit of a provider', () => {
     assert.ok(done.kind === 'done' && done.outcome.kind === 'answered' && done.outcome.status === 429);
     parts.waits.wakeAgents(new Set([agent.pid]));
     void first;
+  });
+
+  test('the windows of plans: a part that is kept for one pauses the others, and fsck proves what was counted', async () => {
+    const { model, performed, parts, clock, agent, store } = await openGate({ one: 4, two: 1 });
+    const scope = 'account:one';
+    const limit = { scope, dimension: 'tokens', period: '5h', cap: 1e9, strict: false } as const;
+    await store.commit(parts.ledger.setLimit(limit));
+    for (const text of ['a', 'b']) {
+      const walked = model('one', text);
+      await settle();
+      performed.at(-1)?.answer(usage);
+      await walked;
+      clock.advanceTo(clock.now() + 1000);
+    }
+    assert.deepEqual((await proveBalances(parts)).problems, []);
+    const [span] = await store.range(SPAN, { limit: 9 });
+    assert.deepEqual([span?.requests, span?.output], [2, 10]);
+    parts.ledger.setLimit({ ...limit, cap: null });
+    assert.deepEqual(parts.ledger.spans(clock.now()), [], 'what nobody limits is not counted');
+    await store.commit(parts.ledger.setLimit(limit));
+    const third = model('one', 'c');
+    await settle();
+    performed.at(-1)?.answer(usage);
+    await third;
+    assert.deepEqual((await proveBalances(parts)).problems, []);
+    const [begun] = await store.range(SPAN, { limit: 9 });
+    assert.ok(begun);
+    await store.commit({ puts: [{ table: SPAN, row: { ...begun, output: 4 } }] });
+    assert.deepEqual((await proveBalances(parts)).problems, [
+      'window 5h account:one: the row is not what the kernel holds',
+    ]);
+    const resetsAt = clock.now() + 3_600_000;
+    parts.windows.record('one', [{ name: '5h', usedShare: 0.75, resetsAt, status: null }], clock.now());
+    parts.reserves.set('one', '5h', 'agent:fix', 30);
+    const refused = await model('one', 'd');
+    assert.ok(refused.kind === 'refused' && refused.refusal.code === 'over_budget');
+    assert.deepEqual([agent.hold, agent.holdUntil], ['paused', resetsAt]);
+    clock.advanceTo(resetsAt);
+    await settle();
+    assert.equal(agent.hold, 'none', 'it goes on with the next window');
+    agent.name = 'fix';
+    const passes = model('one', 'e');
+    await settle();
+    performed.at(-1)?.answer(usage);
+    assert.equal((await passes).kind, 'done');
   });
 
   test('the retry of a call that left keeps its place; another body has none', async () => {

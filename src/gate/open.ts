@@ -17,6 +17,7 @@ import type { Random } from '../base/random.ts';
 import { Accounts } from '../budget/accounts.ts';
 import { Estimator } from '../budget/estimate.ts';
 import { Ledger } from '../budget/ledger.ts';
+import { Reserves } from '../budget/reserves.ts';
 import { Windows } from '../budget/windows.ts';
 import { SERVICE } from '../db/schema/scheduler.ts';
 import type { Store } from '../db/store.ts';
@@ -103,6 +104,7 @@ export async function openParts(from: Opening): Promise<Parts> {
     accounts: await Accounts.open(store),
     estimator: await Estimator.open(store),
     windows,
+    reserves: await Reserves.open(store, windows),
     scheduler: new Scheduler({
       clock,
       resources: [...slotsOf(from), broker.locks],

@@ -18,6 +18,7 @@ import type { Accounts } from '../budget/accounts.ts';
 import type { Estimator } from '../budget/estimate.ts';
 import type { Ledger } from '../budget/ledger.ts';
 import type { Prices } from '../budget/prices.ts';
+import type { Reserves } from '../budget/reserves.ts';
 import type { Windows } from '../budget/windows.ts';
 import type { Store } from '../db/store.ts';
 import type { ContextStore } from '../journal/context.ts';
@@ -69,6 +70,7 @@ export interface Parts {
   readonly ledger: Ledger;
   readonly estimator: Estimator;
   readonly windows: Windows;
+  readonly reserves: Reserves;
   readonly scheduler: Scheduler;
   readonly governor: Governor;
   readonly broker: Broker;

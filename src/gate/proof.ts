@@ -6,8 +6,8 @@ import type { JsonRecord } from '../base/json.ts';
 import { isRecord, parseJson } from '../base/json.ts';
 import { NO_USAGE } from '../base/usage.ts';
 import { Balances } from '../budget/balances.ts';
-import { type Counts, noCounts } from '../budget/counts.ts';
-import { BALANCE, type BalanceRow, USAGE, type UsageRow } from '../db/schema/budget.ts';
+import { addUse, type Counts, noCounts } from '../budget/counts.ts';
+import { BALANCE, type BalanceRow, SPAN, type SpanRow, USAGE, type UsageRow } from '../db/schema/budget.ts';
 import type { EntryRow } from '../db/store.ts';
 import { scopesOf } from './flight.ts';
 import { LIMITS } from './limits.ts';
@@ -17,7 +17,7 @@ import { SYSCALLS } from './syscalls.ts';
 type Counted = Counts & { readonly start: number };
 type Rows = Map<string, Counted>;
 
-/** What disagrees, one line each; empty when all balances and today's bill are what the entries say. */
+/** What disagrees, one line each; empty when all balances, plan windows and today's bill are what the entries say. */
 export async function proveBalances(parts: Parts): Promise<{ checked: number; problems: string[] }> {
   const { ledger, store, journal } = parts;
   const now = parts.clock.now();
@@ -25,10 +25,11 @@ export async function proveBalances(parts: Parts): Promise<{ checked: number; pr
   // Midnight may pass while the entries are read.
   const today = ledger.bookedOn(now).bookedOn ?? now;
   // Balances and journal move in one step: what is copied here is what the first `size` entries say.
-  const held = rowsOf(ledger.balances(), ledger.todaysBill());
+  const spans = ledger.spans(now);
+  const held = rowsOf(ledger.balances(), ledger.todaysBill(), spans);
   const size = journal.size;
   await store.commit({});
-  const proven = await replay(parts, size, today);
+  const proven = await replay(parts, size, today, spans);
   // Where retention took entries, the proof of what was used before is gone: only later periods can be compared.
   const [first] = await store.entries({ log: 0, limit: 1 });
   const provenFrom = first && first.seq > 0 ? first.at : Number.NEGATIVE_INFINITY;
@@ -38,7 +39,7 @@ export async function proveBalances(parts: Parts): Promise<{ checked: number; pr
     const wrong = differing(held.get(key), proven.get(key));
     if (wrong.length > 0) problems.push(`${key}: ${wrong.join(', ')} differ from the entries`);
   }
-  const stored = await storedRows(parts);
+  const stored = await storedRows(parts, spans);
   // A later call may have changed the stored rows, and the journal then says so.
   for (const [key, row] of journal.size === size ? held : [])
     if (differing(row, stored.get(key)).length > 0)
@@ -47,27 +48,31 @@ export async function proveBalances(parts: Parts): Promise<{ checked: number; pr
 }
 
 /** Copies, by what a person calls them. */
-function rowsOf(balances: Iterable<BalanceRow>, bill: Iterable<UsageRow>): Rows {
+function rowsOf(balances: Iterable<BalanceRow>, bill: Iterable<UsageRow>, spans: Iterable<SpanRow>): Rows {
   return new Map([
     ...[...balances].map((row): [string, Counted] => [`balance ${row.period} ${row.scope}`, { ...row }]),
+    ...[...spans].map((row): [string, Counted] => [`window ${row.span} ${row.scope}`, { ...row }]),
     ...[...bill].map((row): [string, Counted] => [`bill of today ${row.id}`, { ...row, start: row.day }]),
   ]);
 }
 
 /** As they are on the disk: those of the periods that run. */
-async function storedRows({ store, ledger }: Parts): Promise<Rows> {
+async function storedRows({ store, ledger }: Parts, running: readonly SpanRow[]): Promise<Rows> {
   const balances = await Promise.all(
     [...ledger.balances()].map((row) => store.get(BALANCE, [row.period, row.start, row.scope])),
   );
   const bill = await Promise.all([...ledger.todaysBill()].map((row) => store.get(USAGE, [row.day, row.id])));
+  const spans = await Promise.all(running.map(({ id }) => store.get(SPAN, [id])));
   return rowsOf(
     balances.filter((row) => row !== undefined),
     bill.filter((row) => row !== undefined),
+    spans.filter((row) => row !== undefined),
   );
 }
 
-async function replay(parts: Parts, size: number, today: number): Promise<Rows> {
-  const balances = new Balances();
+async function replay(parts: Parts, size: number, today: number, running: readonly SpanRow[]): Promise<Rows> {
+  const spans = running.map((row): SpanRow => ({ ...row, ...noCounts() }));
+  const balances = new Booking(spans);
   const open: Open = new Map();
   for (let from = 0; from < size; from += LIMITS.page.value) {
     const toSeq = Math.min(size, from + LIMITS.page.value) - 1;
@@ -75,13 +80,29 @@ async function replay(parts: Parts, size: number, today: number): Promise<Rows> 
     for (const entry of page) book(parts, balances, open, entry);
   }
   balances.turn(today);
-  return rowsOf(balances.rows(), balances.bill());
+  return rowsOf(balances.rows(), balances.bill(), spans);
+}
+
+/** Books what entries say, in the windows that run as well: all that came since they began. */
+class Booking extends Balances {
+  readonly #spans: readonly SpanRow[];
+
+  constructor(spans: readonly SpanRow[]) {
+    super();
+    this.#spans = spans;
+  }
+
+  override book(...[scopes, used, requests, at]: Parameters<Balances['book']>): ReturnType<Balances['book']> {
+    for (const span of this.#spans)
+      if (at >= span.start && scopes.includes(span.scope)) addUse(span, used.usage, used.cost, requests);
+    return super.book(scopes, used, requests, at);
+  }
 }
 
 /** Who pays for calls that have a START and no END yet, and for which model. */
 type Open = Map<string, { readonly scopes: readonly string[]; readonly model: string }>;
 
-function book(parts: Parts, balances: Balances, open: Open, entry: EntryRow): void {
+function book(parts: Parts, balances: Booking, open: Open, entry: EntryRow): void {
   if (entry.call === null || (entry.kind !== 'call.start' && entry.kind !== 'call.end')) return;
   const body = parseJson(entry.body);
   if (!isRecord(body)) return;

@@ -1,4 +1,10 @@
 export const LIMITS = {
+  reserveName: { value: 200, unit: 'characters', what: 'of a reservation, as its entry names it' },
+  forecastNames: {
+    value: 4,
+    unit: 'agents',
+    what: 'named as those who would wait first when a plan window is full',
+  },
   bodyBytes: { value: 67_108_864, unit: 'bytes', what: 'a request body as it arrives' },
   heldBytes: { value: 536_870_912, unit: 'bytes', what: 'all request bodies in memory together' },
   lingerBytes: {

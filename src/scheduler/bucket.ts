@@ -119,10 +119,16 @@ export class Bucket {
 
   #learnRate({ limit, remaining, fullAt, fullWithinMs }: Reading, now: number): void {
     const spanMs = fullAt === null ? 0 : fullAt - now;
-    // A nearly full bucket, or a date in whole seconds, says too little.
-    if (limit - remaining < 0.02 * limit || spanMs < 10 * fullWithinMs) return;
-    const seen = (limit - remaining) / spanMs;
+    // A nearly full bucket says too little.
+    if (limit - remaining < 0.02 * limit || spanMs <= 0) return;
     const { fastestFillMs, slowestFillMs } = LIMITS;
+    if (spanMs < 10 * fullWithinMs) {
+      // A date in whole seconds says how fast at least.
+      const least = (limit - remaining) / (spanMs + fullWithinMs);
+      this.#perMs = Math.max(this.#perMs, Math.min(least, limit / fastestFillMs.value));
+      return;
+    }
+    const seen = (limit - remaining) / spanMs;
     const sane = Math.min(limit / fastestFillMs.value, Math.max(limit / slowestFillMs.value, seen));
     this.#perMs += WEIGHT * (sane - this.#perMs);
   }

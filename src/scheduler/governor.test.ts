@@ -293,6 +293,15 @@ describe('the governor, of a provider whose headers show its buckets', () => {
     hear(120, 0);
     assert.equal(under.opensAt(need(0), now), now + 500);
   });
+  test('dates in whole seconds of a bucket that fills fast tell how fast at least', () => {
+    const under = new Under();
+    const call = under.send();
+    const told = { dimension: 'requests', limit: 40, remaining: 0, slack: 0, fullWithinMs: 1000 } as const;
+    under.governor.heard('a m', call, [{ ...told, fullAt: NOW + 3000 }], NOW);
+    under.governor.heard('a m', call, [{ ...told, fullAt: NOW + 3000 }], NOW);
+    under.leave(call, 'served', NOW);
+    assert.equal(under.opensAt(need(0), NOW), NOW + 100, 'ten a second, and not forty a minute');
+  });
   test('a refusal that a bucket explains cuts its rate and not the calls at once', () => {
     const under = new Under();
     const calls = Array.from({ length: 6 }, () => under.send());

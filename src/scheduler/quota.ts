@@ -157,7 +157,7 @@ export class Quota {
       if (bucket && sent) {
         const most = reading.limit - remaining + bucket.inflow(now - sent.at) + slack;
         if (sent.heardAt === undefined) this.#charging.refute(dimension, sent.need, most);
-        if (sent.isClear && last && sent.heardAt === undefined) {
+        if (sent.isClear && last && sent.heardAt === undefined && reading.limit === bucket.limit) {
           const gone = bucket.filled(last.remaining, now - last.at) - remaining;
           const unsure = dimension === 'output' || dimension === 'tokens' ? this.#running(call) : 0;
           sent.seen.set(dimension, { gone, written: last.written, slack: slack + unsure });

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { BillRow, LimitView, WindowView } from '../../base/money.ts';
+import type { BillRow, LimitView, ReserveView, WindowView } from '../../base/money.ts';
 import { UsageFailure } from '../exit.ts';
 import {
   formatAge,
@@ -29,6 +29,7 @@ interface LimitOptions extends ViewOptions {
   readonly of?: LimitView['dimension'];
   readonly per: LimitView['period'];
   readonly strict?: boolean;
+  readonly reserve?: string;
 }
 
 const oneOf =
@@ -90,8 +91,40 @@ const windowColumns = (nowMs: number): Column<WindowView>[] => [
     cell: (window) => (window.resetsAt === null ? '-' : formatTime(window.resetsAt, nowMs)),
   },
   { head: 'STATUS', cell: (window) => window.status ?? '-' },
+  { head: 'FULL', cell: (window) => (window.fullAt === null ? '-' : formatTime(window.fullAt, nowMs)) },
   { head: 'SEEN', cell: (window) => formatAge(window.seenAt, nowMs) },
 ];
+
+const RESERVE_COLUMNS: Column<ReserveView>[] = [
+  { head: 'ACCOUNT', cell: (reserve) => reserve.account },
+  { head: 'PLAN WINDOW', cell: (reserve) => reserve.span },
+  { head: 'KEPT', cell: (reserve) => `${reserve.percent} %`, right: true },
+  { head: 'FOR', cell: (reserve) => reserve.who },
+];
+
+function forecastText({ account, name, fullAt, first }: WindowView, nowMs: number): string {
+  const who = first.length === 0 ? '' : `; ${first.join(', ')} would wait first`;
+  return `At this rate the ${name} window of ${account} is full at ${formatTime(fullAt ?? nowMs, nowMs)}${who}.`;
+}
+
+/** `fix=30%`, `owner:ann=20%`: a part of the account's windows that is for nobody else. */
+async function reserve(session: Session, scope: string, text: string, options: LimitOptions): Promise<void> {
+  const [, who = '', percent] = /^(.+)=(\d{1,3})\s*%?$/.exec(text.trim()) ?? [];
+  const [, account] = /^account:(.+)$/.exec(scope) ?? [];
+  if (percent === undefined) throw new UsageFailure(`"${text}" is no reservation`, 'write it as fix=30%');
+  if (account === undefined)
+    throw new UsageFailure(`"${scope}" is no account`, 'a part is of an account: account:<id>');
+  const spans = options.per === '5h' || options.per === '7d' ? [options.per] : (['5h', '7d'] as const);
+  const named = /^(agent|owner):/.test(who) ? who : `agent:${who}`;
+  for (const span of spans) {
+    const request = { account, span, who: named, percent: Number(percent) };
+    await change(session, options, 'limit.reserve', request, () =>
+      request.percent === 0
+        ? `nothing of the ${span} window of ${account} is kept for ${named} any more`
+        : `${percent} % of the ${span} window of ${account} is kept for ${named}`,
+    );
+  }
+}
 
 function listLimits(session: Session, scope: string | undefined, options: ViewOptions): Promise<void> {
   const { terminal } = session;
@@ -99,11 +132,18 @@ function listLimits(session: Session, scope: string | undefined, options: ViewOp
     verb: 'limits',
     request: scope === undefined ? {} : { scope },
     ids: ({ limits }) => limits.map((limit) => limit.id),
-    render: ({ limits, windows }) => {
+    render: ({ limits, windows, reserves }) => {
       terminal.printTable(limitColumns(session.now()), limits);
-      if (windows.length === 0) return;
-      terminal.print('');
-      terminal.printTable(windowColumns(session.now()), windows);
+      if (windows.length > 0) {
+        terminal.print('');
+        terminal.printTable(windowColumns(session.now()), windows);
+      }
+      if (reserves.length > 0) {
+        terminal.print('');
+        terminal.printTable(RESERVE_COLUMNS, reserves);
+      }
+      for (const window of windows)
+        if (window.fullAt !== null) terminal.note(forecastText(window, session.now()));
     },
   });
 }
@@ -189,8 +229,13 @@ export function define(program: Command, session: Session): void {
     .action((scope: string | undefined, options: ViewOptions) => listLimits(session, scope, options));
   withCap(asJson(limit.command('set').description('set a cap, or remove it with the cap "none"')))
     .argument('<scope>', 'account:<id>, agent:<pid> or owner:<id>')
-    .argument('<cap>', '5usd, 2M, 500, 80%, or none')
-    .action((scope: string, cap: string, options: LimitOptions) => setLimit(session, scope, cap, options));
+    .argument('[cap]', '5usd, 2M, 500, 80%, or none')
+    .option('--reserve <who=share>', 'keep a part of the plan windows of an account for an agent: fix=30%')
+    .action((scope: string, cap: string | undefined, options: LimitOptions) => {
+      if (options.reserve !== undefined) return reserve(session, scope, options.reserve, options);
+      if (cap === undefined) throw new UsageFailure('there is no cap', 'mezz limit set <scope> <cap>');
+      return setLimit(session, scope, cap, options);
+    });
 }
 
 const withCap = (command: Command): Command =>

@@ -106,9 +106,11 @@ export function headLines(sheet: Sheet, nowMs: number): [string, string] {
     Math.round(agents.reduce((total, row) => total + of(row), 0) * perHour(sheet));
   const plans = windows
     .filter(({ resetsAt }) => resetsAt === null || resetsAt > nowMs)
-    .map(({ name, usedShare, resetsAt }) => {
+    .map(({ name, usedShare, resetsAt, fullAt, first }) => {
       const until = resetsAt === null ? '' : ` until ${formatTime(resetsAt, nowMs)}`;
-      return `, plan ${name} ${percent(usedShare)}${until}`;
+      const waits = first.length === 0 ? '' : `, ${first.join(', ')} would wait first`;
+      const full = fullAt === null ? '' : ` (full at ${formatTime(fullAt, nowMs)}${waits})`;
+      return `, plan ${name} ${percent(usedShare)}${until}${full}`;
     });
   return [
     `mezz ${kernel.version}, up ${formatDuration(nowMs - kernel.startedAt)}: ${states.join(', ') || 'no agent yet'}`,

@@ -96,7 +96,15 @@ test('who needs somebody stands first; every order holds every agent once', () =
 });
 
 test('use per hour is scaled where the sheet covers less, and a plan that is over is not shown', () => {
-  const window = { account: 'a', name: '5h', usedShare: 0.42, status: null, seenAt: NOW };
+  const window = {
+    account: 'a',
+    name: '5h',
+    usedShare: 0.42,
+    status: null,
+    seenAt: NOW,
+    fullAt: null,
+    first: [],
+  };
   const windows = [
     { ...window, resetsAt: NOW + 1000 },
     { ...window, name: '7d', resetsAt: NOW - 1 },
@@ -107,6 +115,9 @@ test('use per hour is scaled where the sheet covers less, and a plan that is ove
   );
   assert.match(use, /^per hour \$4\.00, 1\.0k tokens, plan 5h 42% until /);
   assert.doesNotMatch(use, /7d/);
+  const filling = { ...window, resetsAt: NOW + 9000, fullAt: NOW + 5000, first: ['a', 'b'] };
+  const [, soon] = headLines(sheet([], { windows: [filling] }), NOW);
+  assert.match(soon, /plan 5h 42% until \S+ \(full at \S+, a, b would wait first\)$/);
   assert.equal(fillShare(MIXED.agents[3] as Row), 0.5);
   assert.equal(fillShare(MIXED.agents[0] as Row), undefined);
 });

@@ -146,6 +146,21 @@ export const WINDOW = table<WindowRow>(
   ['account', 'name'],
 );
 
+/** A part of an account's plan window that is kept for `who`: `agent:<name>` or `owner:<id>`. */
+export type ReserveRow = {
+  id: string;
+  account: string;
+  span: string;
+  who: string;
+  percent: number;
+};
+
+export const RESERVE = table<ReserveRow>(
+  'plan_reserve',
+  { id: 'text', account: 'text', span: 'text', who: 'text', percent: 'int' },
+  ['id'],
+);
+
 /** Whose money or plan. A client's own login becomes one on first sight; its id is a digest, never the credential. */
 export type AccountRow = {
   id: string;
@@ -178,4 +193,13 @@ export const ESTIMATE = table<EstimateRow>(
   ['id'],
 );
 
-export const BUDGET_TABLES: readonly Table[] = [BALANCE, USAGE, LIMIT, SPAN, WINDOW, ACCOUNT, ESTIMATE];
+export const BUDGET_TABLES: readonly Table[] = [
+  BALANCE,
+  USAGE,
+  LIMIT,
+  SPAN,
+  WINDOW,
+  RESERVE,
+  ACCOUNT,
+  ESTIMATE,
+];

@@ -1,15 +1,67 @@
 /** Verbs about money and plans. */
+import type { Agent } from '../../agents/table.ts';
 import { refusal } from '../../base/errors.ts';
+import type { WindowView } from '../../base/money.ts';
 import { capMistake } from '../../budget/periods.ts';
+import type { WindowRow } from '../../db/schema/budget.ts';
 import { resumedRows } from '../../gate/exhausted.ts';
+import type { Gate } from '../../gate/gate.ts';
+import type { Parts } from '../../gate/parts.ts';
+import { LIMITS } from '../limits.ts';
 import { type Handlers, selectAgent } from './context.ts';
 
-export const moneyVerbs: Handlers<'limits' | 'limit.set' | 'bill' | 'accounts'> = {
+/** Plan windows with their forecast: when each is full at this rate, and who would wait first. */
+export function windowViews({ parts }: Gate): WindowView[] {
+  const now = parts.clock.now();
+  return parts.windows.list().map((row) => {
+    const fullAt = parts.windows.fullAt(row, now);
+    return { ...row, fullAt, first: fullAt === null ? [] : waitFirst(parts, row) };
+  });
+}
+
+/** Who uses the account and has no part of its window: the last in the order of nice values, then who used most. */
+function waitFirst({ agents, reserves }: Parts, { account, name }: WindowRow): string[] {
+  const kept = new Set(
+    reserves.list().flatMap((one) => (one.account === account && one.span === name ? one.who : [])),
+  );
+  const used = ({ input, output }: Agent) => input + output;
+  return [...agents.all()]
+    .filter((agent) => agent.account === account && agent.hold !== 'exited')
+    .filter((agent) => !kept.has(`agent:${agent.name}`) && !kept.has(`owner:${agent.owner}`))
+    .sort((a, b) => b.nice - a.nice || used(b) - used(a))
+    .slice(0, LIMITS.forecastNames.value)
+    .map((agent) => agent.name);
+}
+
+export const moneyVerbs: Handlers<'limits' | 'limit.set' | 'limit.reserve' | 'bill' | 'accounts'> = {
   async limits({ gate }, { scope }) {
     return {
       limits: gate.parts.ledger.limits(scope, gate.parts.clock.now()),
-      windows: gate.parts.windows.list(),
+      windows: windowViews(gate),
+      reserves: gate.parts.reserves.list(),
     };
+  },
+
+  async 'limit.reserve'({ gate }, { account, span, who, percent }) {
+    const { parts } = gate;
+    if (!/^(agent|owner):./.test(who))
+      return refusal('bad_request', `A part is kept for agent:<name> or owner:<id>, not "${who}".`);
+    if (!Number.isSafeInteger(percent) || percent < 0 || percent > 100)
+      return refusal('bad_request', `A part is a whole number from 0 to 100 percent, not ${percent}.`);
+    const { id, puts, deletes } = parts.reserves.set(account, span, who, percent);
+    const ids = parts.reserves.list().map((one) => `reserve:${one.account}/${one.span}/${one.who}`);
+    const resumed = gate.exhausted.resume([id, ...ids]);
+    const stored = resumedRows(resumed);
+    await parts.journal.append({
+      entries: [
+        { kind: 'config', agent: 0, body: { reserve: id.slice(0, LIMITS.reserveName.value), percent } },
+        ...stored.entries,
+      ],
+      puts: [...puts, ...stored.puts],
+      deletes,
+    });
+    gate.wake(resumed);
+    return { reserves: parts.reserves.list() };
   },
 
   async 'limit.set'(context, request) {
@@ -59,9 +111,9 @@ export const moneyVerbs: Handlers<'limits' | 'limit.set' | 'bill' | 'accounts'> 
   },
 
   async accounts({ gate }) {
-    const { accounts, ledger, windows, clock } = gate.parts;
+    const { accounts, ledger, clock } = gate.parts;
     const now = clock.now();
-    const plans = windows.list();
+    const plans = windowViews(gate);
     return {
       accounts: accounts.list().map((account) => ({
         ...account,

@@ -7,6 +7,7 @@ import type { Gate } from '../../gate/gate.ts';
 import { LIMITS } from '../limits.ts';
 import type { Handlers } from './context.ts';
 import { insightVerbs } from './insight.ts';
+import { windowViews } from './money.ts';
 import { agentViews } from './views.ts';
 
 const HOUR_MS = 3_600_000;
@@ -23,7 +24,7 @@ export const sheetVerbs: Handlers<'top' | 'free'> = {
       spanMs,
       agents: agentViews(gate, agents).map((view, at) => ({ ...view, ...(pulses[at] as Pulse) })),
       approvals: parts.approvals.list(false),
-      windows: parts.windows.list(),
+      windows: windowViews(gate),
     };
   },
 
@@ -35,7 +36,7 @@ export const sheetVerbs: Handlers<'top' | 'free'> = {
     return {
       backends: 'code' in backends ? [] : backends.backends,
       limits: parts.ledger.limits(undefined, parts.clock.now()),
-      windows: parts.windows.list(),
+      windows: windowViews(context.gate),
       journal: { entries, fileBytes, blobBytes },
       diskFreeBytes: diskFree(context.stateDir),
       memory: { residentBytes: rss, heapBytes: heapUsed, bufferBytes: external },

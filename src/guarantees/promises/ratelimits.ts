@@ -97,4 +97,23 @@ export const LIMIT_PROMISES: readonly Promised[] = [
       ['src/gate/limit.test.ts', 'the retry of a call that left keeps its place; another body has none'],
     ],
   },
+  {
+    id: 'plans-kept',
+    group: 'order',
+    text: 'A part of a plan window that is kept for an agent or an owner (`mezz limit set <account> --reserve`) is for nobody else: others pause where the rest of the window is what is kept, until it begins anew. `mezz limit` and `mezz top` say when a window is full at the rate of late, and who would wait first.',
+    restsOn: "How full the provider's headers say the window is.",
+    bypassedBy:
+      'What the one whom it is kept for has used already counts as used by all: the others then stop sooner. A program with the same name.',
+    tests: [
+      [
+        'src/budget/reserves.test.ts',
+        'stops all others where the rest is what is kept, and never whom it is kept for',
+      ],
+      [
+        'src/gate/limit.test.ts',
+        'the windows of plans: a part that is kept for one pauses the others, and fsck proves what was counted',
+      ],
+      ['src/budget/reserves.test.ts', 'is told by the rate since it began, then by that of late'],
+    ],
+  },
 ];
