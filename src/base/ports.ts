@@ -2,7 +2,7 @@
 import type { Refusal } from './errors.ts';
 import type { AccountId, BackendId, CallId } from './ids.ts';
 import type { JsonRecord } from './json.ts';
-import type { ManifestFile } from './manifest.ts';
+import type { InstanceMode, ManifestFile } from './manifest.ts';
 import type { RpcError, RpcReply, ServerMethod } from './mcp.ts';
 import type { DialectName, HintName, ModelCall, ModelOutcome } from './model.ts';
 import type { CredentialKind, Ticket } from './ticket.ts';
@@ -110,6 +110,12 @@ export interface ToolServerSpec {
   readonly manifest?: ManifestFile;
   /** Calls that may run there at once; the bound of all servers where nobody says. */
   readonly calls?: number;
+  /** Whose its processes are; its manifest says so where nobody does, and else they are everybody's. */
+  readonly instance?: InstanceMode;
+  /** How long a process that nobody calls stays. */
+  readonly idleMs?: number;
+  /** How long an agent keeps a leased one after its last call. */
+  readonly leaseMs?: number;
   /** Calls it may get in a minute. */
   readonly perMinute?: number;
   /** Its annotations are believed where nobody else says a word. */
@@ -184,6 +190,23 @@ export type ServerChange =
   | { readonly kind: 'tools' | 'prompts' | 'resources' }
   | { readonly kind: 'updated'; readonly uri: string };
 
+/** Who has a leased server to itself, and until when at least. */
+export interface Lease {
+  readonly agent: number;
+  readonly until: number;
+}
+
+/** One process of a tool server. */
+export interface ToolInstance {
+  /** Whose it is; 0: everybody's. */
+  readonly agent: number;
+  /** The how-manieth process of its server. */
+  readonly fence: number;
+  readonly calls: number;
+  readonly osPid: number | null;
+  readonly leasedUntil: number | null;
+}
+
 export interface ToolServer {
   readonly spec: ToolServerSpec;
   /** Of the running process, if it runs. */
@@ -205,6 +228,12 @@ export interface ToolServer {
   /** Nobody wants to know any more when this resource changes. */
   unwatch?(uri: string): void;
   /** `listener` hears every change from now on; the result ends that. */
+  /** Another agent that has the server to itself just now. */
+  heldFrom?(agent: number): Lease | undefined;
+  /** The agent is gone, or stands still: what it has to itself ends, or what is leased to it. */
+  release?(agent: number, isGone: boolean): void;
+  /** Its processes. */
+  instances?(): readonly ToolInstance[];
   onChange?(listener: (change: ServerChange) => void): () => void;
   close(): Promise<void>;
 }

@@ -77,6 +77,14 @@ export interface ToolServerView {
   readonly osPid: number | null;
   /** Calls that run there now. */
   readonly calls: number;
+  /** Its processes; `agent` 0: everybody's. `leasedUntil`: at least so long the agent keeps it. */
+  readonly instances: readonly {
+    readonly agent: number;
+    readonly fence: number;
+    readonly calls: number;
+    readonly osPid: number | null;
+    readonly leasedUntil: number | null;
+  }[];
   /** Calls in a row that got no answer. */
   readonly failures: number;
   /** Until when it gets no call because of them; null where it gets all. */

@@ -1,4 +1,5 @@
 /** mezz.yaml after the schema accepted it: the types its settings then have. */
+import type { InstanceMode } from '../base/manifest.ts';
 import type { DialectName, HintName } from '../base/model.ts';
 import type { CredentialChoice } from '../base/ports.ts';
 import type { LabOptions } from '../drivers/lab/options.ts';
@@ -84,6 +85,9 @@ export interface RawConfig {
         readonly manifest?: string;
         readonly trusted?: boolean;
         readonly calls?: number;
+        readonly instance?: InstanceMode;
+        readonly idle?: string;
+        readonly lease?: string;
         readonly perMinute?: number;
       }
     >

@@ -444,6 +444,14 @@ export const SCHEMA = {
             description:
               'What its tools do to what (schema/manifest.schema.json); mezz tool learn drafts one. It goes before what mezz knows.',
           }),
+          instance: choice(
+            'Who has a process of it to itself; by default what its manifest says, else nobody.',
+            'shared',
+            'per-agent',
+            'leased',
+          ),
+          idle: duration('15m', 'How long a process stays that nobody calls.'),
+          lease: duration('2m', 'How long an agent keeps a leased one after its last call.'),
           calls: { ...whole(1, 10_000, 4), description: 'Calls that may run there at once; more wait.' },
           perMinute: {
             ...whole(1, 1_000_000, 60),

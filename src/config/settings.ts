@@ -14,15 +14,17 @@ import type { BackendDraft, SettingsChange } from '../base/sheets.ts';
 import { Prices } from '../budget/prices.ts';
 import { StoreError } from '../db/store.ts';
 import { EngineBackend, type EnginePlaces } from '../drivers/engine/backend.ts';
+import { Guard } from '../drivers/guard.ts';
 import { LabBackend } from '../drivers/lab/backend.ts';
 import { HttpToolServer } from '../drivers/mcp/http.ts';
-import { StdioToolServer } from '../drivers/mcp/stdio.ts';
+import { Instances } from '../drivers/mcp/instances.ts';
 import { HttpModelBackend } from '../drivers/models/http.ts';
 import { OpenApiServer } from '../drivers/openapi/server.ts';
 import { resumedRows } from '../gate/exhausted.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Changeable } from '../gate/open.ts';
 import type { Parts } from '../gate/parts.ts';
+import { modeOf } from '../tools/manifests/sources.ts';
 import { accountsOf } from './accounts.ts';
 import { type BackendConfig, type Config, formatProblem } from './config.ts';
 import { replaceFile } from './file.ts';
@@ -64,6 +66,7 @@ export class Settings {
   /** The settings that hold until the kernel ends, whatever mezz.yaml says later. */
   readonly #booted: Config;
   readonly #toolServers: readonly ToolServer[];
+  readonly #guard = new Guard();
   readonly ordering: Ordering;
   #ready: Ready;
   #config: Config;
@@ -79,7 +82,7 @@ export class Settings {
     this.#file = file;
     this.#booted = ready.config;
     this.#toolServers = ready.config.tools.map((spec) =>
-      newToolServer(spec, options.clock, ready.toolKeys.get(spec.id)),
+      newToolServer(spec, options.clock, this.#guard, ready.toolKeys.get(spec.id)),
     );
     this.ordering = new Ordering(ready.config.scheduling);
     this.#config = ready.config;
@@ -150,6 +153,7 @@ export class Settings {
     await this.#turn;
     await Promise.all([...this.#drivers.values()].map(({ backend }) => backend.close()));
     await Promise.all(this.#toolServers.map((server) => server.close()));
+    this.#guard.close();
   }
 
   /** Reads everything again, one after the other; the problems that remain. */
@@ -319,10 +323,15 @@ function changedOf(now: Ready, before: Ready): Pick<Changeable, 'policies' | 'lo
   };
 }
 
-function newToolServer(spec: ToolServerSpec, clock: Clock, key: string | undefined): ToolServer {
+function newToolServer(
+  spec: ToolServerSpec,
+  clock: Clock,
+  guard: Guard,
+  key: string | undefined,
+): ToolServer {
   if (spec.openapi !== undefined) return new OpenApiServer(spec, clock, key);
   if (spec.url !== undefined) return new HttpToolServer(spec, spec.url, clock);
-  return new StdioToolServer(spec, clock);
+  return new Instances(spec, clock, guard, modeOf);
 }
 
 function keyHeaders(spec: BackendSpec, key: string | undefined): () => string[] {

@@ -1,6 +1,7 @@
 /** The tool servers of mezz.yaml: a program that mezz starts, an address that it speaks to, or an HTTP service. */
 import type { Issue, ToolConfig } from './config.ts';
 import type { RawConfig } from './raw.ts';
+import { parseDuration } from './units.ts';
 
 export function buildTools(
   { tools = {} }: RawConfig,
@@ -22,6 +23,9 @@ export function buildTools(
       trusted,
       calls,
       perMinute,
+      instance,
+      idle,
+      lease,
     } = raw;
     const at = ['tools', id];
     if ([command.length > 0, url !== undefined, openapi !== undefined].filter(Boolean).length !== 1)
@@ -47,8 +51,17 @@ export function buildTools(
       ...(key === undefined ? {} : { key: 'file' in key ? { file: path(key.file) } : key }),
       ...(manifest === undefined ? {} : { manifestFile: path(manifest) }),
       ...(trusted ? { trusted } : {}),
+      ...(instance === undefined ? {} : { instance }),
+      ...msOf('idleMs', idle),
+      ...msOf('leaseMs', lease),
       ...(calls === undefined ? {} : { calls }),
       ...(perMinute === undefined ? {} : { perMinute }),
     };
   });
+}
+
+/** The schema's pattern let it through. */
+function msOf<N extends string>(name: N, text: string | undefined): { readonly [K in N]?: number } {
+  const value = text === undefined ? undefined : parseDuration(text);
+  return value === undefined ? {} : ({ [name]: value } as { readonly [K in N]?: number });
 }

@@ -96,6 +96,22 @@ export const LIMITS = {
   apiMaxRetryMs: { value: 86_400_000, unit: 'ms', what: 'that a service may ask to be left alone' },
   toolMs: { value: 60_000, unit: 'ms', what: 'for a tool server to answer a call' },
   toolStartMs: { value: 20_000, unit: 'ms', what: 'for a tool server to say what it offers' },
+  toolIdleMs: {
+    value: 900_000,
+    unit: 'ms',
+    what: 'that a process of a tool server stays when nobody calls it',
+  },
+  toolLeaseMs: {
+    value: 120_000,
+    unit: 'ms',
+    what: 'that an agent keeps a leased tool server to itself after its last call',
+  },
+  toolFirstPauseMs: {
+    value: 1000,
+    unit: 'ms',
+    what: 'before a tool server that ended twice in a row is started again, doubled each time',
+  },
+  toolLongestPauseMs: { value: 60_000, unit: 'ms', what: 'the longest such pause' },
   toolEndMs: { value: 2000, unit: 'ms', what: 'for a tool server to end when it is told to' },
   toolPages: { value: 100, unit: 'pages', what: 'of tools that one server offers' },
   toolLine: { value: 67_108_864, unit: 'characters', what: 'one message of a tool server' },

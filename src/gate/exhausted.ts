@@ -18,6 +18,7 @@ export function pausedBy(parts: Parts, flight: Flight, why: Refusal): Refusal {
   const { agent } = flight;
   if (why.code !== 'over_budget' || why.rule === undefined || agent.hold !== 'none') return why;
   agent.hold = 'paused';
+  parts.servers.release([agent.pid], false);
   agent.holdWhy = WHY + why.rule;
   const now = parts.clock.now();
   agent.holdUntil = parts.ledger.resetsAt(why.rule, now) ?? parts.reserves.resetsAt(why.rule, now);

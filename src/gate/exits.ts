@@ -30,6 +30,7 @@ export async function closeAgent(gate: Gate, agent: Agent, ending: Ending): Prom
   const revoked = parts.keys.revokeAgent(agent.pid, parts.clock.now());
   const pids = new Set<number>(tree.map((member) => member.pid));
   gate.interrupt(pids, 'exited');
+  parts.servers.release(pids, true);
   await toolsLeft(parts, pids);
   for (const pid of pids) {
     await movedOn(parts, pid);

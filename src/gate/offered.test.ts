@@ -69,7 +69,8 @@ async function openRoom() {
       const next = await openGate({ one: 1 }, {}, undefined, [server], store);
       next.parts.settings = parts.settings;
       const doubts = await recover(next.parts);
-      return { doubts, uses: next.parts.uses, offered: next.arrivals.offered };
+      const again = (what: Asked) => next.arrivals.tooled(caller, what, new AbortController().signal);
+      return { doubts, uses: next.parts.uses, offered: next.arrivals.offered, again };
     },
   };
 }
@@ -210,6 +211,21 @@ test('after a crash what may be made again is, with its arguments; a person may 
   assert.equal(asked.length, 6);
   assert.deepEqual((await states()).sort(), ['done', 'done', 'failed', 'failed']);
   assert.equal(uses.get(other ?? '')?.state, 'given_up');
+});
+
+test('what was made again after a crash is the answer to an equal call that nobody named', async () => {
+  const { call, asked, reach, crash, parts } = await openRoom();
+  parts.settings = { ...parts.settings, bodies: 'keep' };
+  const write: Asked = { name: 'box__write_file', input: { path: '/w' } };
+  void call(write);
+  await reach(1);
+  const { offered, again } = await crash();
+  const settling = offered.settleDoubts();
+  await reach(2);
+  asked[1]?.answer(did('written'));
+  await settling;
+  assert.deepEqual((await again(write)).outcome, did('written'));
+  assert.equal(asked.length, 2);
 });
 
 test('what a server bears at once runs, more waits by name; a server that only fails gets none for a while', async () => {

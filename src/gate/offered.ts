@@ -8,7 +8,7 @@ import { type Refusal, refusal } from '../base/errors.ts';
 import { type CallId, newCallId } from '../base/ids.ts';
 import { isRecord, type JsonRecord, parseJson } from '../base/json.ts';
 import type { RetryClass } from '../base/manifest.ts';
-import type { ServerRequest } from '../base/ports.ts';
+import type { Lease, ServerRequest } from '../base/ports.ts';
 import type { ToolCall, ToolOutcome } from '../base/syscall.ts';
 import { CALL, type CallRow } from '../db/schema/journal.ts';
 import { applyEntry, callPut, endEntry, NO_ANSWER } from '../journal/calls.ts';
@@ -177,6 +177,8 @@ export class Offered {
     const cwd = spec?.cwd ?? '/';
     flight.effects = await parts.broker.effectsOf(payload, cwd);
     flight.places = placesOf(flight, spec?.calls);
+    const held = parts.servers.get(payload.server)?.heldFrom?.(flight.agent.pid);
+    if (held) return this.#heldBy(payload.server, held);
     const refused = parts.traffic.enter(payload.server, spec?.perMinute);
     if (refused) return refused;
     const walked = await this.#gate.walk(flight);
@@ -184,6 +186,16 @@ export class Offered {
     // What its own client or an operator ended says nothing of the server either.
     parts.traffic.left(payload.server, flight.killer.signal.aborted ? 'none' : signOf(outcome));
     return outcome;
+  }
+
+  #heldBy(server: string, { agent, until }: Lease): Refusal {
+    const { agents, clock } = this.#gate.parts;
+    const name = agents.get(agent)?.name ?? 'Another agent';
+    return refusal('busy', `${name} (${agent}) has ${server} to itself.`, {
+      rule: `tools.${server}.lease`,
+      retryAfterMs: Math.max(1000, until - clock.now()),
+      remedy: 'do something else first, then try again',
+    });
   }
 
   /** A call of before, as its row and its stored body tell it. */

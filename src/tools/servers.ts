@@ -51,6 +51,11 @@ export class ToolServers {
     return this.#servers.size === 0;
   }
 
+  /** These agents are gone, or stand still: what they have to themselves is free. */
+  release(agents: Iterable<number>, isGone: boolean): void {
+    for (const agent of agents) for (const server of this.#servers.values()) server.release?.(agent, isGone);
+  }
+
   get(server: string): ToolServer | undefined {
     return this.#servers.get(server);
   }

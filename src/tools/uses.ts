@@ -86,7 +86,10 @@ export class Uses {
   /** The rows of a START. */
   started({ use, ...rest }: NewUse, now: number): { readonly puts: Puts; readonly deletes: Deletes } {
     const row = { ...rest, use: use ?? null, state: 'running', at: now };
-    this.#keep(row, false);
+    const known = this.#known.get(row.call);
+    // Sent once more: whoever never heard of it has not heard of it since.
+    if (known) Object.assign(known, { state: row.state, at: now });
+    else this.#keep(row, false);
     this.#expire(now);
     return { puts: [put({ ...row, answer: null })], deletes: this.takeDue() };
   }

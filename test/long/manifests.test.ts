@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import type { JsonRecord } from '../../src/base/json.ts';
 import { systemClock } from '../../src/drivers/clock.ts';
+import { Guard } from '../../src/drivers/guard.ts';
 import { StdioToolServer } from '../../src/drivers/mcp/stdio.ts';
 import { lintManifest } from '../../src/tools/manifests/lint.ts';
 import { SHIPPED } from '../../src/tools/manifests/shipped.ts';
@@ -70,13 +71,16 @@ function install(): string | undefined {
 async function offered(name: string): Promise<{ software: string; tools: readonly JsonRecord[] }> {
   const { program, args = [], env = {} } = PROGRAMS[name] ?? { program: '' };
   const command = [process.execPath, join(FOLDER, 'node_modules', name, program), ...args];
-  const server = new StdioToolServer({ id: 'box', command, env, cwd: FOLDER }, systemClock);
+  const guard = new Guard();
+  const spec = { id: 'box', command, env, cwd: FOLDER };
+  const server = new StdioToolServer(spec, systemClock, guard, () => {});
   try {
     const described = await server.describe();
     assert.ok(!('code' in described), JSON.stringify(described));
     return described;
   } finally {
     await server.close();
+    guard.close();
   }
 }
 

@@ -29,6 +29,14 @@ function list(session: Session, options: ViewOptions): Promise<void> {
   });
 }
 
+function processesOf({ instances, osPid }: ToolServerView): string {
+  const each = instances.map(
+    ({ agent, osPid: pid }) => `${pid ?? 'starting'}${agent === 0 ? '' : ` of ${agent}`}`,
+  );
+  if (each.length > 0) return each.join(', ');
+  return osPid === null ? 'not started' : String(osPid);
+}
+
 function healthOf({ failures, shutUntil }: ToolServerView): string {
   if (shutUntil !== null)
     return `${failures} calls without an answer: none until ${new Date(shutUntil).toISOString()}`;
@@ -44,7 +52,7 @@ function servers(session: Session, options: ViewOptions): Promise<void> {
       session.terminal.printTable(
         [
           { head: 'SERVER', cell: ({ id }) => id },
-          { head: 'PROCESS', cell: ({ osPid }) => (osPid === null ? 'not started' : String(osPid)) },
+          { head: 'PROCESS', cell: processesOf },
           { head: 'CALLS', cell: ({ calls }) => String(calls), right: true },
           { head: 'REFUSED', cell: ({ refused }) => String(refused), right: true },
           { head: 'HEALTH', cell: healthOf },

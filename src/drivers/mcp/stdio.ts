@@ -1,7 +1,7 @@
 /**
  * A tool server that mezz starts as a process and speaks MCP with over its standard input and output (the protocol's
  * era up to 2025-11-25, which every such server speaks). It is started when it is first needed and again when it has
- * ended. Invariant: a call without an answer is in doubt, never repeated here.
+ * ended; how many of them there are, and whose, is instances.ts. Invariant: a call without an answer is in doubt, never repeated here.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
@@ -18,6 +18,7 @@ import type {
   ToolServerSpec,
 } from '../../base/ports.ts';
 import type { Ticket } from '../../base/ticket.ts';
+import type { Guard } from '../guard.ts';
 import { LIMITS } from '../limits.ts';
 import { describeServer, inDoubt, keyed } from './lists.ts';
 import { Peer, type Reply } from './peer.ts';
@@ -31,6 +32,9 @@ const PASSED = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'USER'];
 export class StdioToolServer implements ToolServer {
   readonly spec: ToolServerSpec;
   readonly #clock: Clock;
+  readonly #guard: Guard;
+  readonly #died: () => void;
+  #isClosed = false;
   #child: Child | undefined;
   #described: Promise<Described | Refusal> | undefined;
   #rest = '';
@@ -38,9 +42,12 @@ export class StdioToolServer implements ToolServer {
   readonly #peer: Peer;
   readonly #watched = new Watched();
 
-  constructor(spec: ToolServerSpec, clock: Clock) {
+  /** `died`: the process ended by itself. */
+  constructor(spec: ToolServerSpec, clock: Clock, guard: Guard, died: () => void) {
     this.spec = spec;
     this.#clock = clock;
+    this.#guard = guard;
+    this.#died = died;
     this.#peer = new Peer(
       clock,
       (message) => this.#send(message),
@@ -50,6 +57,11 @@ export class StdioToolServer implements ToolServer {
 
   get osPid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** Does anybody want to hear when one of its resources changes? */
+  get isWatched(): boolean {
+    return this.#watched.uris.length > 0;
   }
 
   /** The last it wrote to its error stream. */
@@ -119,12 +131,13 @@ export class StdioToolServer implements ToolServer {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     const child = this.#child;
     if (!child) return;
     const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
     child.stdin.end();
     child.kill('SIGTERM');
-    const stop = this.#clock.after(LIMITS.toolEndMs.value, () => child.kill('SIGKILL'));
+    const stop = this.#clock.after(LIMITS.toolEndMs.value, () => this.#guard.kill(child.pid));
     await gone;
     stop();
   }
@@ -176,7 +189,10 @@ export class StdioToolServer implements ToolServer {
       cwd: this.spec.cwd,
       env: { ...Object.fromEntries(passed), ...this.spec.env },
       stdio: ['pipe', 'pipe', 'pipe'],
+      // A group of its own, so that what it starts ends with it.
+      detached: true,
     });
+    if (child.pid !== undefined) this.#guard.watch(child.pid);
     const gone = (why: string) => {
       if (this.#child !== child) return;
       this.#child = undefined;
@@ -184,7 +200,9 @@ export class StdioToolServer implements ToolServer {
       this.#rest = '';
       if (why !== '') this.#said += `${why}\n`;
       this.#peer.end('gone');
+      if (!this.#isClosed) this.#died();
     };
+    child.on('exit', () => this.#guard.ended(child.pid));
     child.on('error', (error) => gone(error.message));
     child.on('close', () => gone(''));
     // What it was sent when it had just ended is told by its end.

@@ -159,6 +159,7 @@ export const agentVerbs: Handlers<
     await save(gate, affected, { hold: agent.hold });
     const pids = new Set<number>(tree.map((member) => member.pid));
     gate.wake([agent]);
+    if (request.signal !== 'resume') parts.servers.release(pids, false);
     if (request.signal === 'stop' || request.signal === 'kill') gate.interrupt(pids, request.signal);
     // Paused and stopped programs go on outside the gate; only a kill ends them.
     if (request.signal === 'kill')

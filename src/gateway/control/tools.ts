@@ -57,14 +57,15 @@ export const toolVerbs: Handlers<
 
 function serverView(
   gate: Gate,
-  { spec, osPid, said }: ReturnType<Gate['parts']['servers']['all']> extends Iterable<infer S> ? S : never,
+  server: ReturnType<Gate['parts']['servers']['all']> extends Iterable<infer S> ? S : never,
 ) {
+  const { spec, osPid, said } = server;
   const running = [...gate.flights.values()].filter(
     ({ call: { payload } }) => 'how' in payload && payload.how === 'brokered' && payload.server === spec.id,
   );
   const { failures, shutUntil, refused } = gate.parts.traffic.health(spec.id);
   return {
     ...{ id: spec.id, command: [...spec.command], osPid: osPid ?? null, calls: running.length, said },
-    ...{ failures, refused, shutUntil: shutUntil ?? null },
+    ...{ failures, refused, shutUntil: shutUntil ?? null, instances: [...(server.instances?.() ?? [])] },
   };
 }

@@ -150,6 +150,10 @@ export const TOOL_PROMISES: readonly Promised[] = [
       ],
       [
         'src/gate/offered.test.ts',
+        'what was made again after a crash is the answer to an equal call that nobody named',
+      ],
+      [
+        'src/gate/offered.test.ts',
         'a hook that asks again for a use that was let go is answered as before; other arguments, and a use that has ended, are decided',
       ],
       [
@@ -220,6 +224,34 @@ export const TOOL_PROMISES: readonly Promised[] = [
         'a server that only fails gets no more calls, then one at a time after a growing pause, until it answers',
       ],
       ['src/tools/traffic.test.ts', 'a server gets its calls a minute, and says when the next may come'],
+    ],
+  },
+  {
+    id: 'tool-processes',
+    group: 'tools',
+    text: "A tool server's process is everybody's, each agent's own, or leased to one agent at a time, as its manifest or mezz.yaml says; it starts when it is needed, ends when idle or with its agent, starts again after a growing pause, and leaves nothing behind when mezz is killed.",
+    restsOn:
+      'A process group for each, and a shell that reads a pipe of the kernel and ends the groups that are left when the pipe ends.',
+    bypassedBy:
+      'A server that leaves its process group. Where that shell is killed too, a server ends only with its standard input. A lease that an agent keeps busy does not end.',
+    tests: [
+      [
+        'test/servers.test.ts',
+        'per-agent: each agent has a process of its own, which ends with it and with nobody else',
+      ],
+      [
+        'test/servers.test.ts',
+        'leased: one agent at a time; who else asks is told who has it; a pause gives it up, and the next gets a process of its own',
+      ],
+      ['test/servers.test.ts', 'a server that nobody asks ends, and starts again when it is asked'],
+      [
+        'test/servers.test.ts',
+        'a server that ends again and again is started after a pause, and its agents are told',
+      ],
+      [
+        'test/servers.test.ts',
+        'kill -9 of the kernel leaves nothing of a tool server behind, also what it started itself',
+      ],
     ],
   },
   {

@@ -3,7 +3,7 @@
  * annotations where its server is trusted. Where nobody says a word, it may write anything of its server.
  */
 import { isRecord, type JsonRecord } from '../../base/json.ts';
-import type { Manifest, ManifestFile } from '../../base/manifest.ts';
+import type { InstanceMode, Manifest, ManifestFile } from '../../base/manifest.ts';
 import type { Described, ToolServerSpec } from '../../base/ports.ts';
 import { BY_SOFTWARE } from './shipped.ts';
 
@@ -16,6 +16,10 @@ export interface Known {
 }
 
 export const shippedFor = ({ software }: Described): ManifestFile | undefined => BY_SOFTWARE.get(software);
+
+/** Whose a server's processes are: the settings' word, else its manifest's, else everybody's. */
+export const modeOf = (spec: ToolServerSpec, described: Described): InstanceMode =>
+  spec.instance ?? spec.manifest?.instance ?? shippedFor(described)?.instance ?? 'shared';
 
 export function knownOf(spec: ToolServerSpec, described: Described, definition: JsonRecord): Known {
   const tool = String(definition.name);
