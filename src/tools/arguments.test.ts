@@ -25,6 +25,10 @@ test('arguments that are not what the definition says are refused, by the path o
   assert.equal(await told(FILE, { path: '/a', mode: 'r', edits: [{ text: '' }] }), 'right');
   assert.match(await told(FILE, {}), /they must have required property 'path'/);
   assert.match(await told(FILE, { path: 1 }), /\/path must be string/);
+  assert.equal(await told(FILE, { path: '/a', mode: null }), 'right', 'null stands for what is left out');
+  assert.match(await told(FILE, { path: null }), /\/path must be string/);
+  const nullable = { type: 'object', properties: { x: { type: ['string', 'null'] } }, required: ['x'] };
+  assert.equal(await told(nullable, { x: null }), 'right');
   assert.match(await told(FILE, { path: '', edits: [{ text: '' }, {}] }), /\/edits\/1 must have required/);
   assert.match(await told(FILE, { path: '', mode: 'x' }), /\/mode must be equal to one .*\(r, w\)/);
   assert.match(await told(FILE, { path: '', more: 1 }), /additional properties \("more"\)/);

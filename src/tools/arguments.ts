@@ -36,11 +36,16 @@ export class Arguments {
       });
     if (check(input)) return undefined;
     const mistakes = (check.errors ?? []).slice(0, LIMITS.mistakes.value).map(mistakeOf);
+    if (check(withoutNulls(input))) return undefined;
     return refusal('bad_request', `The arguments of ${name} are not what it takes: ${mistakes.join('; ')}.`, {
       remedy: 'look at its definition (tools/list), and call it again',
     });
   }
 }
+
+/** Many clients say null for an argument that they leave out: where it is needed, it is missing. */
+const withoutNulls = (input: JsonRecord): JsonRecord =>
+  Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null));
 
 /** A function that checks, or why there is none. The library loads with the first. */
 async function compile(schema: Json): Promise<Check> {

@@ -46,22 +46,53 @@ export function installSuite(): boolean {
   return done.status === 0 && existsSync(suite);
 }
 
-/** Runs one leg of one frozen set: `server` against a URL, or `client` with a command that the suite starts. */
-export async function runSuite(
-  leg: 'server' | 'client',
-  target: string,
-  revision: Revision,
-): Promise<Scenario[]> {
+/** Runs the server leg of a frozen set against a URL. */
+export async function runServers(url: string, revision: Revision): Promise<Scenario[]> {
   const out = mkdtempSync(join(tmpdir(), 'mezz-conformance-'));
   try {
-    const at = leg === 'server' ? ['--url', target] : ['--command', target];
-    const args = [join(suite, 'dist/index.js'), leg, ...at, '--requirements', revision, '-o', out];
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-    await once(child, 'close');
-    return read(out, leg, revision);
+    await start(['server', '--url', url, '--requirements', revision, '-o', out]);
+    return wanted('server', revision).map((scenario) => read(out, scenario));
   } finally {
     rmSync(out, { recursive: true, force: true });
   }
+}
+
+/** Runs the client leg of a frozen set with a command that the suite starts, one scenario after the other; `not` are left out. */
+export async function runClients(
+  command: string,
+  revision: Revision,
+  not: (name: string) => boolean,
+): Promise<Scenario[]> {
+  const out = mkdtempSync(join(tmpdir(), 'mezz-conformance-'));
+  const scenarios = wanted('client', revision).filter(({ name }) => !not(name));
+  try {
+    for (const { name } of scenarios)
+      await start([
+        ...['client', '--command', command, '--scenario', name],
+        ...['--spec-version', revision, '-o', out],
+      ]);
+    return scenarios.map((scenario) => read(out, scenario));
+  } finally {
+    rmSync(out, { recursive: true, force: true });
+  }
+}
+
+async function start(args: readonly string[]): Promise<void> {
+  const child = spawn(process.execPath, [join(suite, 'dist/index.js'), ...args], { stdio: 'ignore' });
+  await once(child, 'close');
+}
+
+/** The scenarios of a leg, and of those that do not count, why. */
+export function wanted(leg: 'server' | 'client', revision: Revision): Pick<Scenario, 'name' | 'unscored'>[] {
+  const file = readFileSync(join(suite, 'requirements', `${revision}.yaml`), 'utf8');
+  const set = parse(file) as Record<'server' | 'client', string[]> & {
+    not_scored: { scenario: string; leg: string; reason: string }[];
+  };
+  const unscored = set.not_scored.filter((one) => one.leg === leg);
+  return [
+    ...set[leg].map((name) => ({ name, unscored: undefined })),
+    ...unscored.map(({ scenario, reason }) => ({ name: scenario, unscored: reason })),
+  ];
 }
 
 interface Check {
@@ -70,32 +101,20 @@ interface Check {
   readonly errorMessage?: string;
 }
 
-function read(out: string, leg: 'server' | 'client', revision: Revision): Scenario[] {
-  const file = readFileSync(join(suite, 'requirements', `${revision}.yaml`), 'utf8');
-  const set = parse(file) as Record<'server' | 'client', string[]> & {
-    not_scored: { scenario: string; leg: string; reason: string }[];
-  };
-  const unscored = set.not_scored.filter((one) => one.leg === leg);
-  const wanted = [
-    ...set[leg].map((name) => ({ name, unscored: undefined })),
-    ...unscored.map(({ scenario, reason }) => ({ name: scenario, unscored: reason })),
-  ];
-  const runs = readdirSync(out, { recursive: true, encoding: 'utf8' }).filter((path) =>
-    path.endsWith('checks.json'),
-  );
-  return wanted.map(({ name, unscored: why }) => {
-    const run = runs.find(
-      (path) => path.replace(/^server-/, '').replace(/-\d{4}-\d\d-\d\dT.*$/, '') === name,
-    );
-    const checks = run ? (JSON.parse(readFileSync(join(out, run), 'utf8')) as Check[]) : [];
-    const of = (status: string) => checks.filter((check) => check.status === status);
-    const say = ({ id, errorMessage }: Check) => `${id}: ${errorMessage ?? ''}`;
-    return {
-      name,
-      unscored: why,
-      passed: of('SUCCESS').length,
-      failed: run ? of('FAILURE').map(say) : ['it was not run'],
-      warned: of('WARNING').map(say),
-    };
+function read(out: string, { name, unscored }: Pick<Scenario, 'name' | 'unscored'>): Scenario {
+  const runs = readdirSync(out, { recursive: true, encoding: 'utf8' });
+  const run = runs.find((path) => {
+    const [, scenario] = /^(?:server-)?(.*)-\d{4}-\d\d-\d\dT[^/]*\/checks\.json$/.exec(path) ?? [];
+    return scenario === name;
   });
+  const checks = run ? (JSON.parse(readFileSync(join(out, run), 'utf8')) as Check[]) : [];
+  const of = (status: string) => checks.filter((check) => check.status === status);
+  const say = ({ id, errorMessage }: Check) => `${id}: ${errorMessage ?? ''}`;
+  return {
+    name,
+    unscored,
+    passed: of('SUCCESS').length,
+    failed: run ? of('FAILURE').map(say) : ['it was not run'],
+    warned: of('WARNING').map(say),
+  };
 }

@@ -32,7 +32,7 @@ export class EarlierHttp implements Era {
       this.#peer.ask(method, params, { timeoutMs }),
     );
     if (typeof described === 'string' || 'error' in described) return described;
-    if (saysUnasked(described.capabilities ?? {})) this.#listen();
+    this.#listen();
     for (const uri of this.#use.watched.uris) this.rewatch('resources/subscribe', uri);
     return described;
   }
@@ -91,6 +91,7 @@ export class EarlierHttp implements Era {
     return this.#exchange({ method: 'GET', headers, hear });
   }
 
+  /** For what the server says unasked, and for questions that it does not ask on the stream of their call. */
   #listen(): void {
     this.#listening?.abort();
     const own = new AbortController();
@@ -105,7 +106,7 @@ export class EarlierHttp implements Era {
     });
   }
 
-  async #exchange(sending: {
+  #exchange(sending: {
     readonly method: 'POST' | 'GET' | 'DELETE';
     readonly headers?: Record<string, string>;
     readonly message?: JsonRecord;
@@ -113,11 +114,13 @@ export class EarlierHttp implements Era {
     hear(message: JsonRecord): void;
   }): Promise<Outcome> {
     const headers = { ...this.#use.headers, ...this.#session, ...sending.headers };
-    const outcome = await this.#use.link.exchange({ ...sending, headers });
-    if (outcome.kind !== 'exchanged') return outcome;
-    const session = outcome.headers['mcp-session-id'];
-    if (typeof session === 'string') this.#session['mcp-session-id'] = session;
-    return outcome;
+    return this.#use.link.exchange({
+      ...sending,
+      headers,
+      head: ({ 'mcp-session-id': session }) => {
+        if (typeof session === 'string') this.#session['mcp-session-id'] = session;
+      },
+    });
   }
 }
 
@@ -128,9 +131,3 @@ function endOf(outcome: Outcome): Reply {
   if (outcome.status === 404) return 'unsent';
   return outcome.status < 400 ? 'gone' : httpError(outcome);
 }
-
-const saysUnasked = (capabilities: JsonRecord): boolean =>
-  Object.values(capabilities).some(
-    (capability) =>
-      isRecord(capability) && (capability.listChanged === true || capability.subscribe === true),
-  );

@@ -26,6 +26,8 @@ export interface Sending {
   readonly headers: Readonly<Record<string, string>>;
   readonly message?: JsonRecord;
   readonly signal?: AbortSignal | undefined;
+  /** The answer's headers, before anything of it is heard. */
+  head?(headers: Exchanged['headers']): void;
   hear(message: JsonRecord): void;
 }
 
@@ -46,7 +48,7 @@ export class Link {
     });
   }
 
-  async exchange({ method, headers, message, signal, hear }: Sending): Promise<Outcome> {
+  async exchange({ method, headers, message, signal, head, hear }: Sending): Promise<Outcome> {
     const { origin, pathname, search } = new URL(this.#url);
     const body = message === undefined ? null : JSON.stringify(message);
     try {
@@ -62,6 +64,7 @@ export class Link {
         body,
         ...(signal ? { signal } : {}),
       });
+      head?.(answer.headers);
       const type = String(answer.headers['content-type'] ?? '');
       const read = type.includes('text/event-stream')
         ? await readEvents(answer.body, hear)
