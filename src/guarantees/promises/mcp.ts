@@ -2,7 +2,7 @@
 import type { Promised } from '../promise.ts';
 
 const RUNS_AS_ONE =
-  'A tool server is one program, or one address, for all agents: what it remembers of one it may tell another.';
+  'A tool server that agents share, a program or an address: what it remembers of one it may tell another.';
 
 export const MCP_PROMISES: readonly Promised[] = [
   {
