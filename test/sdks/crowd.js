@@ -11,7 +11,8 @@ export async function crowd(turn) {
   const { agents, model } = JSON.parse(process.argv[2]);
   console.log(JSON.stringify({ ready: true }));
   await once(process.stdin, 'data');
-  process.stdin.pause();
+  // Whoever began it is gone: nobody waits for the turns any more.
+  process.stdin.on('end', () => process.exit(1));
   const begun = performance.now();
   const attend = async (agent) => {
     const question = `I am agent ${agent.name}. Do your steps, one after the other.`;
@@ -28,6 +29,7 @@ export async function crowd(turn) {
     console.log(JSON.stringify({ name: agent.name, tookMs: performance.now() - begun, failed }));
   };
   await Promise.all(agents.map(attend));
+  process.exit(0);
 }
 
 export const STEP = {
