@@ -89,6 +89,15 @@ export async function openGate(
       const value = { model, max_tokens: 100, messages: [{ role: 'user', content: text }] };
       return arrivals.model(caller, 'model.generate', modelCall(value, headers, signal), () => {});
     },
+    /** A conversation's request after so many user messages, each answered in between. */
+    conversation: (model: string, text: string, turns: number) => {
+      const messages = Array.from({ length: 2 * turns - 1 }, (_, i) => ({
+        role: i % 2 === 0 ? 'user' : 'assistant',
+        content: `${text} ${i} ${'x'.repeat(3000)}`,
+      }));
+      const value = { model, max_tokens: 100, messages };
+      return arrivals.model(caller, 'model.generate', modelCall(value, [], left.signal), () => {});
+    },
     tool: (command: string, toolUseId: string) => {
       const call = { tool: 'Bash', server: 'generic', input: { command }, toolUseId, how: 'hooked' } as const;
       return arrivals.tool(caller, call, undefined, undefined, left.signal);

@@ -98,6 +98,8 @@ export class Flight<K extends SyscallKind = SyscallKind> {
   outgoing: ModelCall | undefined;
   /** The rate limits it counts against, by backend; none where it is let go whatever they hold. */
   tolls: ReadonlyMap<string, Toll> = NO_TOLLS;
+  /** When its provider forgets what it has cached of the conversation. */
+  cacheUntil: number | undefined;
   /** What it has taken of one, until it has ended. */
   toll: Toll | undefined;
   /** How it is stopped while its backend performs it, where that can. */

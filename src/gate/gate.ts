@@ -251,7 +251,9 @@ export class Gate {
     const wait = { call: id, agent, kind, reason, resource, arrivedAt, since, deadlineAt: untilAt };
     const sink = 'sink' in flight.call.payload ? flight.call.payload.sink : undefined;
     sink?.waits(true);
+    const unwatch = this.limits.watch(flight);
     const woken = await parts.waits.park(wait, flight.signal, stage.onDeadline);
+    unwatch();
     sink?.waits(false);
     // Woken for another reason than a slot: leave the queue; the time of arrival keeps the place.
     if (flight.granted === undefined) parts.scheduler.cancel(id);

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import test, { describe } from 'node:test';
+import type { Usage } from '../base/usage.ts';
 import { AGENT } from '../db/schema/agents.ts';
 import { SPAN } from '../db/schema/budget.ts';
 import { CALL } from '../db/schema/journal.ts';
+import { mezz } from '../scheduler/policies/mezz.ts';
 import { openGate, settle } from './fixture.test.ts';
 import { Gate } from './gate.ts';
 import { proveBalances } from './proof.ts';
@@ -224,6 +226,85 @@ describe('a rate limit of a provider', () => {
     assert.ok(done.kind === 'done' && done.outcome.kind === 'answered' && done.outcome.status === 429);
     parts.waits.wakeAgents(new Set([agent.pid]));
     void first;
+  });
+
+  test('a cached prefix that is about to expire is a deadline: its call goes first where that saves more than it costs', async () => {
+    const { conversation, performed, parts, clock, gate } = await openGate({ one: 4, two: 1 });
+    parts.scheduler.setPolicy(mezz);
+    const cold = { input: 1_000, cacheRead: 0, cacheWrite: 0, output: 5, reasoning: 0 };
+    const left = (requests: number) => [
+      ...[
+        'anthropic-ratelimit-requests-limit',
+        '60',
+        'anthropic-ratelimit-requests-remaining',
+        String(requests),
+      ],
+      ...[
+        'anthropic-ratelimit-input-tokens-limit',
+        '60000',
+        'anthropic-ratelimit-input-tokens-remaining',
+        '60000',
+      ],
+      ...[
+        'anthropic-ratelimit-output-tokens-limit',
+        '20000',
+        'anthropic-ratelimit-output-tokens-remaining',
+        '20000',
+      ],
+    ];
+    const serve = async (text: string, turns: number, usage: Usage) => {
+      const walked = conversation('one', text, turns);
+      await settle();
+      performed.at(-1)?.hear(left(60));
+      performed.at(-1)?.answer(usage);
+      await walked;
+    };
+    // It has a prefix that the provider was seen to cache.
+    // A thousand tokens a message, all but the last two from the cache.
+    for (const turns of [1, 2, 3, 4, 5])
+      await serve('long', turns, { ...cold, cacheRead: Math.max(0, 1000 * (2 * turns - 3)) });
+    const usedAt = clock.now();
+    clock.advanceTo(usedAt + 250_000);
+    await serve('filler', 1, cold);
+    performed.at(-1)?.hear(left(0));
+    // The provider lets nobody in until after the prefix would be about to go.
+    const refused = conversation('one', 'refused', 1);
+    await settle();
+    performed.at(-1)?.pushBack(['retry-after', '30']);
+    await settle();
+    const short = conversation('one', 'short', 1);
+    const long = conversation('one', 'long', 6);
+    await settle();
+    const order = () =>
+      parts.scheduler
+        .line(5)
+        .map(
+          ({ waiting }) =>
+            [...gate.flights.values()].find(({ call }) => call.id === waiting.call)?.links.length,
+        );
+    const reasonsOf = () =>
+      parts.scheduler
+        .line(5)
+        .flatMap(({ reasons }) => reasons)
+        .join();
+    assert.doesNotMatch(reasonsOf(), /expires soon/);
+    clock.advanceTo(usedAt + 270_000);
+    await settle();
+    assert.equal(order()[0], 11, 'the long conversation is first');
+    assert.match(reasonsOf(), /its cached prefix expires soon: served before, it saves \d+ virtual tokens/);
+    clock.advanceTo(usedAt + 280_000);
+    await settle();
+    const before = performed.length;
+    clock.advanceTo(usedAt + 300_000);
+    await settle();
+    assert.ok(before > 0);
+    assert.doesNotMatch(reasonsOf(), /expires soon/, 'what is gone is no deadline');
+    for (let i = 0; i < 10; i++) {
+      for (const one of performed) one.answer(usage);
+      clock.advanceTo(clock.now() + 10_000);
+      await settle();
+    }
+    await Promise.all([refused, short, long]);
   });
 
   test('the windows of plans: a part that is kept for one pauses the others, and fsck proves what was counted', async () => {

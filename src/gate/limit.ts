@@ -41,6 +41,9 @@ export class RateLimits {
     if (!('facts' in flight.call.payload) || on === 'fail') return go(undefined);
     const now = this.#now();
     const untilAt = this.#absorbedUntil(flight);
+    const [first] = flight.candidates;
+    const ids = flight.links.map(({ exact }) => exact);
+    flight.cacheUntil = first && this.#prefixes.expiresAt(nameOf(first), ids, now);
     let opensAt = Number.POSITIVE_INFINITY;
     for (const candidate of flight.candidates) {
       const toll = this.#tollOf(flight, candidate);
@@ -49,8 +52,8 @@ export class RateLimits {
       if (refusedUntil <= untilAt) tolls.set(candidate.backend.id, toll);
       opensAt = Math.min(opensAt, refusedUntil);
     }
-    if (on === 'sleep' && tolls.size === 0 && flight.candidates[0] && !flight.granted)
-      this.#sleep(flight.agent, nameOf(flight.candidates[0]), opensAt);
+    if (on === 'sleep' && tolls.size === 0 && first && !flight.granted)
+      this.#sleep(flight.agent, nameOf(first), opensAt);
     return go(undefined);
   }
 
@@ -103,6 +106,18 @@ export class RateLimits {
     if (on === 'fail' || opensAt <= this.#absorbedUntil(flight)) return on !== 'fail';
     if (on === 'sleep') this.#sleep(flight.agent, limit, opensAt);
     return on === 'sleep';
+  }
+
+  /**
+   * While a call waits, its provider's cache ages: it is looked at anew when its prefix is about to go, and when it is gone.
+   * The result ends that.
+   */
+  watch({ call, cacheUntil }: Flight): () => void {
+    if (cacheUntil === undefined) return () => {};
+    const { clock, waits } = this.#parts;
+    const leftMs = cacheUntil - clock.now();
+    const afterMs = leftMs > LIMITS.hurryMs.value ? leftMs - LIMITS.hurryMs.value : leftMs;
+    return clock.after(Math.max(1, afterMs), () => waits.wake(call.id));
   }
 
   /** Why a call waits for its limits, for people. */

@@ -1,4 +1,9 @@
 export const LIMITS = {
+  hurryMs: {
+    value: 30_000,
+    unit: 'ms',
+    what: "before a provider forgets a waiting call's cached prefix it is preferred",
+  },
   retries: {
     value: 20_000,
     unit: 'calls',

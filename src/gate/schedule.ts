@@ -9,6 +9,7 @@ import type { PolicyCall } from '../scheduler/policy.ts';
 import type { Preemptible } from '../scheduler/queue.ts';
 import { type Flight, go, refuse, type Stage } from './flight.ts';
 import { limitWait, slotsOf } from './limit.ts';
+import { LIMITS } from './limits.ts';
 import { dropLocks, takeLocks } from './locking.ts';
 import type { Parts } from './parts.ts';
 import { checkPause } from './pause.ts';
@@ -92,6 +93,7 @@ function scheduledCall(parts: Parts, flight: Flight): PolicyCall {
     inTokens: tokens.tokensIn,
     outTokens: tokens.tokensOut,
     freshTokens: freshOf(flight),
+    expiringTokens: expiringOf(flight, parts.clock.now()),
     image: agent.client,
   };
 }
@@ -100,6 +102,12 @@ function scheduledCall(parts: Parts, flight: Flight): PolicyCall {
 function freshOf({ tolls, candidates: [first] }: Flight): number | undefined {
   const need = first && first.credential !== 'local' ? tolls.get(first.backend.id)?.need : undefined;
   return need && need.input - need.cached;
+}
+
+/** What of it is in a hosted API's cache and about to be forgotten. */
+function expiringOf({ tolls, cacheUntil, candidates: [first] }: Flight, now: number): number | undefined {
+  if (cacheUntil === undefined || cacheUntil - now > LIMITS.hurryMs.value) return undefined;
+  return first && tolls.get(first.backend.id)?.need.cached;
 }
 
 /** A slot that was granted while the call waited counts only if its backend can still take the call, as it is now. */

@@ -47,10 +47,18 @@ export class Attained {
   }
 
   /** Virtual tokens that this call is known to need of its turn's service; 0 where nothing is known. */
-  nextOf({ resources, freshTokens, outTokens }: PolicyCall): number {
-    if (freshTokens === undefined) return 0;
-    return costOf(this.#terms.get(resources?.[0] ?? '') ?? ENGINE, freshTokens, outTokens);
+  nextOf(call: PolicyCall): number {
+    const { freshTokens, outTokens } = call;
+    return freshTokens === undefined ? 0 : costOf(this.#termsAt(call), freshTokens, outTokens);
   }
+
+  /** Virtual tokens that serving this call soon saves: its cached prefix would have to be computed again. */
+  savedBy(call: PolicyCall): number {
+    const { expiringTokens = 0 } = call;
+    return expiringTokens === 0 ? 0 : costOf(this.#termsAt(call), expiringTokens, 0);
+  }
+
+  #termsAt = ({ resources }: PolicyCall): Terms => this.#terms.get(resources?.[0] ?? '') ?? ENGINE;
 
   /** Takes in an event; for one that ends a turn, the service that all of it had. */
   event(event: PolicyEvent): number | undefined {

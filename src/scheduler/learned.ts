@@ -34,13 +34,23 @@ export const standing = (state: Learned, call: PolicyCall): number =>
   call.freshTokens === undefined ? expected(state, call) : withNext(state, call);
 
 const withNext = ({ attained }: Learned, call: PolicyCall): number =>
-  attained.of(call) + attained.nextOf(call);
+  attained.of(call) + attained.nextOf(call) - savedBy(attained, call);
+
+/** A cached prefix that expires is a deadline, where meeting it saves more than the call takes from those it passes. */
+function savedBy(attained: Attained, call: PolicyCall): number {
+  const saved = attained.savedBy(call);
+  return saved > attained.nextOf(call) ? saved : 0;
+}
 
 export function standingReason(state: Learned, call: PolicyCall): string[] {
   if (call.freshTokens === undefined) return remainingReason(state, call);
   const had = Math.round(state.attained.of(call));
   const next = Math.round(state.attained.nextOf(call));
-  return [`its turn had ${had} virtual tokens and this call takes about ${next}; the least sum goes first`];
+  const saved = Math.round(savedBy(state.attained, call));
+  return [
+    `its turn had ${had} virtual tokens and this call takes about ${next}; the least sum goes first`,
+    ...(saved > 0 ? [`its cached prefix expires soon: served before, it saves ${saved} virtual tokens`] : []),
+  ];
 }
 
 /**

@@ -24,6 +24,8 @@ export interface PolicyCall {
   readonly outTokens: number;
   /** Of its input, what no cache should have: what it is known to need at least. Undefined: nothing is known. */
   readonly freshTokens?: number | undefined;
+  /** Of its input, what a provider has cached and forgets soon, unless the call is served before. */
+  readonly expiringTokens?: number | undefined;
   /** Where it may be served, the preferred first. */
   readonly resources?: readonly string[];
   /** What kind of program asks, for what was learned of its like: the client, and whether it is a sub-agent. */

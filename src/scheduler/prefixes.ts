@@ -23,6 +23,12 @@ export class Prefixes {
     return Math.floor(this.#expected(limit, ids, now) * (this.#hits.get(limit) ?? 0));
   }
 
+  /** When a provider forgets what it has cached of a conversation; undefined where nothing of it should be. */
+  expiresAt(limit: string, ids: readonly string[], now: number): number | undefined {
+    const prefix = this.#found(limit, ids, now);
+    return prefix && (this.#hits.get(limit) ?? 0) > 0 ? prefix.usedAt + LIMITS.cacheTtlMs.value : undefined;
+  }
+
   ended(limit: string, ids: readonly string[], used: Used, now: number): void {
     const expected = this.#expected(limit, ids, now);
     if (expected > 0) {
@@ -35,9 +41,13 @@ export class Prefixes {
   }
 
   #expected(limit: string, ids: readonly string[], now: number): number {
+    return this.#found(limit, ids, now)?.tokens ?? 0;
+  }
+
+  #found(limit: string, ids: readonly string[], now: number): Prefix | undefined {
     const head = ids.findLast((id) => this.#heads.has(id));
     const prefix = head === undefined ? undefined : this.#heads.get(head);
-    if (!prefix || prefix.limit !== limit || prefix.usedAt + LIMITS.cacheTtlMs.value <= now) return 0;
-    return prefix.tokens;
+    if (!prefix || prefix.limit !== limit || prefix.usedAt + LIMITS.cacheTtlMs.value <= now) return undefined;
+    return prefix;
   }
 }

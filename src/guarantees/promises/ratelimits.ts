@@ -116,4 +116,18 @@ export const LIMIT_PROMISES: readonly Promised[] = [
       ['src/budget/reserves.test.ts', 'is told by the rate since it began, then by that of late'],
     ],
   },
+  {
+    id: 'cache-deadlines',
+    group: 'order',
+    text: "While a call waits under a limit, a prefix that its provider has cached and is about to forget is a deadline: the call goes first within its owner's share where that saves more than the call takes; when the prefix is gone, the call needs more of the limit.",
+    restsOn:
+      'Five minutes after its last use, and only where the provider was seen to have found such prefixes.',
+    bypassedBy: 'A provider that forgets sooner; a cache that was asked to last an hour.',
+    tests: [
+      [
+        'src/gate/limit.test.ts',
+        'a cached prefix that is about to expire is a deadline: its call goes first where that saves more than it costs',
+      ],
+    ],
+  },
 ];
