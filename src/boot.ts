@@ -191,6 +191,7 @@ async function serve(opened: Opened): Promise<Running> {
     callTool: ({ keyId, owner, pid, name: caller }, name, args) =>
       callTool(parts, arrivals, { keyId: keyId ?? '', owner, pid, name: caller }, { name, input: args }),
     resolveCall: (call, as) => arrivals.offered.resolve(call, as),
+    importTools: (files, writes) => settings.importTools(files, writes),
     addBackend: (backend) => settings.addBackend(backend),
     shutDown: (askedMs) => {
       graceMs = askedMs;

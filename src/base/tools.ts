@@ -2,6 +2,7 @@
 import type { JsonRecord } from './json.ts';
 import type { Access, Manifest, ManifestFile } from './manifest.ts';
 import type { WaitView } from './order.ts';
+import type { SettingsChange } from './sheets.ts';
 import type { Selector, Verb } from './verb.ts';
 
 /** What one tool call holds; nobody else may touch it in a way that conflicts until it ends. */
@@ -117,6 +118,29 @@ export interface UndoView {
   readonly by: string | null;
 }
 
+/** A tool server as another program's settings have it. */
+export interface ToolDraft {
+  readonly id: string;
+  readonly command?: readonly string[];
+  readonly url?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Variables and headers that look like secrets: they are not taken over. */
+  readonly left: readonly string[];
+}
+
+export interface ToolFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+export interface ToolImport extends SettingsChange {
+  /** What is added, as mezz.yaml holds it. */
+  readonly lines: readonly string[];
+  /** What was not taken over, `server: NAME`. */
+  readonly left: readonly string[];
+}
+
 export interface ToolVerbs {
   /** Takes back what an agent and those below it changed, or one call, the newest first. */
   undo: Verb<{ agent?: string; call?: string; since?: number; dryRun?: boolean }, { steps: UndoView[] }>;
@@ -130,6 +154,10 @@ export interface ToolVerbs {
     { call: string; as: 'done' | 'retry' | 'abandon' },
     { call: string; outcome: 'done' | 'failed' | 'given_up'; text: string }
   >;
+  /** Without `write` it only says what would be written. */
+  'tool.import': Verb<{ files: readonly ToolFile[]; write: boolean }, ToolImport>;
+  /** What a server offers now against what was accepted. */
+  'tool.diff': Verb<{ server: string }, { changes: { name: string; text: string }[] }>;
   'tool.accept': Verb<{ server: string }, { tools: ToolView[] }>;
   /** Of one server, or of all. */
   'tool.manifest': Verb<{ server?: string }, { tools: KnownView[] }>;
@@ -144,6 +172,8 @@ export const TOOL_VERBS: { readonly [V in keyof ToolVerbs]: true } = {
   'tool.servers': true,
   'tool.call': true,
   'tool.resolve': true,
+  'tool.import': true,
+  'tool.diff': true,
   'tool.accept': true,
   'tool.manifest': true,
   'tool.lint': true,

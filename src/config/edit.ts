@@ -3,6 +3,7 @@
 import { Document, isMap, type Node, type Pair, parseDocument, stringify, type YAMLMap } from 'yaml';
 import { assert } from '../base/assert.ts';
 import type { BackendDraft, SettingsChange } from '../base/sheets.ts';
+import type { ToolDraft } from '../base/tools.ts';
 
 export interface Edited extends Pick<SettingsChange, 'added' | 'kept'> {
   readonly text: string;
@@ -13,11 +14,26 @@ interface Insertion {
   readonly text: string;
 }
 
+/** Adds tool servers under their names. undefined where the text is no mapping over lines of its own. */
+export function addTools(text: string, drafts: readonly ToolDraft[]): Edited | undefined {
+  return addEntries(text, { tools: drafts.map(entryOf) });
+}
+
+/** As mezz.yaml would hold them, one a line. */
+export const toolLines = (drafts: readonly ToolDraft[]): string[] => drafts.map(entryOf).map(entryText);
+
+const entryOf = ({ id, command, url, env, headers }: ToolDraft): [string, object] => [
+  id,
+  {
+    ...(command ? { command } : {}),
+    ...(url ? { url } : {}),
+    ...(env ? { env } : {}),
+    ...(headers ? { headers } : {}),
+  },
+];
+
 /** Adds a local backend and its models, free of charge. undefined where the text is no mapping over lines of its own. */
 export function addBackend(text: string, backend: BackendDraft): Edited | undefined {
-  const document = parseDocument(text);
-  const root = document.contents;
-  if (document.errors.length > 0 || (root !== null && (!isMap(root) || root.flow))) return undefined;
   const { id, url, dialects, slots, hints, models } = backend;
   const wanted = {
     backends: [[id, { url, dialects, credential: 'local', slots, ...(hints ? { hints } : {}) }]],
@@ -26,6 +42,16 @@ export function addBackend(text: string, backend: BackendDraft): Edited | undefi
       { backends: [id], price: 'free', ...(window === undefined ? {} : { window }) },
     ]),
   } as Record<string, [string, object][]>;
+  return addEntries(text, wanted);
+}
+
+function addEntries(
+  text: string,
+  wanted: Readonly<Record<string, readonly [string, object][]>>,
+): Edited | undefined {
+  const document = parseDocument(text);
+  const root = document.contents;
+  if (document.errors.length > 0 || (root !== null && (!isMap(root) || root.flow))) return undefined;
   const added: string[] = [];
   const kept: string[] = [];
   const insertions = Object.entries(wanted).flatMap(([part, entries]) => {

@@ -11,6 +11,7 @@ import type { Clock } from '../base/clock.ts';
 import type { BackendId } from '../base/ids.ts';
 import type { BackendSpec, ToolServer, ToolServerSpec } from '../base/ports.ts';
 import type { BackendDraft, SettingsChange } from '../base/sheets.ts';
+import type { ToolFile, ToolImport } from '../base/tools.ts';
 import { Prices } from '../budget/prices.ts';
 import { StoreError } from '../db/store.ts';
 import { EngineBackend, type EnginePlaces } from '../drivers/engine/backend.ts';
@@ -27,6 +28,7 @@ import type { Parts } from '../gate/parts.ts';
 import { modeOf } from '../tools/manifests/sources.ts';
 import { accountsOf } from './accounts.ts';
 import { type BackendConfig, type Config, formatProblem } from './config.ts';
+import type { Edited } from './edit.ts';
 import { replaceFile } from './file.ts';
 import { readKeys } from './keys.ts';
 import { type Environment, loadConfig, newConfigFile, readText, watchFiles } from './load.ts';
@@ -45,6 +47,9 @@ export interface SettingsOptions {
   /** After mezz.yaml was read again: what is wrong with it; nothing when all of it is in force. */
   told(problems: readonly string[]): void;
 }
+
+/** What becomes of the text of mezz.yaml. */
+type Change = (edit: typeof import('./edit.ts'), text: string) => Edited | undefined;
 
 interface Driver {
   readonly from: BackendConfig;
@@ -168,26 +173,47 @@ export class Settings {
    * right, before or after, is left as it is: the mistakes are the answer.
    */
   addBackend(backend: BackendDraft): Promise<SettingsChange> {
-    const turn = this.#turn.then(() => this.#addBackend(backend));
+    return this.#write((edit, text) => edit.addBackend(text, backend));
+  }
+
+  /** Writes tool servers of other programs' files into mezz.yaml, or only says what it would write. */
+  async importTools(files: readonly ToolFile[], writes: boolean): Promise<ToolImport> {
+    const [{ readToolFile }, { toolLines }] = await Promise.all([
+      import('./toolfiles.ts'),
+      import('./edit.ts'),
+    ]);
+    const found = files.flatMap(({ path, text }) => readToolFile(path, text));
+    const drafts = [
+      ...new Map(found.map((draft) => [draft.id, draft] as const).reverse()).values(),
+    ].reverse();
+    const change = await this.#write((edit, text) => edit.addTools(text, drafts), writes);
+    const lines = toolLines(drafts.filter(({ id }) => change.added.includes(id)));
+    const left = drafts.flatMap(({ id, left: names }) => names.map((name) => `${id}: ${name}`));
+    return { ...change, lines, left };
+  }
+
+  #write(change: Change, writes = true): Promise<SettingsChange> {
+    const turn = this.#turn.then(() => this.#edit(change, writes));
     this.#turn = turn.catch(() => {});
     return turn;
   }
 
-  async #addBackend(backend: BackendDraft): Promise<SettingsChange> {
+  async #edit(change: Change, writes: boolean): Promise<SettingsChange> {
     const file = this.#file ?? newConfigFile(this.#options.configPath, this.#options.env);
     const text = statSync(file, { throwIfNoEntry: false }) ? readText(file) : '';
     const nothing = { file, added: [], kept: [] };
     if (typeof text !== 'string') return { ...nothing, problems: [formatProblem(text)] };
     // The YAML and schema libraries load only where there is a file to read.
-    const [{ addBackend }, { readConfig }] = await Promise.all([import('./edit.ts'), import('./read.ts')]);
-    const edited = addBackend(text, backend);
+    const [edit, { readConfig }] = await Promise.all([import('./edit.ts'), import('./read.ts')]);
+    const edited = change(edit, text);
     const read = readConfig(file, edited?.text ?? text, dirname(file), homedir());
     const oneLine = edited ? [] : [`${file}: nothing can be added to it. Write its settings one a line`];
     const problems = read.problems.length > 0 ? read.problems.map(formatProblem) : oneLine;
     if (!edited || problems.length > 0) return { ...nothing, problems };
-    if (edited.added.length > 0) replaceFile(file, edited.text);
     const { added, kept } = edited;
-    return { file, added, kept, problems: edited.added.length > 0 ? await this.#reload() : [] };
+    if (!writes || added.length === 0) return { file, added, kept, problems: [] };
+    replaceFile(file, edited.text);
+    return { file, added, kept, problems: await this.#reload() };
   }
 
   async #reload(): Promise<readonly string[]> {

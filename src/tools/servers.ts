@@ -9,6 +9,7 @@ import { canonicalJson, isRecord, type JsonRecord, parseJson } from '../base/jso
 import type { Described, ToolServer, ToolServerSpec } from '../base/ports.ts';
 import { META, type MetaRow } from '../db/schema/meta.ts';
 import type { Store } from '../db/store.ts';
+import { tellDiff } from './diff.ts';
 import { type Known, knownOf } from './manifests/sources.ts';
 import { publicName } from './names.ts';
 
@@ -34,6 +35,7 @@ export interface Offered {
 }
 
 const NOTHING_KNOWN: Known = { source: 'none' };
+const textsOf = (server: string): string => `tools:${server}:texts`;
 const keyOf = (server: string): string => `tools:${server}`;
 const pinOf = ({ kind, tool }: Pick<Offer, 'kind' | 'tool'>): string =>
   kind === 'tool' ? tool : `prompt:${tool}`;
@@ -100,6 +102,25 @@ export class ToolServers {
     return callable(found) ?? found;
   }
 
+  /** What a server offers now against what was accepted, in lines. */
+  async changes(
+    name: string,
+  ): Promise<readonly { readonly name: string; readonly text: string }[] | Refusal> {
+    const offered = await this.offeredBy(name);
+    if ('code' in offered) return offered;
+    const read = parseJson((await this.#store.get(META, [textsOf(name)]))?.v ?? '');
+    const before = isRecord(read) ? read : {};
+    const now = Object.fromEntries(offered.offers.map((offer) => [pinOf(offer), offer.definition]));
+    const all = [...new Set([...Object.keys(before), ...Object.keys(now)])].sort();
+    return all.flatMap((pin) => {
+      const [old, fresh] = [before[pin], now[pin]].map((one) =>
+        Buffer.from(one ? JSON.stringify(one, null, 2) : ''),
+      );
+      const text = old && fresh && !old.equals(fresh) ? tellDiff(old, fresh) : undefined;
+      return text === undefined ? [] : [{ name: pin, text }];
+    });
+  }
+
   /** Accepts all that a server offers now; the result is its tools. */
   async accept(name: string): Promise<readonly Offer[] | Refusal> {
     const offered = await this.offeredBy(name);
@@ -136,7 +157,9 @@ export class ToolServers {
   async #pin(server: string, offers: readonly Offer[]): Promise<void> {
     const v = JSON.stringify(Object.fromEntries(offers.map((offer) => [pinOf(offer), offer.digest])));
     const row: MetaRow = { k: keyOf(server), v };
-    await this.#store.commit({ puts: [{ table: META, row }] });
+    const texts = Object.fromEntries(offers.map((offer) => [pinOf(offer), offer.definition]));
+    const kept: MetaRow = { k: textsOf(server), v: JSON.stringify(texts) };
+    await this.#store.commit({ puts: [row, kept].map((one) => ({ table: META, row: one })) });
   }
 }
 

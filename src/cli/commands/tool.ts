@@ -1,3 +1,6 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { isRecord, parseJson } from '../../base/json.ts';
 import type { ToolServerView } from '../../base/tools.ts';
@@ -91,6 +94,39 @@ async function call(session: Session, name: string, { json, agent, args }: CallO
     );
 }
 
+interface ImportOptions extends ViewOptions {
+  readonly write?: true;
+}
+
+/** Where programs keep what tool servers they know, in the directory and at home. */
+const PLACES = ['.mcp.json', '.cursor/mcp.json', '.vscode/mcp.json'];
+const HOME_PLACES = ['.claude.json', '.codex/config.toml', '.cursor/mcp.json'];
+
+async function importTools(
+  session: Session,
+  named: readonly string[],
+  options: ImportOptions,
+): Promise<void> {
+  const { terminal } = session;
+  const places = [...PLACES, ...HOME_PLACES.map((place) => join(homedir(), place))];
+  const paths = named.length > 0 ? named : places.filter((path) => existsSync(path));
+  const missing = named.find((path) => !existsSync(path));
+  if (missing !== undefined)
+    throw new UsageFailure(`there is no file ${missing}`, 'name one that is there', 3);
+  const files = paths.map((path) => ({ path, text: readFileSync(path, 'utf8') }));
+  const answer = await session.control.call('tool.import', { files, write: options.write === true });
+  if (answer.problems.length > 0 && answer.added.length === 0) session.exit = 1;
+  if (options.json) return terminal.printJson(answer);
+  terminal.print(...answer.lines);
+  for (const name of answer.kept) terminal.note(`${name} is in mezz.yaml already, and stays`);
+  for (const name of answer.left) terminal.note(`${name} looks like a secret and was left out`);
+  for (const problem of answer.problems) terminal.note(problem);
+  if (answer.lines.length === 0)
+    terminal.note(`no new tool server in ${paths.join(', ') || 'the usual places'}`);
+  else if (options.write) terminal.note(`${answer.file}: added ${answer.added.join(', ')}`);
+  else terminal.note(`Next: the same with --write puts ${answer.lines.length} into ${answer.file}`);
+}
+
 interface ResolveOptions extends ViewOptions {
   readonly done?: true;
   readonly retry?: true;
@@ -134,6 +170,27 @@ export function define(program: Command, session: Session): void {
     .option('--retry', 'make it once more, now')
     .option('--abandon', 'it is not made again: whoever repeats it is told so')
     .action((call: string, options: ResolveOptions) => resolve(session, call, options));
+  asJson(tool.command('import').description('take over tool servers that other programs know'))
+    .argument(
+      '[file...]',
+      'settings of Claude Code, Codex, Cursor or VS Code, or a server.json; by default those that are here',
+    )
+    .option('--write', 'write them into mezz.yaml; else only say what would be written')
+    .action((files: string[], options: ImportOptions) => importTools(session, files, options));
+  asJson(tool.command('diff').description('what a tool server offers now against what was accepted'))
+    .argument('<server>', 'its name in mezz.yaml')
+    .action((server: string, options: ViewOptions) =>
+      show(session, options, {
+        verb: 'tool.diff',
+        request: { server },
+        ids: ({ changes }) => changes.map(({ name }) => name),
+        render: ({ changes }) => {
+          for (const { name, text } of changes) session.terminal.print(name, text, '');
+          if (changes.length === 0) session.terminal.note(`${server} offers what was accepted`);
+          else session.terminal.note(`Next: mezz tool accept ${server}, if that is right`);
+        },
+      }),
+    );
   asJson(tool.command('accept').description('accept the definitions that a tool server offers now'))
     .argument('<server>', 'its name in mezz.yaml')
     .action((server: string, options: ViewOptions) =>

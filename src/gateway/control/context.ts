@@ -16,6 +16,7 @@ import type { OrderView, SchedChange } from '../../base/order.ts';
 import type { Processes } from '../../base/ports.ts';
 import type { BackendDraft, SettingsChange } from '../../base/sheets.ts';
 import type { Outcomes, ToolOutcome } from '../../base/syscall.ts';
+import type { ToolFile, ToolImport } from '../../base/tools.ts';
 import type { EnginePlaces } from '../../drivers/engine/backend.ts';
 import type { Gate } from '../../gate/gate.ts';
 import type { RetentionRule } from '../../journal/retention.ts';
@@ -48,6 +49,7 @@ export interface ControlContext {
   callTool(agent: Agent, name: string, args: JsonRecord): Promise<Outcomes['tool.call'] | Refusal>;
   /** A person's word on a tool call in doubt. */
   resolveCall(call: string, as: 'done' | 'retry' | 'abandon'): Promise<ToolOutcome | Refusal>;
+  importTools(files: readonly ToolFile[], writes: boolean): Promise<ToolImport>;
   addBackend(backend: BackendDraft): Promise<SettingsChange>;
   /** Ends the kernel after the answer to this request has left. */
   shutDown(graceMs: number): void;

@@ -13,7 +13,14 @@ const viewOf = ({ name, server, tool, digest, state, definition }: Offer): ToolV
 });
 
 export const toolVerbs: Handlers<
-  'tools' | 'tool.servers' | 'tool.call' | 'tool.resolve' | 'tool.accept' | ManifestVerb
+  | 'tools'
+  | 'tool.servers'
+  | 'tool.call'
+  | 'tool.resolve'
+  | 'tool.import'
+  | 'tool.diff'
+  | 'tool.accept'
+  | ManifestVerb
 > = {
   ...manifestVerbs,
 
@@ -47,6 +54,13 @@ export const toolVerbs: Handlers<
     if (as === 'abandon' && outcome.code === 'cancelled')
       return { call, outcome: 'given_up', text: outcome.message };
     return outcome;
+  },
+
+  'tool.import': ({ importTools }, { files, write }) => importTools(files, write),
+
+  async 'tool.diff'({ gate }, { server }) {
+    const changes = await gate.parts.servers.changes(server);
+    return 'code' in changes ? changes : { changes: [...changes] };
   },
 
   async 'tool.accept'({ gate }, { server }) {
