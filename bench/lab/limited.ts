@@ -1,11 +1,14 @@
 /**
- * A model API with a rate limit as hosted ones keep it (the lab's own buckets), a minute of theirs in two seconds: every
+ * The lab as a model API with a rate limit as hosted ones keep it (its own buckets), a minute of theirs in two seconds: every
  * answer takes the same time. `plain` limits requests and says so in 429s alone; `anthropic` and `openai` charge and tell
  * as these do. Says how many requests it took and turned away, and lets a second client or another size in.
  */
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '../../src/drivers/clock.ts';
 import { Allowance, type Ask, type Limits } from '../../src/drivers/lab/allowance.ts';
+import { LAB_DEFAULTS } from '../../src/drivers/lab/options.ts';
+import type { LabReply } from '../../src/drivers/lab/script.ts';
+import { openLab } from '../../src/drivers/lab/server.ts';
 
 const FILL_MS = 2_000;
 const [kind = 'plain', ...numbers] = process.argv.slice(2);
@@ -44,30 +47,26 @@ const limit = Buffer.from(
 const headers = (): Record<string, string> =>
   kind === 'anthropic' || kind === 'openai' ? Object.fromEntries(allowance.headers(kind, Date.now())) : {};
 
-const server = createServer((request, response) => {
-  request.resume();
-  request.on('end', () => {
-    const waitMs = allowance.admit(ASK, Date.now());
-    if (waitMs > 0) {
-      refused++;
-      const retry = kind === 'openai' ? { 'retry-after-ms': String(waitMs) } : {};
-      const after = { 'retry-after': String(Math.max(1, Math.ceil(waitMs / 1000))), ...retry };
-      response.writeHead(429, { 'content-type': 'application/json', ...after, ...headers() });
-      return void response.end(limit);
-    }
-    taken++;
-    const told = headers();
-    setTimeout(() => {
-      allowance.wrote(OUTPUT, ASK, Date.now());
-      response.writeHead(200, {
-        'content-type': 'application/json',
-        'content-length': answer.length,
-        ...(kind === 'plain' ? {} : told),
-      });
-      response.end(answer);
-    }, serviceMs);
-  });
-});
+function reply(): LabReply {
+  const waitMs = allowance.admit(ASK, Date.now());
+  if (waitMs > 0) {
+    refused++;
+    const retry = kind === 'openai' ? { 'retry-after-ms': String(waitMs) } : {};
+    const after = { 'retry-after': String(Math.max(1, Math.ceil(waitMs / 1000))), ...retry };
+    return {
+      status: 429,
+      headers: { ...after, ...headers() },
+      raw: { body: limit, type: 'application/json' },
+    };
+  }
+  taken++;
+  return {
+    headers: { ...headers(), 'content-length': String(answer.length) },
+    raw: { body: answer, type: 'application/json' },
+    hold: sleep(serviceMs).then(() => allowance.wrote(OUTPUT, ASK, Date.now())),
+  };
+}
+
 process.on('message', (asked) => {
   if (asked === 'counts') {
     process.send?.({ counts: { taken, refused, others } });
@@ -79,7 +78,5 @@ process.on('message', (asked) => {
   else if (asked === 'other')
     setInterval(() => allowance.admit(ASK, Date.now()) === 0 && others++, 3000 / perSecond).unref();
 });
-server.keepAliveTimeout = 60_000;
-server.listen(0, '127.0.0.1', () =>
-  process.send?.({ origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }),
-);
+const lab = await openLab(LAB_DEFAULTS, systemClock, reply);
+process.send?.({ origin: lab.origin });
