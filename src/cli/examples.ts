@@ -32,6 +32,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'mezz tool accept memory',
   ],
   undo: ['mezz undo fix --since 10m --dry-run', 'mezz undo fix'],
+  mcp: ['claude mcp add mezz -- mezz mcp', 'claude mcp add memory -- mezz mcp memory'],
   locks: ['mezz locks --events', 'mezz locks fix --watch'],
   why: ['mezz why fix --watch'],
   whatif: ['mezz whatif --policy fair', 'mezz whatif --policy fifo --policy las --since 2h'],

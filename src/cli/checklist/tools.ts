@@ -69,6 +69,9 @@ async function eachIsTold(subject: Subject): Promise<Evidence> {
 
 const BOBS = "bob's\n";
 
+/** A refusal shows changed lines as they are; evidence is a sentence. */
+const inOneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();
+
 /** Both read a file, one replaces it, the other means to: what is it told, and whose lines are there in the end? */
 async function staleWrite(subject: Subject, guard: Guard) {
   const path = join(subject.directory, 'plan.txt');
@@ -84,7 +87,7 @@ async function staleWrite(subject: Subject, guard: Guard) {
   const told = /changed by bob \(\d+\) with Write, \d+ s ago, call (\w+)/.exec(refused.reason);
   return shows(
     !refused.allowed && (told !== null || !subject.isOwn) && readFileSync(path, 'utf8') === BOBS,
-    `ann's shell command was told: ${refused.reason || 'nothing'}`,
+    `ann's shell command was told: ${inOneLine(refused.reason) || 'nothing'}`,
     told?.[1] ?? '',
   );
 }
@@ -106,7 +109,7 @@ async function writtenRound(subject: Subject, guard: Guard) {
   const record = await subject.records?.round?.(path);
   return shows(
     !refused.allowed && (record !== undefined || subject.records?.round === undefined),
-    `the file was written by this experiment, past the kernel: the agent was told "${refused.reason}"`,
+    `the file was written by this experiment, past the kernel: the agent was told "${inOneLine(refused.reason)}"`,
     record?.id ?? '',
   );
 }

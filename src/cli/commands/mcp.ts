@@ -34,8 +34,8 @@ async function mcp(session: Session, server: string | undefined, options: McpOpt
   await new Bridge(`${url}${path}`, process.stdout).serve(process.stdin);
 }
 
-const EXAMPLES = `
-Examples:
+const CONFIGURATION = `
+In the configuration of a client:
   {"mcpServers": {"mezz": {"command": "mezz", "args": ["mcp"]}}}             all tools, as server__tool
   {"mcpServers": {"memory": {"command": "mezz", "args": ["mcp", "memory"]}}} one server under its own names`;
 
@@ -47,6 +47,6 @@ export function define(program: Command, session: Session): void {
     )
     .argument('[server]', 'one tool server, under its own names; all by default')
     .option('--name <name>', 'what to call the agent')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', CONFIGURATION)
     .action((server: string | undefined, options: McpOptions) => mcp(session, server, options));
 }
