@@ -23,6 +23,11 @@ export const LIMITS = {
     unit: 'bytes',
     what: 'the largest hook event read from a client',
   },
+  toolsSeconds: {
+    value: 60,
+    unit: 's',
+    what: 'how long Codex waits for the first list of tools: longer than a tool server may take to start',
+  },
   engineMs: { value: 400, unit: 'ms', what: 'how long an engine on loopback may take to list its models' },
   engineListBytes: {
     value: 1024 * 1024,

@@ -36,6 +36,19 @@ export function installOpencode(): string | { readonly missing: string } {
   return { missing: `opencode cannot be installed from the package registry: ${why}` };
 }
 
+/** The official inspector of MCP servers, for its command line alone. */
+const INSPECTOR = { '@modelcontextprotocol/inspector': '2.12.0' } as const;
+
+/** Installs the inspector unless it is there: its program, or why it cannot be had. Once there it asks for no network. */
+export function installInspector(): string | { readonly missing: string } {
+  const [[name, version]] = Object.entries(INSPECTOR) as [[string, string]];
+  const folder = join(ROOT, '.cache', `mcp-inspector-${version}`);
+  const program = join(folder, 'node_modules', name, 'clients/launcher/build/index.js');
+  const why = existsSync(program) ? '' : install(folder, INSPECTOR);
+  if (existsSync(program)) return program;
+  return { missing: `the inspector cannot be installed from the package registry: ${why}` };
+}
+
 /** Where they are, or undefined while they are not installed. */
 export function findClients(): Clients | undefined {
   const modules = join(folderOfClients(), 'node_modules');

@@ -40,10 +40,10 @@ export interface World {
   close(): Promise<void>;
 }
 
-/** The kernel's settings, with the upstream at this origin. */
-export type Config = (origin: string, port: number) => string;
+/** The kernel's settings, with the upstream at this origin and the client at work in this folder. */
+export type Config = (origin: string, port: number, project: string) => string;
 
-const nativeConfig: Config = (origin, port) => `
+export const nativeConfig: Config = (origin, port) => `
 port: ${port}
 backends:
   anthropic: { url: '${origin}/v1' }
@@ -71,7 +71,7 @@ export async function openWorld(
   }
   const upstream = await startUpstream(script(at('project')));
   const port = nextPort++;
-  writeFileSync(at('state/mezz.yaml'), config(upstream.origin, port), { mode: 0o600 });
+  writeFileSync(at('state/mezz.yaml'), config(upstream.origin, port, at('project')), { mode: 0o600 });
   const control = new ControlClient(at('state'));
   const env = {
     HOME: at('home'),

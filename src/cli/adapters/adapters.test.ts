@@ -267,7 +267,7 @@ describe('tools that mezz offers', () => {
   test('Codex is given them by an argument; without any, no client is given anything', () => {
     const { command } = codex.prepare(offering, ['codex'], context());
     assert.equal(command[command.findIndex((arg) => arg.startsWith('mcp_servers')) - 1], '-c');
-    assert.ok(command.includes(`mcp_servers.mezz={url="${url}"}`));
+    assert.ok(command.includes(`mcp_servers.mezz={url="${url}",required=true,startup_timeout_sec=60}`));
     for (const adapter of [claude, codex, opencode, generic]) {
       const plain = adapter.prepare(launch, [adapter.program], context());
       assert.ok(!JSON.stringify(plain).includes('mcp'));

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { LIMITS } from '../limits.ts';
 import { shellWord } from '../shell.ts';
 import { agentUrl, bypassProxy, type ClientAdapter, type LaunchContext, optionValue } from './adapter.ts';
 
@@ -27,6 +28,10 @@ function modelOf(
 /** The first asks before the act; the others tell, so that mezz knows outcomes and when a person is awaited. */
 const EVENTS = ['PreToolUse', 'PostToolUse', 'PermissionRequest', 'UserPromptSubmit', 'Stop'] as const;
 
+/** Where it is not required, Codex asks the model before the tools are there, and the model has to do without them. */
+const toolServer = (url: string): string =>
+  `{url=${toml(url)},required=true,startup_timeout_sec=${LIMITS.toolsSeconds.value}}`;
+
 /** Codex: a provider of its own and hooks, by arguments alone; its configuration files stay as they are. */
 export const codex: ClientAdapter = {
   client: 'codex',
@@ -50,7 +55,7 @@ export const codex: ClientAdapter = {
         `model_providers.mezz={name="mezz",base_url=${base},wire_api="responses",${login}}`,
         '-c',
         'model_provider="mezz"',
-        ...(launch.tools ? ['-c', `mcp_servers.mezz={url=${toml(`${agentUrl(launch)}/mcp`)}}`] : []),
+        ...(launch.tools ? ['-c', `mcp_servers.mezz=${toolServer(`${agentUrl(launch)}/mcp`)}`] : []),
         ...hookArgs,
         ...(launch.hooks ? ['--dangerously-bypass-hook-trust'] : []),
         ...args,

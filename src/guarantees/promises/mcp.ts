@@ -33,6 +33,22 @@ export const MCP_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'mcp-clients',
+    group: 'tools',
+    text: 'Unmodified Claude Code and Codex, started by `mezz run`, find the tools of mezz.yaml before they first ask the model, even of a server that is slow to start; what they call is decided and recorded where it happens, and its result reaches the model. The MCP Inspector does the same with a key.',
+    restsOn:
+      'The versions that the test names, and arguments that mezz starts them with; Codex is told that it needs the tools and how long to wait.',
+    bypassedBy:
+      "A client's own permissions, which may refuse the tools before mezz is asked, and tool servers in the client's own configuration.",
+    tests: [
+      [
+        'test/long/mcp-clients.test.ts',
+        '… finds the tools of mezz.yaml and uses them: brokered, journaled, their effects on disk, their results before the model',
+      ],
+      ['test/long/mcp-clients.test.ts', 'the MCP Inspector lists and calls tools with a key, in the … era'],
+    ],
+  },
+  {
     id: 'mcp-apart',
     group: 'tools',
     text: "A tool server's question reaches the client whose call it is about and no other; a session, and what a server gave a client to bring back, serve the key they were given to, for the call they were given for.",
