@@ -43,6 +43,11 @@ const pinOf = ({ kind, tool }: Pick<Offer, 'kind' | 'tool'>): string =>
 export class ToolServers {
   readonly #store: Store;
   readonly #servers: ReadonlyMap<string, ToolServer>;
+  /** By server, of what it said last: until it says something else or an operator accepts, a call looks at no definition. */
+  readonly #known = new Map<
+    string,
+    { readonly described: Described; readonly offers: Promise<readonly Offer[]> }
+  >();
 
   constructor(store: Store, servers: ReadonlyMap<string, ToolServer>) {
     this.#store = store;
@@ -88,7 +93,7 @@ export class ToolServers {
     if (!server) return refusal('not_found', `There is no tool server "${id}".`, { remedy: 'mezz tool ls' });
     const described = await server.describe();
     if ('code' in described) return described;
-    return { server: id, described, offers: await this.#offersOf(server.spec, described) };
+    return { server: id, described, offers: await this.#offersFor(server.spec, described) };
   }
 
   /** The tool of this name. */
@@ -126,9 +131,20 @@ export class ToolServers {
     const offered = await this.offeredBy(name);
     if ('code' in offered) return offered;
     await this.#pin(name, offered.offers);
+    this.#known.delete(name);
     return offered.offers
       .filter(({ kind }) => kind === 'tool')
       .map((offer) => ({ ...offer, state: 'accepted' }));
+  }
+
+  #offersFor(spec: ToolServerSpec, described: Described): Promise<readonly Offer[]> {
+    const known = this.#known.get(spec.id);
+    if (known?.described === described) return known.offers;
+    // Kept before it is done, so that one that began before an operator accepted is not kept after it.
+    const fresh = { described, offers: this.#offersOf(spec, described) };
+    this.#known.set(spec.id, fresh);
+    fresh.offers.catch(() => this.#known.get(spec.id) === fresh && this.#known.delete(spec.id));
+    return fresh.offers;
   }
 
   async #offersOf(spec: ToolServerSpec, described: Described): Promise<Offer[]> {

@@ -161,7 +161,7 @@ export class Instances implements ToolServer {
       const described = await one.server.describe();
       if ('code' in described) return { kind: 'broken', refusal: described };
       // Whoever was let in was let in by what another process said.
-      if (canonicalJson(toolsOf(described)) !== canonicalJson(toolsOf(known))) {
+      if (described !== known && canonicalJson(toolsOf(described)) !== canonicalJson(toolsOf(known))) {
         this.#described = Promise.resolve(described);
         return { kind: 'broken', refusal: this.#changed() };
       }

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Described, ToolServer, ToolServerSpec } from '../base/ports.ts';
+import { MemoryStore } from '../db/memory/store.ts';
+import type { Store } from '../db/store.ts';
+import { ToolServers } from './servers.ts';
+
+/** A server that says what it is told to, and how often the store was asked for what is accepted of it. */
+async function openServer() {
+  let reads = 0;
+  let said = saying('counts');
+  const memory = new MemoryStore();
+  const store: Pick<Store, 'get' | 'commit'> = {
+    get: (table, key) => {
+      reads++;
+      return memory.get(table, key);
+    },
+    commit: (batch) => memory.commit(batch),
+  };
+  const spec: ToolServerSpec = { id: 'box', command: ['box'], env: {}, cwd: '/' };
+  const server: Partial<ToolServer> = { spec, describe: () => Promise.resolve(said) };
+  const servers = new ToolServers(store as Store, new Map([['box', server as ToolServer]]));
+  const find = async () => {
+    const found = await servers.find('box__count');
+    return 'code' in found ? found.code : String(found.definition.description);
+  };
+  return {
+    servers,
+    find,
+    reads: () => reads,
+    says: (described: Described) => {
+      said = described;
+    },
+  };
+}
+
+const saying = (description: string): Described => ({
+  software: 'box@1',
+  tools: [{ name: 'count', description, inputSchema: { type: 'object' } }],
+});
+
+test('what is accepted of a server is looked up once for what it says, not for each call', async () => {
+  const { find, reads } = await openServer();
+  for (let call = 0; call < 20; call++) assert.equal(await find(), 'counts');
+  assert.equal(reads(), 1);
+});
+
+test('what a server says anew is looked at anew, an acceptance holds at once, and what was accepted before no more', async () => {
+  const { servers, find, reads, says } = await openServer();
+  const before = saying('counts');
+  says(before);
+  assert.equal(await find(), 'counts');
+  says(saying('counts and tells'));
+  assert.deepEqual([await find(), await find()], ['stale', 'stale']);
+  assert.equal(reads(), 2);
+  assert.ok(!('code' in (await servers.accept('box'))));
+  assert.deepEqual([await find(), await find()], ['counts and tells', 'counts and tells']);
+  assert.equal(reads(), 3);
+  says(before);
+  assert.equal(await find(), 'stale', 'an older process that still says the old');
+});
