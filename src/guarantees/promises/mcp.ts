@@ -35,7 +35,7 @@ export const MCP_PROMISES: readonly Promised[] = [
   {
     id: 'mcp-clients',
     group: 'tools',
-    text: 'Unmodified Claude Code and Codex, started by `mezz run`, find the tools of mezz.yaml before they first ask the model, even of a server that is slow to start; what they call is decided and recorded where it happens, and its result reaches the model. The MCP Inspector does the same with a key.',
+    text: 'Unmodified Claude Code and Codex, started by `mezz run`, find the tools of mezz.yaml and can call them at the first answer of the model, even where a server takes seconds to start; what they call is decided and recorded where it happens, and its result reaches the model. The MCP Inspector does the same with a key.',
     restsOn:
       'The versions that the test names, and arguments that mezz starts them with; Codex is told that it needs the tools and how long to wait.',
     bypassedBy:
