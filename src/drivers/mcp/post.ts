@@ -2,7 +2,7 @@
  * One HTTP exchange with a tool server: a message goes out, and what comes back, one message or a stream of them, is
  * heard as it comes. Invariant: what was never sent is told apart from what was sent and not answered.
  */
-import { Agent, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
 import { RPC, type RpcError, rpcError } from '../../base/mcp.ts';
 import { SseSplitter } from '../../wire/sse.ts';
@@ -35,24 +35,33 @@ const UNSENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNE
 
 export class Link {
   readonly #url: string;
-  readonly #agent: Dispatcher;
+  #agent: Promise<Dispatcher> | undefined;
 
   constructor(url: string) {
     this.#url = url;
-    this.#agent = new Agent({
-      connections: LIMITS.connections.value,
-      // A call may take long and be silent: whoever waits for it decides for how long.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      connect: { timeout: LIMITS.connectMs.value },
-    });
+  }
+
+  /** The library loads with the first message: a kernel without such servers starts without it. */
+  #client(): Promise<Dispatcher> {
+    this.#agent ??= import('undici').then(
+      ({ Agent }) =>
+        new Agent({
+          connections: LIMITS.connections.value,
+          // A call may take long and be silent: whoever waits for it decides for how long.
+          headersTimeout: 0,
+          bodyTimeout: 0,
+          connect: { timeout: LIMITS.connectMs.value },
+        }),
+    );
+    return this.#agent;
   }
 
   async exchange({ method, headers, message, signal, head, hear }: Sending): Promise<Outcome> {
     const { origin, pathname, search } = new URL(this.#url);
     const body = message === undefined ? null : JSON.stringify(message);
     try {
-      const answer = await this.#agent.request({
+      const client = await this.#client();
+      const answer = await client.request({
         origin,
         path: pathname + search,
         method,
@@ -78,8 +87,8 @@ export class Link {
     }
   }
 
-  close(): Promise<void> {
-    return this.#agent.destroy();
+  async close(): Promise<void> {
+    await (await this.#agent)?.destroy();
   }
 }
 
