@@ -30,7 +30,12 @@ async function runWithNewerNode() {
   const name = PACKAGES[`${process.platform}-${process.arch}`];
   const node = name && packagedNode(name);
   if (!node) {
-    const next = name ? `npm i ${name}` : 'install a newer Node';
+    const inCheckout = existsSync(join(dirname(dirname(self)), 'src'));
+    const next = !name
+      ? 'install a newer Node'
+      : inCheckout
+        ? 'npm start, which installs it'
+        : `npm i ${name}`;
     console.error(`mezz: needs Node >= ${LOWEST_NODE}, this is ${process.versions.node}. Next: ${next}`);
     process.exit(1);
   }
