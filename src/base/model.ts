@@ -67,7 +67,7 @@ export interface ResponseFacts {
 }
 
 /** The closed list of changes mezz ever makes to bytes that pass; each is a pure function in wire/transforms/. */
-export type TransformName = 'alias' | 'usage' | 'unseal' | 'translate' | 'held' | 'hints';
+export type TransformName = 'alias' | 'usage' | 'unseal' | 'translate' | 'held' | 'hints' | 'resume';
 
 /** What a backend is told beside the request, where its settings say that it understands it (wire/transforms/hints.ts). */
 export const HINTS = ['priority', 'dynamo', 'llm-d', 'prompt-cache-key', 'cache-1h'] as const;

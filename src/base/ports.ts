@@ -28,8 +28,8 @@ export interface BackendSpec {
   readonly cacheTokens?: number;
   /** Calls whose state it keeps while they are stopped, beside those that run; absent: none. */
   readonly keeps?: number;
-  /** An answer that is broken off can be continued from its last words: a request may say so. */
-  readonly continues?: true;
+  /** An answer that is broken off can be continued: from its last words, or from the ids of its tokens. */
+  readonly continues?: 'words' | 'tokens';
   /** What it is told of a call's priority and session; absent: nothing. */
   readonly hints?: readonly HintName[];
   /** Silence after which the upstream counts as dead, ms. */

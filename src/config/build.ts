@@ -114,7 +114,9 @@ function buildBackends(raw: RawConfig, path: (text: string) => string, issues: I
         (backend.engine ? ENGINE_DEFAULTS.sequences : DEFAULTS.slots),
       ...cacheOf(backend),
       ...(backend.engine ? { keeps: backend.engine.kept ?? ENGINE_DEFAULTS.kept } : {}),
-      ...(backend.continues && credential === 'local' ? { continues: true as const } : {}),
+      ...(backend.continues && credential === 'local'
+        ? { continues: backend.continues === 'tokens' ? 'tokens' : 'words' }
+        : {}),
       ...(backend.hints?.length ? { hints: backend.hints } : {}),
       idleTimeoutMs: duration(backend.idleTimeout ?? DEFAULTS.idleTimeout),
       ...(backend.lab ? { label: 'lab' } : {}),

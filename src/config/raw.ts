@@ -23,7 +23,7 @@ export interface RawBackend {
   readonly account?: string;
   readonly slots?: number;
   readonly cacheTokens?: number;
-  readonly continues?: boolean;
+  readonly continues?: boolean | 'tokens';
   readonly hints?: readonly HintName[];
   readonly idleTimeout?: string;
   readonly lab?: RawLab;

@@ -190,10 +190,9 @@ const backend = object(
       description: 'Tokens that its cache of prefixes holds. Known, it decides who may push out whom.',
     },
     continues: {
-      type: 'boolean',
-      examples: [true],
+      enum: [true, false, 'tokens'],
       description:
-        'It goes on with an answer that was broken off (continue_final_message of vLLM and llama-server; mezz backend try finds out): a running Chat stream may then stop for another call, or with its paused agent.',
+        'It goes on with an answer that was broken off: a running Chat stream may then stop for another call, or with its paused agent. true: from its last words (continue_final_message of vLLM and llama-server; mezz backend try finds out). tokens: from the ids of its tokens, where the request has no tools (llama-server).',
     },
     hints: list(
       choice('Something that engines of its kind understand.', ...HINTS),

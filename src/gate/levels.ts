@@ -49,14 +49,18 @@ function levelOf(spec: BackendSpec, trial: KnownTrial | undefined): PreemptionVi
   if (spec.credential !== 'local') return { level: 'G1', allows: 'G2', triedAt: null, why: HOSTED };
   const allows = trial?.outcome === 'went-on' || (spec.continues && !trial) ? 'G3' : 'G2';
   const level = spec.continues ? 'G3' : 'G1';
-  const how = spec.continues ? SET : trial?.outcome === 'went-on' ? OFFERED : '';
+  const how = spec.continues ? SET[spec.continues] : trial?.outcome === 'went-on' ? OFFERED : '';
   if (!trial || trial.outcome === 'no-answer')
     return { level, allows, triedAt, why: (trial ? NO_ANSWER : untried(spec.id)) + how };
   return { level, allows, triedAt, why: triedText(trial) + how };
 }
 
-const SET =
+const GOES_ON =
   '; mezz.yaml says that it continues: streams of Chat that are text so far are broken off and go on';
+const SET = {
+  words: `${GOES_ON} from their last words`,
+  tokens: `${GOES_ON} from their tokens, or from their last words where they have tools or not every token was told`,
+};
 const OFFERED = '. With continues: true in mezz.yaml, streams of Chat are broken off and go on';
 
 const builtIn = (keeps: number): string =>

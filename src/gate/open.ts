@@ -154,5 +154,5 @@ export const termsOf = ({ credential, cacheTokens, keeps, continues }: BackendSp
   // A hosted API's cache is its provider's matter; that of an engine of one's own is shared by those who are let in.
   cacheTokens: cacheTokens ?? (credential === 'local' ? 'learned' : undefined),
   keeps,
-  continues,
+  continues: continues !== undefined,
 });

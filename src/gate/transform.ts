@@ -5,6 +5,7 @@ import { sha256Hex } from '../base/hash.ts';
 import type { ModelCall, NeutralDialect, TransformName } from '../base/model.ts';
 import { aliasModel } from '../wire/transforms/alias.ts';
 import { addHints } from '../wire/transforms/hints.ts';
+import { askForTokens } from '../wire/transforms/resume.ts';
 import { unseal } from '../wire/transforms/unseal.ts';
 import { askForUsage } from '../wire/transforms/usage.ts';
 import { translateRequest } from '../wire/translate.ts';
@@ -21,8 +22,15 @@ export function prepare(flight: Flight, now: number): Refusal | undefined {
       ? transform(payload, flight.granted)
       : translate(payload, payload.dialect, dialect, flight.granted.upstreamModel, now);
   if ('code' in outgoing) return outgoing;
-  flight.outgoing = hint(outgoing, flight.agent, flight.granted);
+  flight.outgoing = resumable(hint(outgoing, flight.agent, flight.granted), flight.granted);
   return undefined;
+}
+
+/** Asks for the tokens of an answer that may be broken off, where its backend goes on from them. */
+function resumable(call: ModelCall, { backend, dialect }: Candidate): ModelCall {
+  if (backend.continues !== 'tokens' || dialect !== 'openai-chat' || !call.facts.stream) return call;
+  const body = askForTokens(call.decoded);
+  return body ? changed(call, body, call.headers, ['resume']) : call;
 }
 
 /** What the backend understands of who asks, where its settings say so; the same object when there is nothing to say. */

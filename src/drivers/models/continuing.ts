@@ -1,21 +1,25 @@
 /**
  * A streamed Chat answer that may be broken off between two events and continued from its last words, where its server can
- * do that (`continue_final_message`: vLLM, llama-server): what the exchange sees is one answer, with the first one's id and
- * its tokens counted once. Not broken off: what cannot be continued as text - tool calls, reasoning, an answer held to a
- * format, several answers at once, penalties that look back - and what is about to end.
+ * do that (`continue_final_message`: vLLM, llama-server), or from the ids of its tokens (tokens.ts) where it was asked for
+ * them: what the exchange sees is one answer, with the first one's id and its tokens counted once. Not broken off: what
+ * cannot be continued as text - tool calls, reasoning, an answer held to a format, several answers at once, penalties that
+ * look back - and what is about to end.
  */
 import type { Dispatcher } from 'undici';
 import { isRecord, type Json, type JsonRecord, parseJson } from '../../base/json.ts';
 import type { ModelCall } from '../../base/model.ts';
 import type { Suspendable } from '../../base/ports.ts';
 import { type SseEvent, SseSplitter } from '../../wire/sse.ts';
+import { BINDING } from '../../wire/transforms/resume.ts';
 import { LIMITS } from '../limits.ts';
 import type { Exchange } from './exchange.ts';
+import { asChat, leftOf, promptOf, Tokens, tokensBody } from './tokens.ts';
 
 type Controller = Dispatcher.DispatchController;
+/** Sends a request to the call's server: `chat` as the call itself, the others beside it. */
+export type Send = (to: Place, body: Uint8Array, handler: Dispatcher.DispatchHandler) => void;
+export type Place = 'chat' | 'completions' | 'apply-template';
 
-/** Members of a request that say more than text to go on from. */
-const BINDING = /^(?:response_format|grammar|json_schema|structured_outputs|guided_.*|n|logprobs|audio)$/;
 const LOOKING_BACK = ['presence_penalty', 'frequency_penalty', 'repeat_penalty', 'repetition_penalty'];
 
 /** The request of a call that may be continued; undefined where it may not. */
@@ -33,7 +37,11 @@ export class Continuing implements Suspendable {
   readonly #call: ModelCall;
   readonly #asked: JsonRecord;
   readonly #exchange: Exchange;
-  readonly #dispatch: (body: Uint8Array, handler: Dispatcher.DispatchHandler) => void;
+  readonly #dispatch: Send;
+  /** Of a call whose server was asked for them. */
+  readonly #tokens: Tokens | undefined;
+  /** Does this connection's answer come from `/completions`? */
+  #isByTokens = false;
   /** The connection whose answer counts. */
   #leg = 0;
   #controller: Controller | undefined;
@@ -52,24 +60,22 @@ export class Continuing implements Suspendable {
   #echo: string | undefined;
   #heldBack = '';
 
-  constructor(
-    call: ModelCall,
-    asked: JsonRecord,
-    exchange: Exchange,
-    dispatch: (body: Uint8Array, handler: Dispatcher.DispatchHandler) => void,
-  ) {
+  constructor(call: ModelCall, asked: JsonRecord, exchange: Exchange, dispatch: Send) {
     this.#call = call;
     this.#asked = asked;
     this.#exchange = exchange;
     this.#dispatch = dispatch;
+    this.#tokens = call.transforms?.includes('resume') ? new Tokens() : undefined;
   }
 
   begin(): void {
-    this.#send(this.#call.body);
+    this.#send('chat', this.#call.body);
   }
 
   async suspend(): Promise<boolean> {
     if (this.#isPlain || this.#isFixed || this.#echo !== undefined) return false;
+    // Its last token is written: only its end is to come.
+    if ((leftOf(this.#asked, this.#tokens?.ids?.length ?? 0) ?? 1) <= 0) return false;
     this.#leg++;
     this.#controller?.abort(new Error('suspended'));
     this.#controller = undefined;
@@ -80,10 +86,48 @@ export class Continuing implements Suspendable {
   proceed(): void {
     this.#exchange.suspend(false);
     this.#splitter = new SseSplitter();
-    if (this.#text === '') return this.#send(this.#call.body);
+    const ids = this.#tokens?.ids;
+    if (ids) return this.#applyTemplate((prompt) => this.#goOn(prompt, ids));
+    this.#goOnByWords();
+  }
+
+  #goOn(prompt: string | undefined, ids: readonly number[]): void {
+    if (prompt === undefined) return this.#goOnByWords();
+    this.#isByTokens = true;
+    this.#before = ids.length;
+    this.#tokens?.begin();
+    this.#send('completions', encode(tokensBody(this.#asked, prompt, ids)));
+  }
+
+  #goOnByWords(): void {
+    this.#tokens?.giveUp();
+    this.#isByTokens = false;
+    if (this.#text === '') return this.#send('chat', this.#call.body);
     this.#echo = this.#text;
     this.#before = this.#pieces;
-    this.#send(Buffer.from(JSON.stringify(this.#continued())));
+    this.#send('chat', encode(this.#continued()));
+  }
+
+  /** The prompt as the server itself makes it of the messages; undefined where it does not say. */
+  #applyTemplate(then: (prompt: string | undefined) => void): void {
+    const leg = this.#leg;
+    const parts: Buffer[] = [];
+    let status = 0;
+    const end = (answer: Json | undefined) => {
+      if (leg === this.#leg && !this.#exchange.isOver) then(promptOf(answer));
+    };
+    this.#dispatch('apply-template', encode(this.#asked), {
+      onRequestStart: (controller) => {
+        if (leg !== this.#leg || this.#exchange.isOver) controller.abort(new Error('suspended'));
+        else this.#controller = controller;
+      },
+      onResponseStart: (_controller, answered) => {
+        status = answered;
+      },
+      onResponseData: (_controller, chunk) => void parts.push(Buffer.from(chunk)),
+      onResponseEnd: () => end(status === 200 ? parseJson(Buffer.concat(parts).toString('utf8')) : undefined),
+      onResponseError: () => end(undefined),
+    });
   }
 
   #continued(): JsonRecord {
@@ -102,14 +146,14 @@ export class Continuing implements Suspendable {
     };
   }
 
-  #send(body: Uint8Array): void {
+  #send(to: Place, body: Uint8Array): void {
     const leg = this.#leg;
     const isFirst = leg === 0;
     const isOld = () => leg !== this.#leg;
     try {
-      this.#dispatch(body, {
+      this.#dispatch(to, body, {
         onRequestStart: (controller) => {
-          if (isOld()) return controller.abort(new Error('suspended'));
+          if (isOld() || (!isFirst && this.#exchange.isOver)) return controller.abort(new Error('suspended'));
           this.#controller = controller;
           if (isFirst) this.#exchange.onRequestStart(this.#proxy);
           else if (this.#isPaused) controller.pause();
@@ -119,7 +163,13 @@ export class Continuing implements Suspendable {
           const isStream = status === 200 && String(headers['content-type']).startsWith('text/event-stream');
           this.#isPlain = !isStream;
           if (isFirst) return this.#exchange.onResponseStart(controller, status, headers);
-          if (!isStream) this.#fail(new Error(`it did not go on with its answer (status ${status})`));
+          if (isStream) return;
+          if (!this.#isByTokens)
+            return this.#fail(new Error(`it did not go on with its answer (status ${status})`));
+          // It takes no token ids with this model: its last words are left.
+          this.#leg++;
+          controller.abort(new Error('refused'));
+          this.#goOnByWords();
         },
         onResponseData: (_controller, chunk) => {
           if (!isOld()) this.#take(chunk);
@@ -182,9 +232,18 @@ export class Continuing implements Suspendable {
 
   /** Keeps in mind what an event says, and says what the client gets of it: of a first answer the bytes as they are. */
   #hear({ bytes, data }: SseEvent): Buffer[] {
-    const chunk = parseJson(data);
-    if (!isRecord(chunk)) return [bytes];
-    this.#head ??= chunk;
+    const told = parseJson(data);
+    if (!isRecord(told)) return [bytes];
+    this.#head ??= told;
+    if (!this.#tokens) return this.#say(told, bytes);
+    return (this.#isByTokens ? asChat(told) : [told]).flatMap((chunk) => {
+      const plain = this.#tokens?.take(chunk) ?? chunk;
+      return this.#say(plain, plain === chunk ? bytes : this.#frame(plain));
+    });
+  }
+
+  /** `bytes`: the chunk as it goes to the client of a first answer. */
+  #say(chunk: JsonRecord, bytes: Buffer): Buffer[] {
     const isFirst = this.#leg === 0;
     const choices = Array.isArray(chunk.choices) ? chunk.choices : [];
     const [choice] = choices;
@@ -225,8 +284,15 @@ export class Continuing implements Suspendable {
     const before = this.#before;
     const { prompt_tokens: read, completion_tokens: wrote } = usage;
     if (typeof read !== 'number' || typeof wrote !== 'number') return {};
+    const prompt = Math.max(0, read - before);
+    const cached = this.#tokens?.cached;
     return {
-      usage: { ...usage, prompt_tokens: Math.max(0, read - before), completion_tokens: wrote + before },
+      usage: {
+        ...usage,
+        ...{ prompt_tokens: prompt, completion_tokens: wrote + before },
+        // What it had cached the second time is what it had read the first time.
+        ...(cached === undefined ? {} : { prompt_tokens_details: { cached_tokens: cached } }),
+      },
     };
   }
 
@@ -236,3 +302,5 @@ export class Continuing implements Suspendable {
     return Buffer.from(`data: ${JSON.stringify({ ...chunk, ...same })}\n\n`);
   }
 }
+
+const encode = (body: JsonRecord): Buffer => Buffer.from(JSON.stringify(body));

@@ -133,6 +133,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     else this.#break('unreachable', `The upstream cannot be reached: ${why}`);
   }
 
+  /** How it went is said: what comes still is heard by nobody. */
+  get isOver(): boolean {
+    return this.#settled;
+  }
+
   /** The upstream says nothing for a while because it was told so. */
   suspend(isSuspended: boolean): void {
     this.#isSuspended = isSuspended;

@@ -1,6 +1,5 @@
 /** Speaks HTTP to one model API: one pool of connections, one login, one exchange a call. */
 // Of all the library only the pool is loaded: the rest of it takes longer to load than all of mezz.
-import type { Dispatcher } from 'undici';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import type { Clock } from '../../base/clock.ts';
 import type { CallId } from '../../base/ids.ts';
@@ -8,7 +7,7 @@ import type { ModelCall, ModelOutcome } from '../../base/model.ts';
 import type { BackendSpec, ModelBackend, Suspendable } from '../../base/ports.ts';
 import type { Ticket } from '../../base/ticket.ts';
 import { LIMITS } from '../limits.ts';
-import { Continuing, continuableBody } from './continuing.ts';
+import { Continuing, continuableBody, type Send } from './continuing.ts';
 import { Exchange } from './exchange.ts';
 import { requestHeaders } from './headers.ts';
 import { KeyGuard } from './keyguard.ts';
@@ -61,8 +60,8 @@ export class HttpModelBackend implements ModelBackend {
     const { promise, resolve } = Promise.withResolvers<ModelOutcome>();
     const exchange = new Exchange(call, this.#clock, this.spec.idleTimeoutMs, resolve);
     const asked = this.spec.continues && id !== undefined ? continuableBody(call) : undefined;
-    const send = (body: Uint8Array, handler: Dispatcher.DispatchHandler) => {
-      const path = this.#basePath + call.path;
+    const send: Send = (to, body, handler) => {
+      const path = to === 'chat' ? this.#basePath + call.path : besides(this.#basePath, to);
       const method = call.method as 'POST';
       this.#pool.dispatch({ method, path, headers, body: body.length > 0 ? body : null }, handler);
     };
@@ -73,7 +72,7 @@ export class HttpModelBackend implements ModelBackend {
       return promise.finally(() => this.#continuing.delete(id));
     }
     try {
-      send(call.body, exchange);
+      send('chat', call.body, exchange);
     } catch (error) {
       exchange.refuseToSend(error);
     }
@@ -89,3 +88,7 @@ export class HttpModelBackend implements ModelBackend {
     await this.#pool.destroy();
   }
 }
+
+/** llama-server has its completions among its OpenAI paths, and its templates beside them. */
+const besides = (base: string, place: 'completions' | 'apply-template'): string =>
+  place === 'completions' ? `${base}/completions` : `${base.replace(/\/v1$/, '')}/apply-template`;

@@ -70,6 +70,25 @@ export const PREEMPTION_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'continued-by-tokens',
+    group: 'order',
+    text: 'Where mezz.yaml says continues: tokens, a streamed Chat answer to a request without tools goes on from the very tokens it has, however often it is broken off: its usage is counted once, and nothing of what was asked for that reaches its client. Where a token was not told, no ids are taken, or the request has tools, it goes on from its last words.',
+    restsOn:
+      'llama-server: n_probs and timings_per_token tell each token, /apply-template the prompt, and /v1/completions goes on from a text and ids.',
+    bypassedBy:
+      'The same tokens come only at temperature 0 and where the server computes a token alike, however many it reads or writes at once; at other temperatures it draws anew. A stop word that a model’s template adds by itself is not sent again.',
+    tests: [
+      [
+        'test/resume.test.ts',
+        'has every token once, over two breaks, its usage counted once and nothing of the question left in it',
+      ],
+      [
+        'test/resume.test.ts',
+        'goes on from its words where not every token was told, where no ids are taken, and where it has tools',
+      ],
+    ],
+  },
+  {
     id: 'levels-as-seen',
     group: 'order',
     text: 'How far running calls of a backend can be preempted is told with how it is known: built in, tried by three short calls that pass the gate like all others, or told without a call where tokens are charged; a trial is kept with the installation and counts for the address it was made at.',
