@@ -49,7 +49,7 @@ describe('mezz checklist --against', () => {
       },
       says: { pages: { it: { run: ['echo', 'It is a new operating system.'] } } },
     });
-    assert.equal(answers.size, 19);
+    assert.equal(answers.size, 22);
     check(answers, '1a', 'no', /the model had both at once/);
     check(answers, '1b', 'no', /passed on as they come/);
     check(

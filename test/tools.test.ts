@@ -305,7 +305,8 @@ test('tool servers of other programs are shown first, and written into mezz.yaml
 test('mezz demo clobber: agents at once lose writes in one checkout and with the official servers, and none through mezz', async () => {
   const home = mkdtempSync(join(tmpdir(), 'mezz-demo-'));
   try {
-    const env = { ...process.env, MEZZ_HOME: home, TMPDIR: home };
+    // Without what a developer has installed: shells stand in for coding agents. test/long/ has the real ones.
+    const env = { ...process.env, PATH: '/usr/bin:/bin', MEZZ_HOME: home, TMPDIR: home };
     const child = spawn(process.execPath, ['bin/mezz.js', 'demo', 'clobber', '--json'], { env });
     let out = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -315,15 +316,24 @@ test('mezz demo clobber: agents at once lose writes in one checkout and with the
     const [code] = await once(child, 'close');
     assert.equal(code, 0);
     const { parts, checkout } = JSON.parse(out);
-    for (const { what, mezz } of checkout)
+    for (const { what, mezz } of checkout.stories)
       assert.equal(mezz.kept, mezz.done, `${what}: none is lost through mezz`);
-    const [, lines, reset, servers] = checkout;
+    assert.deepEqual(
+      checkout.missing.map(({ client }: { client: string }) => client),
+      ['Claude Code', 'Codex'],
+      'it says what is not installed, and how to get it',
+    );
+    assert.match(checkout.missing[1].package, /^@openai\/codex@\d/);
+    const of = (story: string) => checkout.stories.find((one: { story: string }) => one.story === story);
+    const told = (act: RegExp) =>
+      checkout.refused.mezz.find((one: { act: string; told: string }) => act.test(one.act))?.told ?? '';
     // Of commits at once without mezz git refuses some, as chance has it; of the others all but one are always lost.
-    assert.deepEqual(lines.direct, { done: 4, kept: 1 });
-    assert.deepEqual(reset.direct, { done: 1, kept: 0 });
-    assert.match(lines.told, /shared\.txt was changed by (ann|bob|cem|dai) \(\d+\) with Bash/);
-    assert.match(reset.told, /plan\.txt.* holds changes by ann \(\d+\) with Bash/);
-    assert.match(servers.told, /A server listens on port \d+ that was started by cem/);
+    assert.deepEqual(of('lines').direct, { done: 4, kept: 1 });
+    assert.deepEqual(of('reset').direct, { done: 1, kept: 0 });
+    assert.deepEqual(of('servers').direct, { done: 2, kept: 1 });
+    assert.match(told(/^cat >/), /shared\.txt was changed by (ann|bob|cem|dai) \(\d+\) with Bash/);
+    assert.match(told(/^git reset/), /plan\.txt.* holds changes by ann \(\d+\) with Bash/);
+    assert.match(told(/PORT=/), /A server listens on port \d+ that was started by cem/);
     assert.deepEqual(
       parts.map(({ server, mezz }: { server: string; mezz: unknown }) => [server, mezz]),
       [

@@ -24,3 +24,16 @@ export function labAnswer(request: LabRequest, id: string): LabReply {
   const usage = { input: tokensOf(lastWords(request)), cacheRead: 0, cacheWrite: 0, reasoning: 0 };
   return { answer: { id, ...said, usage: { ...usage, output: tokensOf(plainText(said.parts)) } } };
 }
+
+type Asked = NonNullable<ReturnType<LabRequest['asked']>>;
+
+/** What users said in a request, all of it, and what each tool call came to, in order. */
+export function partsOf({ messages }: Asked): {
+  readonly words: string;
+  readonly results: readonly string[];
+} {
+  const parts = messages.flatMap((message) => message.parts);
+  const results = parts.flatMap((part) => (part.kind === 'result' ? plainText(part.parts) : []));
+  const words = messages.flatMap(({ role, parts: own }) => (role === 'user' ? plainText(own) : []));
+  return { words: words.join('\n'), results };
+}

@@ -45,6 +45,11 @@ export const LIMITS = {
     unit: 'ms',
     what: 'how long an experiment of the checklist waits for one thing',
   },
+  clientMs: {
+    value: 120_000,
+    unit: 'ms',
+    what: 'how long a coding agent of a demonstration may take for its part',
+  },
   settleMs: {
     value: 400,
     unit: 'ms',

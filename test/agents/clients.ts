@@ -5,9 +5,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { VERSIONS } from '../../src/cli/demo/clients.ts';
+
+export { VERSIONS };
 
 const ROOT = new URL('../..', import.meta.url).pathname;
-export const VERSIONS = { '@anthropic-ai/claude-code': '2.1.330', '@openai/codex': '0.169.0' } as const;
 const INSTALL_TIMEOUT_MS = 300_000;
 
 export interface Clients {

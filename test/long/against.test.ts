@@ -37,7 +37,7 @@ describe('mezz checklist --against, real products', { timeout: 300_000 }, () => 
         },
       },
     });
-    assert.equal(answers.size, 19);
+    assert.equal(answers.size, 22);
     for (const id of ['1a', '1b', '1c', '1d', '1e'])
       check(answers, id, 'no', /at once|passed on as they come/);
     for (const id of ['2a', '2b']) check(answers, id, 'cannot tell', /a model call, answered with 200/);

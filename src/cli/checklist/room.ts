@@ -10,7 +10,7 @@ import type { Session } from '../session.ts';
 import { ensureKernel } from '../start.ts';
 import { type HttpReply, send } from './http.ts';
 import { until } from './race.ts';
-import { openUpstream, type Upstream } from './upstream.ts';
+import { type Model, openUpstream, type Upstream } from './upstream.ts';
 
 const ENDINGS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -20,6 +20,14 @@ export interface Hooked {
   readonly reason: string;
 }
 
+/** What a room has that is not in every one. */
+export interface Furniture {
+  /** Lines of mezz.yaml. */
+  settings?(directory: string): readonly string[];
+  /** A model of its own, which real clients ask under the names that they know, so many at once. */
+  readonly model?: { readonly says: Model; readonly slots: number };
+}
+
 export class Room {
   readonly #session: Session;
   readonly #directory: string;
@@ -27,10 +35,10 @@ export class Room {
   readonly control: ControlClient;
   #starting: Promise<unknown> | undefined;
   #closing: Promise<void> | undefined;
-  /** Lines of mezz.yaml beside what every room has. */
-  #settings: readonly string[] = [];
+  readonly #furniture: Furniture;
 
-  private constructor(session: Session, directory: string, upstream: Upstream) {
+  private constructor(session: Session, directory: string, upstream: Upstream, furniture: Furniture) {
+    this.#furniture = furniture;
     const stateDir = join(directory, 'state');
     this.#directory = directory;
     this.upstream = upstream;
@@ -43,15 +51,14 @@ export class Room {
   static async use<T>(
     session: Session,
     work: (room: Room) => Promise<T>,
-    settings: (directory: string) => readonly string[] = () => [],
+    furniture: Furniture = {},
   ): Promise<T> {
     const directory = mkdtempSync(join(tmpdir(), 'mezz-checklist-'));
-    const room = new Room(session, directory, await openUpstream());
+    const room = new Room(session, directory, await openUpstream(furniture.model?.says), furniture);
     const end = (signal: NodeJS.Signals) =>
       void room.close().finally(() => process.exit(128 + constants.signals[signal]));
     for (const signal of ENDINGS) process.once(signal, end);
     try {
-      room.#settings = settings(directory);
       room.#configure();
       await room.start();
       return await work(room);
@@ -75,8 +82,11 @@ export class Room {
     return join(this.#directory, 'mezz.yaml');
   }
 
-  /** One slot: two calls cannot both run. */
+  /** One slot, unless real clients ask: two calls cannot both run. */
   #configure(): void {
+    const { model, settings } = this.#furniture;
+    const { slots = 1 } = model ?? {};
+    const clients = model ? ['claude-*', 'gpt-*'] : [];
     const lines = [
       'port: 0',
       'backends:',
@@ -84,12 +94,13 @@ export class Room {
       '  openai: null',
       '  chatgpt: null',
       '  lab: null',
-      `  upstream: { url: '${this.upstream.origin}/v1', dialects: [anthropic], credential: local, slots: 1 }`,
+      `  upstream: { url: '${this.upstream.origin}/v1', dialects: [anthropic${model ? ', openai-responses' : ''}], credential: local, slots: ${slots} }`,
       'models:',
       '  lab: { backends: [upstream], price: free }',
+      ...clients.map((name) => `  '${name}': { backends: [upstream], price: free }`),
       'scheduling: { policy: fifo }',
       'ask: { hold: 1s }',
-      ...this.#settings,
+      ...(settings?.(this.#directory) ?? []),
       '',
     ];
     writeFileSync(this.#configPath, lines.join('\n'), { mode: 0o600 });

@@ -112,6 +112,20 @@ export interface ToolAnswer {
   readonly text: string;
 }
 
+/** Agents at once on one thing, with nothing between them and with the product. */
+export interface Crowd {
+  checkout(): Promise<Shown>;
+  memory(): Promise<Shown>;
+  filesystem(): Promise<Shown>;
+}
+export interface Shown {
+  readonly saw: string;
+  /** What was done and is not there afterwards, with the product. */
+  readonly lost: number;
+  readonly lostAlone: number;
+  readonly calls: readonly string[];
+}
+
 /** What the product says about itself. */
 export interface Words {
   /** Text by where it is from: what is said when nobody asks for it, and everything else. */
@@ -139,5 +153,6 @@ export interface Subject {
   readonly guard?: Guard;
   readonly records?: Records;
   readonly tools?: Tools;
+  readonly crowd?: Crowd;
   readonly words?: () => Promise<Words>;
 }

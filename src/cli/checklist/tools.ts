@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type Evidence, lacks, no, type Question, shows } from './condition.ts';
+import { CROWD } from './crowd.ts';
 import { waitOf } from './race.ts';
 import type { Act, Caller, Guard, Subject, Tools } from './subject.ts';
 
@@ -139,5 +140,6 @@ export const TOOLS: Question = {
     { id: '3a', text: 'something resolves it', experiment: somethingResolves },
     { id: '3b', text: 'each caller is told how', experiment: eachIsTold },
     { id: '3c', text: 'a write round the mediator is noticed', experiment: roundIsNoticed },
+    ...CROWD,
   ],
 };

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { labAnswer, lastWords, openScripted } from '../lab.ts';
+import { type LabReply, type LabRequest, labAnswer, lastWords, openScripted } from '../lab.ts';
 
 /** A model call as it reached the model: the upstream's own view of what a product lets through, and when. */
 export interface Arrival {
@@ -21,11 +21,16 @@ export interface Upstream {
   close(): Promise<void>;
 }
 
-export async function openUpstream(): Promise<Upstream> {
+/** What a model says to a request instead of the lab's own; undefined leaves it to the lab. */
+export type Model = (request: LabRequest) => LabReply | undefined;
+
+export async function openUpstream(model?: Model): Promise<Upstream> {
   const arrivals: Arrival[] = [];
   let held: Promise<void> | undefined;
   const lab = await openScripted((request) => {
     if (request.dialect === undefined) return undefined;
+    const reply = model?.(request);
+    if (reply) return reply;
     const digest = createHash('sha256').update(request.body).digest('hex');
     const place = arrivals.push({ digest, text: lastWords(request), atMs: performance.now() });
     return { ...labAnswer(request, `lab_${place}`), ...(held ? { hold: held } : {}) };

@@ -6,6 +6,7 @@ import { mezzSubject } from '../checklist/mezz.ts';
 import { QUESTIONS, tryCondition } from '../checklist/questions.ts';
 import { Room } from '../checklist/room.ts';
 import type { Subject } from '../checklist/subject.ts';
+import { crowdOf } from '../demo/shown.ts';
 import { UsageFailure } from '../exit.ts';
 import type { Session } from '../session.ts';
 import type { Style, Terminal } from '../terminal.ts';
@@ -80,7 +81,7 @@ async function checklist(session: Session, numbers: readonly string[], options: 
   const ask = (subject: Subject) => askAll(subject, questions, shown);
   const answers = description
     ? await withProduct(description, ask)
-    : await Room.use(session, (room) => ask(mezzSubject(room)));
+    : await Room.use(session, (room) => ask({ ...mezzSubject(room), crowd: crowdOf(session) }));
   if (!shown)
     return terminal.printJson({ schema: 'mezz.checklist/1', product: description?.name ?? 'mezz', answers });
   const counts = (Object.keys(STYLES) as Verdict[])

@@ -76,7 +76,8 @@ export async function answerHook(client: string, env: Environment): Promise<numb
     if (!isRecord(answer) || (answer.decision !== 'go' && answer.decision !== 'deny'))
       throw new Error('its answer cannot be read');
     if (answer.decision === 'go') return GO;
-    say(typeof answer.reason === 'string' ? answer.reason : 'refused');
+    // The gate's words begin with its name.
+    process.stderr.write(`${typeof answer.reason === 'string' ? answer.reason : 'mezz: refused'}\n`);
     return STOP;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);

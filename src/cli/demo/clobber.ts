@@ -26,9 +26,11 @@ export interface Clobbered {
   readonly mezz: Counted;
   /** Calls that waited for locks. */
   readonly waited: number;
+  /** The latest of the calls through mezz, if any. */
+  readonly last: readonly string[];
 }
 
-interface Part {
+export interface Part {
   readonly server: 'memory' | 'filesystem';
   readonly package: string;
   readonly tool: string;
@@ -109,8 +111,8 @@ function directoryOf(part: Part, root: string, how: 'direct' | 'mezz'): string {
 }
 
 /** What the room's kernel is told to start. */
-export function toolsConfig(root: string): string[] {
-  const servers = PARTS.map((part) => {
+export function toolsConfig(root: string, parts = PARTS): string[] {
+  const servers = parts.map((part) => {
     const directory = directoryOf(part, root, 'mezz');
     const command = [...find(part).command, ...part.args(directory)];
     return `  ${part.server}: ${JSON.stringify({ command, env: part.env(directory), cwd: directory })}`;
@@ -143,6 +145,8 @@ export async function clobber(part: Part, room: Room): Promise<Clobbered> {
     room.callTool(agents[n] as Launch, `${part.server}__${part.tool}`, input),
   );
   const waited = (await room.control.call('locks', {})).counts.waits - before;
+  const made = await room.control.call('calls', { agent: String(agents[0]?.pid) });
+  const last = made.calls.slice(0, 1).map(({ id }) => id);
   const { server: name, tool, calls } = part;
-  return { server: name, version, tool, agents: AGENTS, calls, direct, mezz: brokered, waited };
+  return { server: name, version, tool, agents: AGENTS, calls, direct, mezz: brokered, waited, last };
 }

@@ -66,6 +66,28 @@ export const TOOL_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'agents-share-a-checkout',
+    group: 'tools',
+    text: 'Four unmodified coding agents, two Claude Code and two Codex, at once in one checkout: no commit, no line written by a redirect, no change to a peer’s reset and no server to a port that is taken is lost, and each that is refused is told by whom. `mezz demo clobber` and `mezz checklist 3` count it on the spot, without mezz too, and tell apart what git and the clients refuse by themselves.',
+    restsOn: 'The clients’ hooks; what is there is counted in the checkout, by no word of mezz’s.',
+    bypassedBy: `${OUTSIDE} Where no client is installed, shells that ask by hook stand in for them, and it says so.`,
+    needs: ['hooked'],
+    tests: [
+      [
+        'test/long/checkout.test.ts',
+        'mezz demo clobber: four unmodified agents in one checkout lose lines, changes and a server alone; with mezz nothing, and each that was refused was told by whom',
+      ],
+      [
+        'test/tools.test.ts',
+        'mezz demo clobber: agents at once lose writes in one checkout and with the official servers, and none through mezz',
+      ],
+      [
+        'test/checklist.test.ts',
+        'the checklist tries every condition that is built on a kernel of its own, and says what is not built',
+      ],
+    ],
+  },
+  {
     id: 'round-writes-noticed',
     group: 'tools',
     text: 'A change round the gate of a file that agents use is noticed at the next call that touches it, counted, and makes a write based on the content before stale.',
