@@ -5,7 +5,7 @@
  * was written once.
  */
 import { rowValues, wholeKey } from '../rows.ts';
-import type { Batch, Row, Table, Value } from '../store.ts';
+import type { Batch, Value } from '../store.ts';
 
 export interface WireCommit {
   /** A `Commit` as JSON. */
@@ -32,11 +32,11 @@ type Writes = readonly [table: string, rows: readonly (readonly Written[])[]];
 export const ENTRY_COLUMNS = ['log', 'seq', 'agent', 'n', 'call', 'kind', 'at', 'body', 'leaf'] as const;
 export const BLOB_COLUMNS = ['owner', 'hash', 'at', 'bytes'] as const;
 
-/** One row to write or delete: its values, or its key's, as JSON. */
+/** One row to write or delete: its values, or its key's. */
 interface Write {
   readonly table: string;
   readonly key: string;
-  readonly text: string;
+  readonly values: readonly Value[];
 }
 
 /** A batch whose rows are checked. */
@@ -53,20 +53,19 @@ export function prepare(batch: Batch): Prepared {
     puts: (batch.puts ?? []).map(({ table, row }) => ({
       table: table.name,
       key: keyText(table.key.map((name) => row[name] as Value)),
-      text: textOf(table, row),
+      values: rowValues(table, row),
     })),
     deletes: (batch.deletes ?? []).map(({ table, key }) => ({
       table: table.name,
       key: keyText(wholeKey(table, key)),
-      text: JSON.stringify(key),
+      values: key,
     })),
   };
 }
 
-function textOf(table: Table, row: Row): string {
-  const values = rowValues(table, row);
-  return JSON.stringify(values.some((value) => value instanceof Uint8Array) ? values.map(written) : values);
-}
+/** Values that JSON holds; most rows have no bytes. */
+const plain = (values: readonly Value[]): readonly Written[] =>
+  values.some((value) => value instanceof Uint8Array) ? values.map(written) : (values as readonly Written[]);
 
 const written = (value: Value): Written =>
   value instanceof Uint8Array ? [Buffer.from(value).toString('base64')] : value;
@@ -78,9 +77,9 @@ export const unwritten = (value: Written): Value =>
     : (value as Exclude<Written, readonly unknown[]>);
 
 interface TableWrites {
-  /** By key, the JSON of the row and of the key. */
-  readonly puts: Map<string, string>;
-  readonly deletes: Map<string, string>;
+  /** By key, the values of the row and of the key. */
+  readonly puts: Map<string, readonly Value[]>;
+  readonly deletes: Map<string, readonly Value[]>;
 }
 
 /** In the order of the calls. What erases is the last of its run: a later batch may write the same blob again. */
@@ -112,31 +111,35 @@ function mergeRun(batches: readonly Prepared[], { erases = [], drop }: Batch): W
       entries.push([log, seq, agent, n, call, kind, at, body, leaf.length]);
       leaves.push(leaf);
     }
-    for (const { table, key, text } of puts) {
+    for (const { table, key, values } of puts) {
       const writes = of(table);
-      writes.deletes.delete(key);
-      writes.puts.set(key, text);
+      if (writes.deletes.size > 0) writes.deletes.delete(key);
+      writes.puts.set(key, values);
     }
-    for (const { table, key, text } of deletes) {
+    for (const { table, key, values } of deletes) {
       const writes = of(table);
       writes.puts.delete(key);
-      writes.deletes.set(key, text);
+      writes.deletes.set(key, values);
     }
     for (const { owner, hash, at, bytes } of batch.blobs ?? []) {
       blobs.push([owner, hash, at, bytes.length]);
       bodies.push(bytes);
     }
   }
-  const all = (kind: keyof TableWrites): string =>
+  // Written out only here: of a row that many batches change, once.
+  const all = (kind: keyof TableWrites): Writes[] =>
     [...tables]
       .filter(([, writes]) => writes[kind].size > 0)
-      .map(([table, writes]) => `[${JSON.stringify(table)},[${[...writes[kind].values()].join()}]]`)
-      .join();
-  const rest = JSON.stringify({ entries, blobs, erases, drop });
-  return {
-    text: `{"puts":[${all('puts')}],"deletes":[${all('deletes')}],${rest.slice(1)}`,
-    bytes: join([...leaves, ...bodies]),
+      .map(([table, writes]) => [table, [...writes[kind].values()].map(plain)]);
+  const commit: Commit = {
+    entries,
+    puts: all('puts'),
+    deletes: all('deletes'),
+    blobs,
+    erases,
+    ...(drop ? { drop } : {}),
   };
+  return { text: JSON.stringify(commit), bytes: join([...leaves, ...bodies]) };
 }
 
 function join(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
