@@ -8,6 +8,7 @@ import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Refusal } from '../base/errors.ts';
 import { Attained } from './attained.ts';
+import { eventsSoFar } from './beginning.ts';
 import { type Admitted, Caches } from './caches.ts';
 import { differ, type Terms } from './cost.ts';
 import { Estimates } from './estimates.ts';
@@ -128,6 +129,7 @@ export class Scheduler {
       waiting.onRefuse(refused);
       return;
     }
+    if (this.#grantAtOnce(waiting)) return;
     this.#queue.add(waiting, old?.order ?? this.#order++);
     if (!old) this.#tell({ kind: 'arrived', at: this.#now(), call: waiting });
     this.#arriving = id;
@@ -136,6 +138,20 @@ export class Scheduler {
     if (!this.#queue.get(id)) return;
     if (this.#queue.size > this.#options.queue)
       this.#refuse(waiting, full(this.#options.queue, this.#retryAfterMs(waiting)));
+  }
+
+  /** Nobody waits, so there is nobody to compare it with: what the queue would decide, without its cost. */
+  #grantAtOnce(waiting: Waiting): boolean {
+    const now = this.#now();
+    if (this.#queue.size > 0 || waiting.deadlineAt <= now) return false;
+    const resource = this.#resources.get(waiting.resources[0] as string);
+    if (!resource || resource.pass || resource.busy >= resource.size) return false;
+    const isKept = this.#caches.keeps(resource) === 'only' && !this.#caches.fits(waiting, resource, now);
+    if (isKept || !this.preemption.hasSeat(waiting, resource)) return false;
+    if (!this.#tolls.tryTake(waiting, resource.name) || !resource.tryAcquire(waiting.call)) return false;
+    this.#tell({ kind: 'arrived', at: now, call: waiting });
+    this.#grant(waiting, resource, []);
+    return true;
   }
 
   /** Takes a waiting call out of the queue. A running one is released instead. */
@@ -321,6 +337,7 @@ export class Scheduler {
 
   /** Grants the resource to the first who can take it, again and again until it is full or nobody is left. */
   #serve(name: string): void {
+    if (this.#queue.size === 0) return;
     const resource = this.#resources.get(name);
     const passed = new Set<string>();
     // Where the first of a line must wait for its rate limit, so must all behind it.
@@ -335,7 +352,8 @@ export class Scheduler {
         this.#refuse(waiting, late(waiting, this.#retryAfterMs(waiting)));
       else if (!this.#running.has(waiting.call) && !this.#tolls.tryTake(waiting, name))
         closed.add(lineOf(waiting, name));
-      else if (resource.tryAcquire(waiting.call)) this.#grant(waiting, resource);
+      else if (resource.tryAcquire(waiting.call))
+        this.#grant(waiting, resource, waiting.call === this.#arriving ? [] : this.#whyNow(waiting));
       else passed.add(waiting.call);
     }
     if (resource) this.preemption.consider(resource);
@@ -378,11 +396,10 @@ export class Scheduler {
     return this.#queue.compareOverdue(a.call, b.call);
   }
 
-  #grant(waiting: Waiting, resource: Resource): void {
+  #grant(waiting: Waiting, resource: Resource, reasons: string[]): void {
     const now = this.#now();
     const { name } = resource;
     const { policy } = this;
-    const reasons = waiting.call === this.#arriving ? [] : this.#whyNow(waiting);
     this.#queue.remove(waiting.call);
     this.#queue.granted(name);
     this.#estimates.granted(waiting.call, now);
@@ -463,17 +480,7 @@ export class Scheduler {
   }
 
   #beginning(): Beginning {
-    const known = new Set(this.#log.flatMap((event) => (event.kind === 'arrived' ? event.call.call : [])));
-    const events: PolicyEvent[] = [];
-    for (const { waiting, resource, startedAt } of this.#running.values()) {
-      if (known.has(waiting.call)) continue;
-      events.push({ kind: 'arrived', at: waiting.arrivedAt, call: waiting });
-      events.push({ kind: 'started', at: startedAt, call: waiting, resource: resource.name });
-    }
-    for (const { waiting } of this.#queue.values())
-      if (!known.has(waiting.call) && !this.#running.has(waiting.call))
-        events.push({ kind: 'arrived', at: waiting.arrivedAt, call: waiting });
-    return { config: this.#config(), events: [...events, ...this.#log] };
+    return { config: this.#config(), events: eventsSoFar(this.#log, this.#running, this.#queue) };
   }
 
   #config(): PolicyConfig {
