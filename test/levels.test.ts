@@ -39,6 +39,20 @@ describe('the level of a backend', () => {
     assert.ok(guarantees.some((line) => /preemption of calls at lab: G1 \(tried: it went on/.test(line)));
   });
 
+  test('is tried by itself where nobody did, once for each address, and where tokens are charged never', async () => {
+    const asked = () => kernel.upstream.requests.filter(({ method }) => method === 'POST').length;
+    const before = asked();
+    const reload = () => runHere(kernel.stateDir, 'config', 'reload');
+    const first = await reload();
+    assert.equal(first.code, 0);
+    assert.match(first.out, /^scripted was tried: G1 \(allows G2\): /m);
+    assert.doesNotMatch(first.out, /^(lab|engine|anthropic|openai)\b/m);
+    const once = asked();
+    assert.ok(once > before);
+    assert.doesNotMatch((await reload()).out, /was tried/);
+    assert.equal(asked(), once);
+  });
+
   test('is no more than what was seen: one that begins anew does not go on', async () => {
     const tried = await mezz('try', 'chat-only');
     assert.deepEqual([tried.code, tried.err], [0, '']);

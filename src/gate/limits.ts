@@ -12,6 +12,11 @@ export const LIMITS = {
   retryMs: { value: 600_000, unit: 'ms', what: 'for which such a place is kept' },
   undoRows: { value: 10_000, unit: 'changes', what: 'looked at to take calls of agents back' },
   waits: { value: 20_000, unit: 'calls', what: 'calls that may wait at the gate at once, over all reasons' },
+  stoppedMs: {
+    value: 600_000,
+    unit: 'ms',
+    what: 'how long an answer stands still with its paused agent before it goes on to its end',
+  },
   maxHoldMs: {
     value: 600_000,
     unit: 'ms',

@@ -1,10 +1,12 @@
 /**
  * One running call that can be stopped between two tokens: for another call, when the scheduler says so, and while its agent
- * is paused. It gives its slot back and keeps its state at the backend; its client's stream stays open. Invariant: whatever
- * is said to it in whatever order, it runs exactly when it has a slot, or keeps the one it had, and its agent is not paused.
+ * is paused, for as long as may be: a state that is kept is room that nobody else has. It gives its slot back; its
+ * client's stream stays open. Invariant: whatever is said to it in whatever order, it runs exactly when it has a slot, or
+ * keeps the one it had, and its agent is not paused, or was for too long.
  */
 import type { CallId } from '../base/ids.ts';
 import type { Suspendable } from '../base/ports.ts';
+import { LIMITS } from './limits.ts';
 import type { Parts } from './parts.ts';
 
 /** What is told of it as it happens. */
@@ -28,6 +30,7 @@ export class Suspension {
   #isParked = false;
   #isOver = false;
   #since = 0;
+  #cancelBound: () => void = () => {};
   /** How often it was stopped, and for how long so far. */
   times = 0;
   #ms = 0;
@@ -53,7 +56,8 @@ export class Suspension {
 
   /** What it waits for, for people. */
   get why(): string {
-    if (this.#isPaused) return 'its agent is paused';
+    if (this.#isPaused)
+      return `its agent is paused; it goes on to its end ${LIMITS.stoppedMs.value / 60_000} minutes after it was`;
     return this.#rival ?? 'it is about to go on';
   }
 
@@ -77,6 +81,7 @@ export class Suspension {
   pause(): void {
     if (this.#isPaused || this.#isOver) return;
     this.#isPaused = true;
+    this.#cancelBound = this.#parts.clock.after(LIMITS.stoppedMs.value, () => this.#outstay());
     if (this.#isParked) this.#parts.scheduler.preemption.park(this.#call, false);
     else void this.#stop();
   }
@@ -84,6 +89,7 @@ export class Suspension {
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
+    this.#cancelBound();
     if (this.#state !== 'stopped') return;
     if (this.#isParked) this.#parts.scheduler.preemption.park(this.#call, true);
     else this.#goOn();
@@ -93,6 +99,13 @@ export class Suspension {
   over(): void {
     if (this.isStopped) this.#account();
     this.#isOver = true;
+    this.#cancelBound();
+  }
+
+  /** Its agent stays paused, and has no next call before it goes on; this one ends, and gives back what it keeps. */
+  #outstay(): void {
+    this.#told.step(this.#parts.clock.now(), 'outstay', 'its agent is still paused; it ends');
+    this.resume();
   }
 
   async #stop(): Promise<void> {

@@ -1,10 +1,10 @@
 import { type Command, Option } from 'commander';
-import type { BackendView, PreemptionLevel, PreemptionView } from '../../base/models.ts';
+import type { BackendView, PreemptionLevel } from '../../base/models.ts';
 import type { SettingsChange } from '../../base/sheets.ts';
 import { UsageFailure } from '../exit.ts';
 import { cacheText, formatCount } from '../format.ts';
 import { ALLOWS, ENGINE_PORTS, type Engine, type FoundModel, findEngines } from '../found/engines.ts';
-import { tryBackend } from '../found/trial.ts';
+import { levelText, modelAt, probe, probeNew, triedText } from '../found/probe.ts';
 import type { Session } from '../session.ts';
 import type { Column } from '../table.ts';
 import { asJson, asList, show, type ViewOptions } from '../view.ts';
@@ -17,10 +17,8 @@ interface TryOptions extends ViewOptions {
 }
 interface AddOptions extends FindOptions {
   readonly found?: boolean;
+  readonly try: boolean;
 }
-
-const levelText = ({ level, allows }: PreemptionView): string =>
-  level === allows ? level : `${level} (allows ${allows})`;
 
 const BACKEND_COLUMNS: Column<BackendView>[] = [
   { head: 'BACKEND', cell: (backend) => backend.id },
@@ -83,11 +81,17 @@ async function showOne(session: Session, id: string, options: ViewOptions): Prom
   else printOne(session, backend);
 }
 
+/** What has no address, as mezz itself is where it runs. */
+const INSIDE: Readonly<Record<string, string>> = {
+  'lab:': 'played by mezz itself: no model',
+  'engine:': 'models of this machine, in processes of mezz',
+};
+
 function printOne({ terminal }: Session, backend: BackendView): void {
   const { id, url, dialects, credential, ready, account, busy, slots, waiting, hints, cache } = backend;
   const { level, allows, why, triedAt } = backend.preemption;
   terminal.print(
-    `${id}  ${url}${backend.label ? `  (${backend.label})` : ''}`,
+    `${id}  ${INSIDE[url] ?? url}${backend.label ? `  (${backend.label})` : ''}`,
     `speaks      ${dialects.join(', ')}`,
     `credential  ${credential}${ready ? '' : ' (missing)'}; account ${account}`,
     `slots       ${busy} of ${slots} taken, ${waiting} calls wait`,
@@ -125,6 +129,9 @@ async function add(session: Session, names: readonly string[], options: AddOptio
     if (options.json) terminal.printJson(answer);
     else printAdded(session, engine, answer);
   }
+  if (!options.try || session.exit === 1) return;
+  const tried = await probeNew(control);
+  if (!options.json) for (const backend of tried) terminal.print(triedText(backend));
 }
 
 function printAdded(
@@ -151,22 +158,14 @@ async function tryOut(session: Session, id: string, options: TryOptions): Promis
   const backend = await backendOf(session, id);
   if (backend.credential !== 'local')
     throw new UsageFailure(`${id} charges for tokens: nothing is tried there`, `mezz backend show ${id}`);
-  const { models } = await control.call('models', {});
-  const model =
-    options.model ?? models.find(({ name, backends }) => backends[0] === id && !name.includes('*'))?.name;
+  const model = options.model ?? (await modelAt(control, id));
   if (model === undefined)
     throw new UsageFailure(`no model by name is served by ${id}`, `mezz backend try ${id} --model <model>`);
-  const opened = { name: 'trial', client: 'mezz', cwd: process.cwd(), hooks: false };
-  const [launch] = (await control.call('agent.open', opened)).launches;
-  if (!launch) return;
-  try {
-    const trial = await tryBackend(`${launch.origin}/a/${launch.token}`, model);
-    const answer = await control.call('backend.tried', { backend: id, trial });
-    if (options.json) return terminal.printJson(answer);
-    printOne(session, { ...backend, ...answer });
-  } finally {
-    await control.call('agent.exited', { agent: String(launch.pid), exitCode: 0, signal: null });
-  }
+  const probed = await probe(control, backend, model);
+  if (!probed) return;
+  const { preemption } = probed;
+  if (options.json) terminal.printJson({ schema: 'mezz.backend.tried/1', preemption });
+  else printOne(session, { ...backend, preemption });
 }
 
 const LEVELS: Readonly<Record<PreemptionLevel, string>> = {
@@ -195,7 +194,8 @@ const withPort = (command: Command): Command =>
 
 const ABOUT = `
 It writes the engine and its models into mezz.yaml (comments and all that is there stay) and puts them in force.
-Nothing is downloaded, and no request of an agent changes its way before.
+Nothing is downloaded, and no request of an agent changes its way before. Three short answers are asked for
+(mezz backend try), which are free here.
 
 Examples:
   mezz backend add ollama
@@ -236,6 +236,7 @@ export function define(program: Command, session: Session): void {
   withPort(asJson(backend.command('add').description('let agents use an engine of this machine')))
     .argument('[engine...]', 'as mezz backend find names it')
     .option('--found', 'all that are found')
+    .option('--no-try', 'do not try whether it goes on with an answer that was broken off')
     .addHelpText('after', ABOUT)
     .action((engines: string[], options: AddOptions) => add(session, engines, options));
 }

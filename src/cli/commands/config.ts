@@ -41,6 +41,10 @@ async function reload(session: Session, options: ViewOptions): Promise<void> {
   session.exit = answer.problems.length === 0 ? 0 : 1;
   if (options.json) return session.terminal.printJson(answer);
   printProblems(session, answer.problems, 'the configuration was read again and is in force');
+  if (answer.problems.length > 0) return;
+  // Loaded only here: what speaks to engines would slow every other command down.
+  const { probeNew, triedText } = await import('../found/probe.ts');
+  for (const backend of await probeNew(session.control)) session.terminal.print(triedText(backend));
 }
 
 const DOCTOR = `

@@ -55,6 +55,10 @@ export async function runForeground(
     // A closed terminal ends the kernel that runs in it, but not one in the background.
     process.on('SIGHUP', stop);
   });
+  // In the background: an engine may take its time, or its model has to be loaded first.
+  void import('../found/probe.ts')
+    .then(({ probeNew }) => probeNew(session.control))
+    .catch((error: unknown) => kernel.log.warn('backend.untried', { error }));
   await Promise.all([greet(), ended]);
 }
 

@@ -46,6 +46,20 @@ export const PREEMPTION_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'stands-still-bounded',
+    group: 'order',
+    text: 'An answer that stands still with its paused agent goes on to its end ten minutes after its agent was paused, and gives back what it keeps at the engine; its agent stays paused, and mezz why says so beforehand.',
+    restsOn: 'A timer of the call, on the kernel’s clock.',
+    bypassedBy: 'An agent that is resumed and paused again begins its ten minutes anew.',
+    tests: [
+      [
+        'src/gate/suspension.test.ts',
+        'goes on to its end after its time, by its turn in the queue or in the slot that it kept',
+      ],
+      ['src/gate/suspension.test.ts', 'is bounded by nothing once its agent goes on, or it is over'],
+    ],
+  },
+  {
     id: 'continued-not-lost',
     group: 'order',
     text: 'A streamed Chat answer of a local server that continues (continues: true) is broken off between two events for a call that goes before it, or with its paused agent, and continued from its last words: its client sees one stream with one id, no word is lost or said twice, and its tokens are counted once. A tool call that has begun, reasoning, and an answer held to a format are left to end; so is a call whose prefix would have to be read again for more than the other is spared, or nobody knows.',
@@ -91,7 +105,7 @@ export const PREEMPTION_PROMISES: readonly Promised[] = [
   {
     id: 'levels-as-seen',
     group: 'order',
-    text: 'How far running calls of a backend can be preempted is told with how it is known: built in, tried by three short calls that pass the gate like all others, or told without a call where tokens are charged; a trial is kept with the installation and counts for the address it was made at.',
+    text: 'How far running calls of a backend can be preempted is told with how it is known: built in, tried by three short calls that pass the gate like all others, or told without a call where tokens are charged; a trial is kept with the installation and counts for the address it was made at. One of one’s own is tried by itself when mezz starts, when its settings are read again and when it is added; what does not answer is tried another time.',
     restsOn:
       'A trial compares an answer that was broken off and continued with the same answer written whole.',
     bypassedBy:
@@ -100,6 +114,10 @@ export const PREEMPTION_PROMISES: readonly Promised[] = [
       [
         'test/levels.test.ts',
         'is tried by three calls that are recorded as all are, and kept across a restart',
+      ],
+      [
+        'test/levels.test.ts',
+        'is tried by itself where nobody did, once for each address, and where tokens are charged never',
       ],
       ['test/levels.test.ts', 'is no more than what was seen: one that begins anew does not go on'],
       ['test/levels.test.ts', 'is built in at the engine, and told without a call where tokens are charged'],
