@@ -42,4 +42,6 @@ test('the picture has a bar for each wait and each run, and names nothing that c
   assert.equal(svg.match(/<rect /g)?.length, 4);
   assert.match(svg, /<title>c1000: waited 4.0 s, ran 2.0 s<\/title>/);
   assert.ok(svg.includes('x: a&#60;1 (1)') && !svg.includes('a<1'));
+  const long = ganttSvg({ ...chart, spans: [{ ...span(1, 'x', 0, 0, 5), agentName: 'n'.repeat(60) }] });
+  assert.match(long, />x: n{28}…<title>x: n{60} \(1\)</);
 });

@@ -63,6 +63,12 @@ export function ganttText(chart: Chart, columns: number): string[] {
 const HUES = [210, 25, 130, 280, 55, 340, 175, 95];
 const escaped = (text: string): string => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
+/** As many letters as there is room for left of the bars. */
+const NAMED = 32;
+const shortened = (text: string): string => (text.length > NAMED ? `${text.slice(0, NAMED - 1)}…` : text);
+/** Times along the top. */
+const TICKS = 6;
+
 /** A picture of its own: no script, no font, nothing it would have to load. */
 export function ganttSvg(chart: Chart): string {
   const rows = rowsOf(chart.spans);
@@ -76,7 +82,7 @@ export function ganttSvg(chart: Chart): string {
     const y = 30 + index * height;
     const hue = HUES[index % HUES.length];
     return [
-      `<text x="8" y="${y + 12}">${escaped(`${backend}: ${name}`)}</text>`,
+      `<text x="8" y="${y + 12}">${escaped(shortened(`${backend}: ${name}`))}<title>${escaped(`${backend}: ${name}`)}</title></text>`,
       ...spans.flatMap((span) => {
         const { arrivedAt, startedAt, endedAt, call } = span;
         const waitedS = ((startedAt - arrivedAt) / 1000).toFixed(1);
@@ -89,12 +95,17 @@ export function ganttSvg(chart: Chart): string {
       }),
     ];
   });
-  const total = 40 + rows.length * height;
+  const total = 58 + rows.length * height;
+  const times = Array.from({ length: TICKS }, (_, n) => since + ((until - since) * n) / (TICKS - 1)).map(
+    (at) =>
+      `<text x="${x(at).toFixed(1)}" y="18" text-anchor="middle">${clockTime(at)}</text><path d="M${x(at).toFixed(1)} 24V${total - 24}" stroke="#ddd"/>`,
+  );
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${left + width + 20} ${total}" font-family="sans-serif" font-size="12">`,
-    `<text x="${left}" y="18">${clockTime(since)}</text>`,
-    `<text x="${left + width}" y="18" text-anchor="end">${clockTime(until)}</text>`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${left + width + 40} ${total}" font-family="sans-serif" font-size="12">`,
+    '<path d="M0 0H1300V100000H0Z" fill="#fff"/>',
+    ...times,
     ...marks,
+    `<text x="${left}" y="${total - 8}">pale: waits; full: has the backend (UTC)</text>`,
     '</svg>',
     '',
   ].join('\n');

@@ -119,6 +119,7 @@ export class Suspension {
       this.#state = 'runs';
       this.#rival = undefined;
       if (suspended) this.#handle.proceed();
+      else this.#told.step(this.#parts.clock.now(), 'resist', 'what it writes now cannot be broken off');
       return preemption.resisted(this.#call);
     }
     this.#state = 'stopped';

@@ -137,6 +137,20 @@ describe('a call that stops for another', () => {
     assert.equal(scheduler.busy('x'), 1);
   });
 
+  test('one that cannot stop is in nobody’s way: the next behind it is asked, and itself after a slice', () => {
+    const { log, submit, scheduler } = engine(priority, 2, 2);
+    submit('a', { nice: 10 }, false);
+    submit('b', { nice: 5 });
+    submit('c', { nice: 0 });
+    assert.deepEqual(log.slice(2), ['a stops for call c', 'b stops for call c', 'c starts!']);
+    submit('d', { nice: -5 });
+    assert.deepEqual(log.slice(5), ['c stops for call d', 'd starts!']);
+    scheduler.served('a', LIMITS.sliceTokens.value);
+    assert.equal(log.length, 7);
+    scheduler.served('a', LIMITS.sliceTokens.value + 1);
+    assert.equal(log[7], 'a stops for call c');
+  });
+
   test('one that ends while it is stopped leaves nothing behind; one whose engine is gone goes on', () => {
     const { log, submit, end, scheduler } = engine(priority);
     submit('a', { nice: 10 });

@@ -151,10 +151,13 @@ export class Preemption {
     return true;
   }
 
-  /** It could not be stopped; it runs as before. */
+  /** It could not be stopped where it is: it runs as before, and has a slice before it is asked again; others are asked now. */
   resisted(call: string): void {
     const running = this.#host.running.get(call);
-    if (running?.state === 'stopping') running.state = 'runs';
+    if (running?.state !== 'stopping') return;
+    running.state = 'runs';
+    running.since = Math.max(1, running.tokens);
+    this.consider(running.resource);
   }
 
   /** It has its share again, or none is left to give it. */

@@ -141,6 +141,10 @@ export const PREEMPTION_PROMISES: readonly Promised[] = [
       ],
       [
         'src/scheduler/preemption.test.ts',
+        'one that cannot stop is in nobody’s way: the next behind it is asked, and itself after a slice',
+      ],
+      [
+        'src/scheduler/preemption.test.ts',
         'whatever comes: no slot is issued twice or idles, no more are kept than may be, and all end',
       ],
     ],
