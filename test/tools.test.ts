@@ -350,3 +350,29 @@ test('mezz demo clobber: agents at once lose writes in one checkout and with the
     rmSync(home, { recursive: true, force: true });
   }
 });
+
+test('of a file too long to be shown an agent sees head and tail, in the form that the tool promises, and reads on by tool or link', () =>
+  withServers(async ({ kernel, call, rpc, directory }) => {
+    const path = join(directory, 'long.txt');
+    const text = Array.from({ length: 20_000 }, (_, n) => `line ${n}`).join('\n');
+    writeFileSync(path, text);
+    const agent = await kernel.agent();
+    const params = { name: 'files__read_text_file', arguments: { path } };
+    const { result } = await rpc(agent, 'tools/call', params);
+    const [item, link] = (result?.content ?? []) as { readonly text?: string; readonly uri?: string }[];
+    assert.match(item?.text ?? '', /^line 0\n[\s\S]*Read on: mezz__read_result [\s\S]*line 19999$/);
+    assert.ok(JSON.stringify(result).length < text.length * 1.5);
+    const structured = result?.structuredContent as { readonly content: unknown } | undefined;
+    assert.equal(typeof structured?.content, 'string', 'the shape that its outputSchema names');
+    const [, id, offset] = /^mezz:\/\/result\/(.+)\?offset=(\d+)$/.exec(link?.uri ?? '') ?? [];
+    const from = Number(offset);
+    const on = await call(agent, 'mezz__read_result', { result: id, offset: from, length: 500 });
+    assert.ok(on.text.startsWith(text.slice(from, from + 500)));
+    const read = await rpc(agent, 'resources/read', { uri: link?.uri });
+    assert.match(JSON.stringify(read.result), new RegExp(text.slice(from, from + 20).replaceAll('\n', '.*')));
+    const other = await kernel.agent('other');
+    assert.equal((await rpc(other, 'resources/read', { uri: link?.uri })).error?.code, -32602);
+    const answers = await kernel.control.call('calls', { agent: String(agent.pid) });
+    const reads = answers.calls.filter(({ target }) => target.startsWith('mezz/'));
+    assert.deepEqual(reads.map(({ target }) => target).sort(), ['mezz/read_result', 'mezz/resources/read']);
+  }));

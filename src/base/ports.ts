@@ -118,6 +118,8 @@ export interface ToolServerSpec {
   readonly leaseMs?: number;
   /** Calls it may get in a minute. */
   readonly perMinute?: number;
+  /** Characters of a result that an agent is shown; the bound of all servers where nobody says. */
+  readonly resultCharacters?: number;
   /** Its annotations are believed where nobody else says a word. */
   readonly trusted?: boolean;
   /** Where it speaks MCP over streamable HTTP. */

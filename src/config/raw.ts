@@ -89,6 +89,7 @@ export interface RawConfig {
         readonly idle?: string;
         readonly lease?: string;
         readonly perMinute?: number;
+        readonly resultCharacters?: number;
       }
     >
   >;

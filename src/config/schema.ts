@@ -456,6 +456,11 @@ export const SCHEMA = {
             ...whole(1, 1_000_000, 60),
             description: 'Calls that it gets in a minute; more are refused and told when to come again.',
           },
+          resultCharacters: {
+            ...whole(1000, 10_000_000, 100_000),
+            description:
+              'Of a result longer than this an agent is shown the head and the tail; it reads on with mezz__read_result. 100000 by default.',
+          },
           trusted: {
             type: 'boolean',
             title: 'true or false',

@@ -23,11 +23,14 @@ export function buildTools(
       trusted,
       calls,
       perMinute,
+      resultCharacters,
       instance,
       idle,
       lease,
     } = raw;
     const at = ['tools', id];
+    if (id === 'mezz')
+      issues.push({ at, message: 'is the name of the tools of mezz itself', remedy: 'Give it another name' });
     if ([command.length > 0, url !== undefined, openapi !== undefined].filter(Boolean).length !== 1)
       issues.push({
         at,
@@ -56,6 +59,7 @@ export function buildTools(
       ...msOf('leaseMs', lease),
       ...(calls === undefined ? {} : { calls }),
       ...(perMinute === undefined ? {} : { perMinute }),
+      ...(resultCharacters === undefined ? {} : { resultCharacters }),
     };
   });
 }

@@ -3,11 +3,13 @@ import { type Refusal, refusal } from '../base/errors.ts';
 import type { ToolAnswer } from '../base/ports.ts';
 import { type ToolCall, type ToolOutcome, WITHDRAWN } from '../base/syscall.ts';
 import type { Ticket } from '../base/ticket.ts';
+import { OWN } from '../tools/shorten.ts';
 import { keepAfter } from './changes.ts';
 import type { Flight } from './flight.ts';
 import { asUse } from './locking.ts';
 import type { Parts } from './parts.ts';
-import { RESTORER, restoreFile } from './restore.ts';
+import { RESTORE_FILE, restoreFile } from './restore.ts';
+import { showResult } from './results.ts';
 
 /** Under the locks of the call, which END gives back. */
 export async function callServer(
@@ -16,7 +18,7 @@ export async function callServer(
   call: ToolCall,
   ticket: Ticket,
 ): Promise<ToolOutcome | Refusal> {
-  if (call.server === RESTORER) return restoreFile(parts, flight, call, ticket);
+  if (call.server === OWN && call.tool === RESTORE_FILE) return restoreFile(parts, flight, call, ticket);
   const server = parts.servers.get(call.server);
   if (!server) return refusal('not_found', `There is no tool server "${call.server}".`);
   const leave = () => {
@@ -38,7 +40,7 @@ export async function callServer(
   stopClock();
   flight.signal?.removeEventListener('abort', leave);
   await keepAfter(parts, flight.call.id, (await parts.broker.ended(flight.call.id)) ?? []);
-  return answer.kind === 'broken' ? answer.refusal : answer;
+  return answer.kind === 'broken' ? answer.refusal : showResult(parts, flight, answer);
 }
 
 const offersNone = (server: string, method: string): ToolAnswer => ({

@@ -14,9 +14,11 @@ import { readWindows } from '../budget/windows.ts';
 import { OBJECT } from '../db/schema/agents.ts';
 import type { Batch } from '../db/store.ts';
 import { applyEntry, callPut, endEntry, NO_ANSWER } from '../journal/calls.ts';
+import type { Kept } from '../tools/results.ts';
 import { keepInverse } from './changes.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
+import { keepRest } from './results.ts';
 import { releaseSlot, turnOf } from './schedule.ts';
 import { bookedModel } from './start.ts';
 import { SYSCALLS } from './syscalls.ts';
@@ -36,6 +38,7 @@ interface Result {
   readonly firstByteMs: number | null;
   readonly puts: Puts;
   readonly deletes: Deletes;
+  readonly blobs?: Kept['blobs'];
 }
 
 /** undefined when END is durable. A released tool call has no END yet: its client reports the outcome later. */
@@ -68,6 +71,8 @@ function calledResult(parts: Parts, flight: Flight, outcome: Called): Result {
   const { result, isError, error } = outcome;
   const left = leaveUse(parts, flight, outcome);
   const { agent, call } = flight;
+  const now = parts.clock.now();
+  const rest = keepRest(parts, flight, now);
   const text = JSON.stringify(error ?? result);
   const use = 'toolUseId' in call.payload ? [{ id: call.payload.toolUseId, isError }] : [];
   return {
@@ -77,10 +82,12 @@ function calledResult(parts: Parts, flight: Flight, outcome: Called): Result {
     bytesOut: text.length,
     puts: [
       ...parts.coverage.closed(agent, use),
-      ...(isError ? [] : keepInverse(parts, flight, result, parts.clock.now())),
+      ...(isError ? [] : keepInverse(parts, flight, result, now)),
       ...left.puts,
+      ...rest.puts,
     ],
     deletes: left.deletes,
+    blobs: rest.blobs,
   };
 }
 
@@ -88,7 +95,7 @@ function calledResult(parts: Parts, flight: Flight, outcome: Called): Result {
 export async function book(parts: Parts, flight: Flight, result: Result): Promise<Refusal | undefined> {
   const { call, agent } = flight;
   const now = parts.clock.now();
-  const { puts, deletes, ...body } = result;
+  const { puts, deletes, blobs = [], ...body } = result;
   const entry = endEntry(now, {
     ...body,
     call: call.id,
@@ -124,6 +131,7 @@ export async function book(parts: Parts, flight: Flight, result: Result): Promis
       ...parts.salts.takeFresh(now),
     ],
     deletes: [...deletes, ...taught.deletes],
+    blobs,
   });
   releaseSlot(parts, flight);
   try {

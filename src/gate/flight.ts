@@ -15,6 +15,7 @@ import type { Grant } from '../scheduler/scheduler.ts';
 import type { Before } from '../tools/before.ts';
 import type { Effect } from '../tools/effects.ts';
 import type { Place } from '../tools/locks.ts';
+import type { Part } from '../tools/shorten.ts';
 import type { Candidate, Login } from './catalog.ts';
 import { LIMITS } from './limits.ts';
 import type { Suspension } from './suspension.ts';
@@ -92,6 +93,8 @@ export class Flight<K extends SyscallKind = SyscallKind> {
   inspected = false;
   /** How it stands in the ledger of tool uses; undefined for what may be made again freely. */
   use: { readonly name: string | undefined; readonly retry: RetryClass; readonly tool: string } | undefined;
+  /** Parts of its result that were too large to be shown whole. */
+  rest: readonly Part[] = [];
   /** It goes on when its client is gone, so that the client can come back for the outcome. */
   outlives = false;
   /** The model call as it leaves, named transforms applied. */

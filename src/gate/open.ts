@@ -33,7 +33,10 @@ import { Slots } from '../scheduler/resource.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import { Arguments } from '../tools/arguments.ts';
 import { Broker, NO_WORKSPACE } from '../tools/broker.ts';
+import { OwnTools } from '../tools/own.ts';
+import { Results } from '../tools/results.ts';
 import { ToolServers } from '../tools/servers.ts';
+import { OWN } from '../tools/shorten.ts';
 import { Traffic } from '../tools/traffic.ts';
 import { Uses } from '../tools/uses.ts';
 import { Epochs } from './epochs.ts';
@@ -82,6 +85,7 @@ export async function openParts(from: Opening): Promise<Parts> {
   const agents = await AgentTable.open(store);
   const isThere = (agent: number) => (agents.get(agent)?.hold ?? 'exited') !== 'exited';
   const broker = new Broker(clock, from.workspace ?? NO_WORKSPACE, isThere);
+  const results = new Results(store);
   const journal = await openJournal({ store, clock });
   const onFault = (fault: string): void => {
     const body = { fault: fault.slice(0, LIMITS.faultText.value) };
@@ -115,7 +119,8 @@ export async function openParts(from: Opening): Promise<Parts> {
     }),
     governor,
     broker,
-    servers: new ToolServers(store, from.toolServers ?? new Map()),
+    servers: new ToolServers(store, withOwn(from.toolServers, results)),
+    results,
     uses: await Uses.open(store),
     arguments: new Arguments(),
     traffic: new Traffic(clock),
@@ -132,6 +137,16 @@ export async function openParts(from: Opening): Promise<Parts> {
     settings,
     backends,
   };
+}
+
+/** Where there are no tools, there is nothing of theirs to read on. */
+function withOwn(
+  servers: ReadonlyMap<string, ToolServer> = new Map(),
+  results: Results,
+): ReadonlyMap<string, ToolServer> {
+  return servers.size === 0
+    ? servers
+    : new Map<string, ToolServer>([...servers, [OWN, new OwnTools(results)]]);
 }
 
 /** Puts new settings in force, in one step. Calls that run keep what they have; the caller sends the others back to decide. */

@@ -28,6 +28,7 @@ import type { Governor } from '../scheduler/governor.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import type { Arguments } from '../tools/arguments.ts';
 import type { Broker } from '../tools/broker.ts';
+import type { Results } from '../tools/results.ts';
 import type { ToolServers } from '../tools/servers.ts';
 import type { Traffic } from '../tools/traffic.ts';
 import type { Uses } from '../tools/uses.ts';
@@ -76,6 +77,7 @@ export interface Parts {
   readonly broker: Broker;
   readonly servers: ToolServers;
   readonly uses: Uses;
+  readonly results: Results;
   readonly arguments: Arguments;
   readonly traffic: Traffic;
   readonly agents: AgentTable;

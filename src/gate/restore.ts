@@ -9,8 +9,8 @@ import type { Flight } from './flight.ts';
 import { asUse } from './locking.ts';
 import type { Parts } from './parts.ts';
 
-/** In the place of a tool server's name. */
-export const RESTORER = 'mezz';
+/** No agent is offered it: mezz's own server does not name it. */
+export const RESTORE_FILE = 'restore_file';
 export const RESTORE: Manifest = {
   resources: [{ key: 'file:{path}', access: 'replace' }],
   retry: 'idempotent',

@@ -8,6 +8,7 @@ import { newCallId } from '../base/ids.ts';
 import { isRecord, parseJson } from '../base/json.ts';
 import type { ToolCall } from '../base/syscall.ts';
 import { CHANGE, type ChangeRow } from '../db/schema/tools.ts';
+import { OWN } from '../tools/shorten.ts';
 import { pathOf, planUndo, type Step } from '../tools/undo.ts';
 import { openEntry } from './arrivals.ts';
 import { closeAgent } from './exits.ts';
@@ -15,7 +16,7 @@ import { Flight } from './flight.ts';
 import type { Gate } from './gate.ts';
 import { LIMITS } from './limits.ts';
 import type { Parts } from './parts.ts';
-import { RESTORE, RESTORER } from './restore.ts';
+import { RESTORE, RESTORE_FILE } from './restore.ts';
 
 export interface UndoAsked {
   /** What these agents changed, or one call. */
@@ -105,7 +106,7 @@ async function callFor(parts: Parts, row: ChangeRow): Promise<Payload | Refusal>
   const common = { toolUseId: '', how: 'brokered' } as const;
   if (row.kind === 'file') {
     const input = { path: pathOf(row), holds: row.after ?? '', becomes: row.before };
-    return { ...common, server: RESTORER, tool: 'restore_file', input, manifest: RESTORE };
+    return { ...common, server: OWN, tool: RESTORE_FILE, input, manifest: RESTORE };
   }
   const found = await parts.servers.find(row.tool);
   if ('code' in found) return found;

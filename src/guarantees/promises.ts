@@ -9,6 +9,7 @@ import { PREEMPTION_PROMISES } from './promises/preemption.ts';
 import { PROGRAM_PROMISES } from './promises/programs.ts';
 import { LIMIT_PROMISES } from './promises/ratelimits.ts';
 import { RECORD_PROMISES } from './promises/records.ts';
+import { RESULT_PROMISES } from './promises/results.ts';
 import { RIGHT_PROMISES } from './promises/rights.ts';
 import { TOOL_PROMISES } from './promises/tools.ts';
 import { WATCHING_PROMISES } from './promises/watching.ts';
@@ -22,6 +23,7 @@ export const PROMISES: readonly Promised[] = [
   ...PROGRAM_PROMISES,
   ...TOOL_PROMISES,
   ...MCP_PROMISES,
+  ...RESULT_PROMISES,
   ...EFFECT_PROMISES,
   ...WATCHING_PROMISES,
   ...ENGINE_PROMISES,

@@ -5,8 +5,8 @@
  */
 import { isRecord, parseJson } from '../base/json.ts';
 import { CALL, MESSAGE, type MessageRow, REQUEST, type RequestRow } from '../db/schema/journal.ts';
-import { CHANGE, type ChangeRow } from '../db/schema/tools.ts';
-import type { Batch, BlobKey, Store } from '../db/store.ts';
+import { CHANGE, type ChangeRow, RESULT, type ResultRow } from '../db/schema/tools.ts';
+import type { Batch, BlobKey, Store, Table } from '../db/store.ts';
 import type { ContextStore } from './context.ts';
 import { LIMITS } from './limits.ts';
 
@@ -41,10 +41,15 @@ export async function planErasure(
   for await (const [agent, request] of requestsOf(store, owner))
     addUse(agents.has(agent) ? mine : others, request, messages);
   const changes: ChangeRow[] = [];
-  for await (const change of changesOf(store, owner)) {
+  for await (const change of ofCalls(store, CHANGE, owner)) {
     if (change.kind === 'file' && change.before !== '')
       (agents.has(change.agent) ? mine : others).blobs.add(change.before);
     if (agents.has(change.agent)) changes.push(change);
+  }
+  const results: ResultRow[] = [];
+  for await (const result of ofCalls(store, RESULT, owner)) {
+    (agents.has(result.agent) ? mine : others).blobs.add(result.hash);
+    if (agents.has(result.agent)) results.push(result);
   }
   const needed = (kind: 'b' | 'm', id: string, use: Set<string>) =>
     use.has(id) || context.knows(owner, kind, id);
@@ -57,6 +62,7 @@ export async function planErasure(
       ...mine.calls.map((id) => ({ table: REQUEST, key: [id] })),
       ...rows.map((id) => ({ table: MESSAGE, key: [owner, id] })),
       ...changes.map(({ call, key }) => ({ table: CHANGE, key: [call, key] })),
+      ...results.map(({ call, key }) => ({ table: RESULT, key: [call, key] })),
     ],
     shared: mine.blobs.size - blobs.length,
   };
@@ -90,15 +96,19 @@ export async function* requestsOf(
   }
 }
 
-/** What calls of an owner's agents changed. */
-export async function* changesOf(store: Store, owner: string): AsyncGenerator<ChangeRow> {
+/** What calls of an owner's agents changed, or what of their results is kept: a call's rows differ by `key`. */
+export async function* ofCalls<R extends ChangeRow | ResultRow>(
+  store: Store,
+  table: Table<R>,
+  owner: string,
+): AsyncGenerator<R> {
   const limit = LIMITS.page.value;
   let last = { call: '', key: '' };
   for (;;) {
-    const page = await store.range(CHANGE, { from: last.call, limit });
+    const page = await store.range(table, { from: last.call, limit });
     // A call's rows may begin on the page before: those of it are seen already.
     const next = page.filter(({ call, key }) => call > last.call || key > last.key);
-    for (const change of next) if (change.owner === owner) yield change;
+    for (const row of next) if (row.owner === owner) yield row;
     const end = page.at(-1);
     if (page.length < limit || !end) return;
     last = end;

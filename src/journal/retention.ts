@@ -6,8 +6,8 @@ import { callIdsFrom } from '../base/ids.ts';
 import type { JsonRecord } from '../base/json.ts';
 import { INTENT } from '../db/schema/agents.ts';
 import { CALL, type CallRow, MESSAGE, REQUEST } from '../db/schema/journal.ts';
-import { CHANGE } from '../db/schema/tools.ts';
-import { type Batch, type Store, StoreError } from '../db/store.ts';
+import { CHANGE, type ChangeRow, RESULT, type ResultRow } from '../db/schema/tools.ts';
+import { type Batch, type Store, StoreError, type Table } from '../db/store.ts';
 import type { ContextStore } from './context.ts';
 import type { Journal } from './journal.ts';
 import { LIMITS } from './limits.ts';
@@ -77,9 +77,18 @@ async function dropNames(store: Store, upToMs: number): Promise<void> {
     await store.commit({ deletes: rows.map(({ call }) => ({ table: REQUEST, key: [call] })) });
     if (rows.length < limit) break;
   }
+  for (const table of [CHANGE, RESULT]) await dropCalls<ChangeRow | ResultRow>(store, table, upToMs);
+}
+
+async function dropCalls<R extends ChangeRow | ResultRow>(
+  store: Store,
+  table: Table<R>,
+  upToMs: number,
+): Promise<void> {
+  const limit = LIMITS.page.value;
   for (;;) {
-    const rows = await store.range(CHANGE, { to: callIdsFrom(upToMs + 1), limit });
-    await store.commit({ deletes: rows.map(({ call, key }) => ({ table: CHANGE, key: [call, key] })) });
+    const rows = await store.range(table, { to: callIdsFrom(upToMs + 1), limit });
+    await store.commit({ deletes: rows.map(({ call, key }) => ({ table, key: [call, key] })) });
     if (rows.length < limit) return;
   }
 }

@@ -75,6 +75,30 @@ export const LIMITS = {
     unit: 'ms',
     what: 'how long an outcome that reached nobody is the answer to an equal call',
   },
+  shownCharacters: {
+    value: 100_000,
+    unit: 'characters',
+    what: "of a tool's result that its agent is shown, where mezz.yaml names no number; the rest is behind a handle",
+  },
+  shownBinary: {
+    value: 8_388_608,
+    unit: 'characters',
+    what: 'in base64, of the images and other files of a result that are shown',
+  },
+  leastShown: { value: 400, unit: 'characters', what: 'of each long part of a result that are shown' },
+  itemCharacters: {
+    value: 64,
+    unit: 'characters',
+    what: 'that each part of a result counts for beside its text',
+  },
+  keptParts: { value: 64, unit: 'parts', what: 'of a result that are kept behind handles' },
+  keptCharacters: { value: 8_388_608, unit: 'characters', what: 'of such a part that are kept' },
+  readCharacters: { value: 100_000, unit: 'characters', what: 'of a kept part that one call reads' },
+  heldResultBytes: {
+    value: 67_108_864,
+    unit: 'bytes',
+    what: 'of kept parts that are in memory, where bodies are not stored',
+  },
   commandLength: {
     value: 65_536,
     unit: 'characters',

@@ -12,6 +12,7 @@ import type { Store } from '../db/store.ts';
 import { tellDiff } from './diff.ts';
 import { type Known, knownOf } from './manifests/sources.ts';
 import { publicName } from './names.ts';
+import { OWN } from './shorten.ts';
 
 export interface Offer {
   readonly kind: 'tool' | 'prompt';
@@ -150,7 +151,8 @@ export class ToolServers {
   async #offersOf(spec: ToolServerSpec, described: Described): Promise<Offer[]> {
     const { id: server } = spec;
     const { tools, prompts = [] } = described;
-    const row = await this.#store.get(META, [keyOf(server)]);
+    // mezz's own tools are what this version of mezz has.
+    const row = server === OWN ? undefined : await this.#store.get(META, [keyOf(server)]);
     const read = row && parseJson(row.v);
     const pins = isRecord(read) ? read : undefined;
     const seen = new Set<string>();
@@ -166,7 +168,7 @@ export class ToolServers {
     const own = [...tools].sort(byName).map((one) => offerOf('tool', one));
     seen.clear();
     const offers = [...own, ...[...prompts].sort(byName).map((one) => offerOf('prompt', one))];
-    if (pins === undefined) await this.#pin(server, offers);
+    if (pins === undefined && server !== OWN) await this.#pin(server, offers);
     return offers;
   }
 

@@ -6,6 +6,7 @@ import { type Refusal, refusal } from '../base/errors.ts';
 import { isRecord, type JsonRecord } from '../base/json.ts';
 import type { ServerMethod } from '../base/mcp.ts';
 import { callable, type Offer, type Offered, type ToolServers } from './servers.ts';
+import { linkTo, OWN } from './shorten.ts';
 
 export interface View {
   readonly tools: readonly JsonRecord[];
@@ -50,7 +51,9 @@ export async function findFor(
   method: ServerMethod,
   params: JsonRecord,
 ): Promise<Found | Refusal> {
-  const seen = await offered(servers, only);
+  // What a result did not show is read by its address, also by who sees one server alone.
+  const isOwn = typeof params.uri === 'string' && params.uri.startsWith(linkTo(''));
+  const seen = await offered(servers, isOwn ? OWN : only);
   if ('code' in seen) return seen;
   // What is no tool goes by its method.
   const at = ({ server }: Offered, own: JsonRecord): Found => ({

@@ -74,4 +74,21 @@ export const USE = table<UseRow>(
   ['call'],
 );
 
-export const TOOLS_TABLES: readonly Table[] = [CHANGE, USE];
+/** A part of a tool's result that was too large to be shown whole: its content is the blob `hash`. */
+export type ResultRow = {
+  call: string;
+  key: string;
+  agent: number;
+  owner: string;
+  mime: string;
+  hash: string;
+  at: number;
+};
+
+export const RESULT = table<ResultRow>(
+  'tool_result',
+  { call: 'text', key: 'text', agent: 'int', owner: 'text', mime: 'text', hash: 'text', at: 'int' },
+  ['call', 'key'],
+);
+
+export const TOOLS_TABLES: readonly Table[] = [CHANGE, USE, RESULT];

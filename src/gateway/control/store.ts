@@ -3,13 +3,13 @@ import { stat } from 'node:fs/promises';
 import type { AgentView } from '../../base/control.ts';
 import { type Refusal, refusal } from '../../base/errors.ts';
 import { MESSAGE, REQUEST } from '../../db/schema/journal.ts';
-import { CHANGE } from '../../db/schema/tools.ts';
+import { CHANGE, type ChangeRow, RESULT, type ResultRow } from '../../db/schema/tools.ts';
 import type { Batch } from '../../db/store.ts';
 import { diskFree } from '../../drivers/disk.ts';
 import type { Gate } from '../../gate/gate.ts';
 import { proveBalances } from '../../gate/proof.ts';
 import { verifyAudit } from '../../journal/audit.ts';
-import { changesOf, planErasure, requestsOf } from '../../journal/erasure.ts';
+import { ofCalls, planErasure, requestsOf } from '../../journal/erasure.ts';
 import { retire } from '../../journal/retention.ts';
 import { type ControlContext, type Handlers, selectAgent } from './context.ts';
 import { exportAll } from './export.ts';
@@ -94,6 +94,7 @@ async function forgetAgent(
   const agents = new Set<number>((tree ? parts.agents.tree(agent) : [agent]).map(({ pid }) => pid));
   const before = await parts.store.stats();
   const questions = await eraseQuestions(context.gate, agents);
+  parts.results.erase(agents);
   const { erases, deletes, shared } = await planErasure(parts.store, parts.context, agent.owner, agents);
   const body = { owner: agent.owner, agents: [...agents].slice(0, 64), bodies: erases.length, shared };
   await parts.journal.append({
@@ -119,8 +120,10 @@ async function forgetOwner(gate: Gate, owner: string): Promise<Forgotten | Refus
   const deletes = parts.uses.erase(new Set(agents));
   for await (const [, { call }] of requestsOf(parts.store, owner))
     deletes.push({ table: REQUEST, key: [call] });
-  for await (const { call, key } of changesOf(parts.store, owner))
-    deletes.push({ table: CHANGE, key: [call, key] });
+  for (const table of [CHANGE, RESULT])
+    for await (const { call, key } of ofCalls<ChangeRow | ResultRow>(parts.store, table, owner))
+      deletes.push({ table, key: [call, key] });
+  parts.results.erase(new Set(agents));
   const messages = await parts.store.range(MESSAGE, { prefix: [owner], limit: Number.MAX_SAFE_INTEGER });
   deletes.push(...messages.map(({ id }) => ({ table: MESSAGE, key: [owner, id] })));
   parts.context.forgetKnown();

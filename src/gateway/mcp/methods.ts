@@ -128,9 +128,18 @@ export function inEra(reply: RpcReply, version: string, serverInfo: JsonRecord):
       : reply;
   if (version !== MODERN) {
     const { resultType, ttlMs, cacheScope, ...rest } = reply.result;
-    return { result: rest };
+    return { result: version < LINKS_SINCE ? withoutLinks(rest) : rest };
   }
   return { result: { resultType: 'complete', ...reply.result, _meta: metaOf(reply.result, serverInfo) } };
+}
+
+/** The first version whose results may hold links to resources. */
+const LINKS_SINCE = '2025-06-18';
+
+function withoutLinks(result: JsonRecord): JsonRecord {
+  const { content } = result;
+  if (!Array.isArray(content)) return result;
+  return { ...result, content: content.filter((item) => !isRecord(item) || item.type !== 'resource_link') };
 }
 
 /** Up to 2025-11-25: no such resource. */

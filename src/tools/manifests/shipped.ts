@@ -15,6 +15,7 @@ import GIT from './git.json' with { type: 'json' };
 import GIT_CYANHEADS from './git-cyanheads.json' with { type: 'json' };
 import GITHUB from './github.json' with { type: 'json' };
 import MEMORY from './memory.json' with { type: 'json' };
+import MEZZ from './mezz.json' with { type: 'json' };
 import MEZZ_SH from './mezz-sh.json' with { type: 'json' };
 import PLAYWRIGHT from './playwright.json' with { type: 'json' };
 import SEQUENTIAL_THINKING from './sequential-thinking.json' with { type: 'json' };
@@ -35,6 +36,7 @@ export const SHIPPED: readonly ManifestFile[] = [
   GIT_CYANHEADS,
   GITHUB,
   MEMORY,
+  MEZZ,
   PLAYWRIGHT,
   SEQUENTIAL_THINKING,
   SQLITE,
