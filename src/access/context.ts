@@ -6,14 +6,11 @@ import { normaliseTarget } from './normalise.ts';
 import { PARENT_TYPE } from './policies.ts';
 import type { AccessRequest, Principal } from './request.ts';
 
-/** Context fields with endless many values: a slice that reads one of them is never answered from memory. */
-export const OPEN_FIELDS = ['args', 'command', 'path', 'url', 'localHour', '*'] as const;
-
 const TARGET_FIELDS = ['command', 'path', 'url'] as const;
 
 /**
  * The context without `approved`, or the name of the field that is larger than a policy may read. Fields that no
- * policy of the slice reads stay empty: they cost time to hand over.
+ * policy of the slice reads stay empty: they cost time to hand over, and a decision does not depend on them.
  */
 export function buildContext(
   request: AccessRequest,
@@ -44,7 +41,7 @@ export function buildContext(
       backend: facts.backend ?? '',
       account: facts.account ?? '',
       level: facts.level,
-      localHour: facts.localHour,
+      localHour: all || reads.has('localHour') ? facts.localHour : 0,
     },
   };
 }

@@ -4,6 +4,7 @@ import test, { describe } from 'node:test';
 import fc from 'fast-check';
 import type { JsonRecord } from '../base/json.ts';
 import { Access, type AccessRequest, PolicyError, type Principal } from './decide.ts';
+import { LIMITS } from './limits.ts';
 
 const read = (name: string) => readFileSync(new URL(`../../policies/${name}`, import.meta.url), 'utf8');
 const schema = read('schema.cedarschema');
@@ -183,12 +184,19 @@ describe('a decision', () => {
     const policies = `@id("a") permit(principal, action, resource) when { principal.depth < 2 && context.level != "none" };
       @id("b") forbid(principal, action, resource is Model) unless { context.hostedTools.isEmpty() || context.approved };
       @id("c") forbid(principal in Group::"guest", action, resource in Server::"codex");
-      @id("d") forbid(principal, action, resource) when { context.labels.contains("secret") && context.account == "x" };`;
+      @id("d") forbid(principal, action, resource) when { context.labels.contains("secret") && context.account == "x" };
+      @id("e") forbid(principal, action, resource is Tool) when { context.command like "* /" };`;
     const warm = open(policies);
     const cold = open(policies);
     let remembered = 0;
     const request = fc.record({
-      base: fc.constantFrom(bash('ls'), toolCall('codex/shell', {}), modelCall(), modelCall(['x'])),
+      base: fc.constantFrom(
+        bash('ls'),
+        bash('ls /'),
+        toolCall('codex/shell', {}),
+        modelCall(),
+        modelCall(['x']),
+      ),
       depth: fc.integer({ min: 0, max: 2 }),
       groups: fc.constantFrom([], ['guest']),
       level: fc.constantFrom('none', 'held'),
@@ -210,14 +218,39 @@ describe('a decision', () => {
     assert.ok(remembered > 50, `${remembered}`);
   });
 
-  test('that reads arguments is never answered from memory', () => {
+  test('is remembered for exactly what its rules read, until the policies change', () => {
     const access = open();
-    assert.equal(access.decide(bash('ls')).memo, false);
-    assert.equal(access.decide(bash('ls')).memo, false);
-    assert.equal(access.decide(modelCall()).memo, false);
-    assert.equal(access.decide(modelCall()).memo, true);
+    const memo = (request: AccessRequest) => access.decide(request).memo;
+    assert.equal(memo(bash('ls')), false);
+    assert.equal(memo(bash('ls')), true);
+    assert.equal(memo(bash('ls /')), false);
+    assert.equal(memo(bash('ls /')), true);
+    assert.equal(memo(bash(`ls ${'x'.repeat(LIMITS.memoText.value)}`)), false);
+    assert.equal(memo(bash(`ls ${'x'.repeat(LIMITS.memoText.value)}`)), false, 'too long to keep');
+    assert.equal(memo(toolCall('memory/read', { n: 1 })), false);
+    assert.equal(memo(toolCall('memory/read', { n: 2 })), true, 'no rule reads what differs');
+    const late = { ...modelCall(), facts: { ...modelCall().facts, localHour: 23 } };
+    assert.equal(memo(modelCall()), false);
+    assert.equal(memo(late), true, 'no rule reads the hour');
     access.apply(standard, 'default');
-    assert.equal(access.decide(modelCall()).memo, false);
+    assert.equal(memo(modelCall()), false);
+  });
+
+  test('that reads the hour is remembered for that hour, and one that reads arguments is not', () => {
+    const access = open(`@id("all") permit(principal, action, resource);
+      @id("night") forbid(principal, action, resource is Model) when { context.localHour > 22 };
+      @id("odd") forbid(principal, action, resource is Tool) when { context.args has n && context.args.n == 3 };`);
+    const at = (localHour: number) => ({ ...modelCall(), facts: { ...modelCall().facts, localHour } });
+    for (const memo of [false, true])
+      for (const [hour, effect] of [
+        [12, 'permit'],
+        [23, 'forbid'],
+      ] as const) {
+        const decision = access.decide(at(hour));
+        assert.deepEqual([decision.effect, decision.memo], [effect, memo]);
+      }
+    for (let again = 0; again < 2; again++)
+      assert.equal(access.decide(toolCall('s/t', { n: 2 })).memo, false);
   });
 
   test('is a refusal when a rule cannot be evaluated, even beside a permit', () => {

@@ -7,7 +7,7 @@ import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import type { Finding } from '../base/control.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import { Recent } from '../base/recent.ts';
-import { buildContext, buildEntities, OPEN_FIELDS, principalId } from './context.ts';
+import { buildContext, buildEntities, principalId } from './context.ts';
 import { LIMITS } from './limits.ts';
 import { type Policy, parsePolicies, type Slice, Slices } from './policies.ts';
 import type { AccessRequest, Principal } from './request.ts';
@@ -137,10 +137,12 @@ export class Access {
   decide(request: AccessRequest): Decision {
     const { action, resource } = request;
     const slice = this.#slices.find({ action, ...resource });
-    const key = OPEN_FIELDS.some((field) => slice.reads.has(field)) ? undefined : memoKey(request);
+    const built = buildContext(request, slice.reads);
+    if ('tooLarge' in built) return this.#observe(this.#tooLarge(request, built.tooLarge));
+    const key = memoKey(request, slice, built.context);
     const known = key === undefined ? undefined : this.#memo.get(key);
     if (known) return { ...known, memo: true };
-    const decision = this.#observe(this.#evaluate(request, slice));
+    const decision = this.#observe(this.#evaluate(request, slice, built.context));
     if (key !== undefined) this.#memo.set(key, decision);
     return decision;
   }
@@ -153,13 +155,11 @@ export class Access {
   }
 
   /** The strictest answer of the chain: forbid before ask before permit. */
-  #evaluate(request: AccessRequest, slice: Slice): Decision {
-    const built = buildContext(request, slice.reads);
-    if ('tooLarge' in built) return this.#tooLarge(request, built.tooLarge);
+  #evaluate(request: AccessRequest, slice: Slice, context: cedar.Context): Decision {
     const rules = new Set<string>();
     let ask: Decision | undefined;
     for (const principal of request.chain) {
-      const decision = this.#decideOne(request, principal, slice, built.context);
+      const decision = this.#decideOne(request, principal, slice, context);
       if (decision.effect === 'forbid') return decision;
       if (decision.effect === 'ask') ask ??= decision;
       for (const rule of decision.rules) rules.add(rule);
@@ -257,23 +257,18 @@ function readAnswer(answer: cedar.AuthorizationAnswer): Verdict {
   return { allowed: decision === 'allow', rules: [...diagnostics.reason].sort() };
 }
 
-function memoKey({ chain, action, resource, labels, facts, approved }: AccessRequest): string {
-  const { backend, account, hostedTools, permittedHostedTools, level } = facts;
-  const chainKey = chain.map(({ pid, name, owner, client, depth, groups }) => [
-    pid,
-    name,
-    owner,
-    client,
-    depth,
+/**
+ * All that the engine is given, and so all that a decision depends on; undefined where it is not remembered: a rule reads
+ * the arguments, which are rarely the same twice, or what it reads is too long to keep.
+ */
+function memoKey(request: AccessRequest, slice: Slice, context: cedar.Context): string | undefined {
+  if (slice.reads.has('args') || slice.reads.has('*')) return undefined;
+  const { chain, action, resource, approved } = request;
+  const { type, id, parents } = resource;
+  const who = chain.map(({ pid, name, owner, client, depth, groups }) => [
+    ...[pid, name, owner, client, depth],
     groups,
   ]);
-  const { type, id, parents } = resource;
-  return JSON.stringify([
-    chainKey,
-    action,
-    [type, id, parents],
-    labels,
-    [backend ?? null, account ?? null, hostedTools, permittedHostedTools, level],
-    approved,
-  ]);
+  const key = JSON.stringify([who, action, [type, id, parents], context, approved]);
+  return key.length > LIMITS.memoText.value ? undefined : key;
 }

@@ -1,5 +1,10 @@
 export const LIMITS = {
   memo: { value: 4096, unit: 'decisions', what: 'decisions remembered within one policy epoch' },
+  memoText: {
+    value: 4096,
+    unit: 'characters',
+    what: 'who asks for what, as policies read it, of a decision that is remembered',
+  },
   parsedTexts: { value: 8, unit: 'texts', what: 'of access policies that are remembered parsed' },
   slices: {
     value: 256,
