@@ -17,6 +17,14 @@ import type { Agent } from './table.ts';
 type Source = Pick<Syscall, 'id' | 'turn'>;
 type Put = { table: typeof INTENT; row: IntentRow };
 
+/** The latest intents of one agent. */
+interface Known {
+  /** By tool-use id; insertion order is age. */
+  readonly rows: Map<string, IntentRow>;
+  /** Those of them that are programs which run, and of whose calls nobody was asked yet. */
+  readonly unasked: Set<IntentRow>;
+}
+
 /** Are the agent's tool calls held? The nearest switch of the chain decides, itself first; else the setting for all. */
 export function isHeld(chain: readonly Agent[], all: boolean): boolean {
   const nearest = chain.find((agent) => agent.held !== null);
@@ -31,10 +39,10 @@ export function levelOf(chain: readonly Agent[], all: boolean): CoverageLevel {
 
 export class Coverage {
   /**
-   * The latest intents by agent and tool-use id; insertion order is age. Closed ones stay for a while: a client may
-   * run a tool while its answer still streams, so a call can be decided and closed before the answer is booked.
+   * By agent. Closed intents stay for a while: a client may run a tool while its answer still streams, so a call can be
+   * decided and closed before the answer is booked.
    */
-  readonly #known = new Map<number, Map<string, IntentRow>>();
+  readonly #known = new Map<number, Known>();
 
   static async open(store: Store): Promise<Coverage> {
     const coverage = new Coverage();
@@ -45,10 +53,10 @@ export class Coverage {
     return coverage;
   }
 
-  #of(agent: number): Map<string, IntentRow> {
+  #of(agent: number): Known {
     let known = this.#known.get(agent);
     if (!known) {
-      known = new Map();
+      known = { rows: new Map(), unasked: new Set() };
       this.#known.set(agent, known);
     }
     return known;
@@ -63,7 +71,7 @@ export class Coverage {
     const puts: Put[] = [];
     for (const intent of intents) {
       const program = agent.client === 'codex' && intent.name === 'exec' && readProgram(intent.argumentsText);
-      if (known.has(intent.id) || program === 'calls_nothing') continue;
+      if (known.rows.has(intent.id) || program === 'calls_nothing') continue;
       const row: IntentRow = {
         agent: agent.pid,
         toolUseId: intent.id,
@@ -88,7 +96,7 @@ export class Coverage {
    */
   decided(agent: Agent, toolUseId: string, tool: string, by: string, denied: boolean, now: number): Put[] {
     const known = this.#of(agent.pid);
-    let row = known.get(toolUseId);
+    let row = known.rows.get(toolUseId);
     if (!row) {
       const unseen = { source: null, turn: null, decidedBy: null, state: 'open' };
       row = { agent: agent.pid, toolUseId, tool, ...unseen, at: now };
@@ -98,12 +106,14 @@ export class Coverage {
     if (row.state === 'program') {
       // Held whole: an action of its own after all.
       row.state = 'open';
+      known.unasked.delete(row);
       agent.seen++;
     }
     if (row.decidedBy === null) agent.decided++;
     row.decidedBy = by;
     if (denied) row.state = 'denied';
-    const programs = [...known.values()].filter((one) => one.state === 'program' && one.decidedBy === null);
+    const programs = [...known.unasked];
+    known.unasked.clear();
     for (const one of programs) one.decidedBy = by;
     return [row, ...programs].map((one) => ({ table: INTENT, row: { ...one } }));
   }
@@ -113,9 +123,10 @@ export class Coverage {
     const known = this.#of(agent.pid);
     const puts: Put[] = [];
     for (const result of results) {
-      const row = known.get(result.id);
+      const row = known.rows.get(result.id);
       if (row?.state !== 'open' && row?.state !== 'program') continue;
       if (row.state === 'program' && row.decidedBy === null) agent.seen++;
+      known.unasked.delete(row);
       row.state = result.isError ? 'error' : 'done';
       puts.push({ table: INTENT, row: { ...row } });
     }
@@ -124,7 +135,7 @@ export class Coverage {
 
   /** A permitted tool use that its client never heard of. */
   withheld(agent: Agent, toolUseId: string): Put[] {
-    const row = this.#of(agent.pid).get(toolUseId);
+    const row = this.#of(agent.pid).rows.get(toolUseId);
     if (row?.state !== 'open') return [];
     row.state = 'denied';
     return [{ table: INTENT, row: { ...row } }];
@@ -132,29 +143,31 @@ export class Coverage {
 
   /** Was the tool use decided, and is its outcome still to come? */
   isAwaited(agent: number, toolUseId: string): boolean {
-    const row = this.#known.get(agent)?.get(toolUseId);
+    const row = this.#known.get(agent)?.rows.get(toolUseId);
     return row?.state === 'open' && row.decidedBy !== null;
   }
 
   /** The tool.call that decided a tool use, by a hook or as a held one. */
   decidedBy(agent: number, toolUseId: string): string | undefined {
-    return this.#known.get(agent)?.get(toolUseId)?.decidedBy ?? undefined;
+    return this.#known.get(agent)?.rows.get(toolUseId)?.decidedBy ?? undefined;
   }
 
   /** The turn of the model call that asked for it; undefined where only a hook showed it. */
   turnOf(agent: number, toolUseId: string): TurnId | undefined {
-    return (this.#known.get(agent)?.get(toolUseId)?.turn as TurnId | null | undefined) ?? undefined;
+    return (this.#known.get(agent)?.rows.get(toolUseId)?.turn as TurnId | null | undefined) ?? undefined;
   }
 
   openTools(agent: number): readonly IntentRow[] {
-    return [...(this.#known.get(agent)?.values() ?? [])].filter((row) => row.state === 'open');
+    return [...(this.#known.get(agent)?.rows.values() ?? [])].filter((row) => row.state === 'open');
   }
 
-  #remember(known: Map<string, IntentRow>, row: IntentRow): void {
-    known.set(row.toolUseId, row);
-    if (known.size > LIMITS.openIntentsPerAgent.value) {
-      const oldest = known.keys().next().value;
-      if (oldest !== undefined) known.delete(oldest);
-    }
+  #remember({ rows, unasked }: Known, row: IntentRow): void {
+    rows.set(row.toolUseId, row);
+    if (row.state === 'program' && row.decidedBy === null) unasked.add(row);
+    if (rows.size <= LIMITS.openIntentsPerAgent.value) return;
+    const [oldest] = rows.values();
+    if (!oldest) return;
+    rows.delete(oldest.toolUseId);
+    unasked.delete(oldest);
   }
 }

@@ -24,12 +24,19 @@ export const RIGHT_PROMISES: readonly Promised[] = [
   {
     id: 'decision-memory',
     group: 'access',
-    text: 'A decision from memory is the same as computed, and one that reads arguments is never taken from memory.',
+    text: 'A decision from memory is the same as computed: it is remembered for exactly what its rules read, until the policies change.',
     restsOn: 'The policy epoch and the fields that rules read.',
     bypassedBy: NOTHING,
     tests: [
       ['src/access/decide.test.ts', 'is the same from memory as computed'],
-      ['src/access/decide.test.ts', 'that reads arguments is never answered from memory'],
+      [
+        'src/access/decide.test.ts',
+        'is remembered for exactly what its rules read, until the policies change',
+      ],
+      [
+        'src/access/decide.test.ts',
+        'that reads the hour is remembered for that hour, and one that reads arguments is not',
+      ],
     ],
   },
   {
