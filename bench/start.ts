@@ -1,7 +1,7 @@
 /**
  * Time from starting the program to the first served request: `mezz up --foreground` as a user runs it, on a fresh state
- * directory and on one with 100,000 calls, with a warm and with an empty compile cache; `mezz ps` from start to exit; and
- * the tour of somebody who has nothing yet, with an empty compile cache: to its first answer, and to its end.
+ * directory and on one with 100,000 calls, with a warm and with an empty compile cache, from a checkout and as the package
+ * brings it; `mezz ps` from start to exit; and the tour of somebody who has nothing yet, with an empty compile cache: to its first answer, and to its end.
  * A bare start of Node is timed in the same turns, since that part is not mezz's. Target: served in < 0.5 s.
  * Usage: node scripts/with-node.js bench/start.ts [--rounds 7] [--calls 100000] [--json]
  */
@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { fill } from './lab/filled.ts';
+import { packMezz } from './lab/packed.ts';
 import { formatSpread, note, option, print, spread } from './lab/report.ts';
 
 const MEZZ = fileURLToPath(new URL('../bin/mezz.js', import.meta.url));
@@ -27,9 +28,9 @@ function start(args: readonly string[], home: string, cache: string): ChildProce
 }
 
 /** ms until the kernel says where it listens, and until it has answered there. Then `then` runs, and it is ended. */
-async function kernel(home: string, cache: string, then?: () => Promise<void>) {
+async function kernel(home: string, cache: string, then?: () => Promise<void>, mezz = MEZZ) {
   const startedAt = performance.now();
-  const child = start([MEZZ, 'up', '--foreground', '--port', '0'], home, cache);
+  const child = start([mezz, 'up', '--foreground', '--port', '0'], home, cache);
   let said = '';
   let origin: string | undefined;
   while (origin === undefined) {
@@ -79,9 +80,12 @@ function freshHome(): string {
   return home;
 }
 
-const times: Record<'node' | 'fresh' | 'coldCache' | 'full' | 'ps' | 'tourFirst' | 'tour', number[]> = {
+type Timed = 'node' | 'fresh' | 'packed' | 'packedFull' | 'coldCache' | 'full' | 'ps' | 'tourFirst' | 'tour';
+const times: Record<Timed, number[]> = {
   node: [],
   fresh: [],
+  packed: [],
+  packedFull: [],
   coldCache: [],
   full: [],
   ps: [],
@@ -91,6 +95,8 @@ const times: Record<'node' | 'fresh' | 'coldCache' | 'full' | 'ps' | 'tourFirst'
 try {
   note('filling a directory');
   await fill(full, option('calls', 100_000));
+  const packed = packMezz(join(scratch, 'package'));
+  await kernel(freshHome(), warm, undefined, packed);
   const first = freshHome();
   await kernel(first, warm, async () => void (await timed([MEZZ, 'ps'], first)));
   for (let round = 0; round < option('rounds', 7); round++) {
@@ -105,6 +111,7 @@ try {
         })
       ).servedMs,
     );
+    times.packed.push((await kernel(freshHome(), warm, undefined, packed)).servedMs);
     times.coldCache.push((await kernel(freshHome(), join(scratch, `cold-${round}`))).servedMs);
     const { firstMs, wholeMs } = await tour(freshHome(), join(scratch, `tour-${round}`));
     times.tourFirst.push(firstMs);
@@ -112,6 +119,7 @@ try {
     const copy = join(scratch, 'copy');
     cpSync(full, copy, { recursive: true });
     times.full.push((await kernel(copy, warm)).servedMs);
+    times.packedFull.push((await kernel(copy, warm, undefined, packed)).servedMs);
     rmSync(copy, { recursive: true });
   }
 } finally {
@@ -121,6 +129,8 @@ const spreads = Object.fromEntries(Object.entries(times).map(([name, list]) => [
 const names: Record<keyof typeof times, string> = {
   node: 'node -e 0, for comparison',
   fresh: 'first request served, fresh directory',
+  packed: '... as the package brings it',
+  packedFull: '... and with 100,000 calls',
   coldCache: '... with an empty compile cache',
   full: '... directory with 100,000 calls',
   ps: 'mezz ps, to its exit',
