@@ -12,7 +12,7 @@ import { eventsSoFar } from './beginning.ts';
 import { type Admitted, Caches } from './caches.ts';
 import { differ, type Terms } from './cost.ts';
 import { Estimates } from './estimates.ts';
-import type { Explanation, Holder, Rival } from './explanation.ts';
+import { Explaining, type Explanation } from './explanation.ts';
 import { History } from './history.ts';
 import { LIMITS } from './limits.ts';
 import type { Meter } from './meter.ts';
@@ -60,6 +60,7 @@ export class Scheduler {
   readonly #running = new Map<string, Running>();
   readonly #estimates = new Estimates();
   readonly #tolls: Tolls;
+  readonly #explaining: Explaining;
   /** Running calls that stop for others and go on. */
   readonly preemption: Preemption;
   #policy: Order;
@@ -79,6 +80,18 @@ export class Scheduler {
     for (const resource of options.resources) this.#resources.set(resource.name, resource);
     this.#attained = new Attained(this.#config());
     this.#policy = this.#newOrder(options.policy, fifo);
+    this.#explaining = new Explaining({
+      running: this.#running,
+      queue: this.#queue,
+      resources: this.#resources,
+      caches: this.#caches,
+      estimates: this.#estimates,
+      now: () => this.#now(),
+      meanServiceMs: () => this.#meanServiceMs,
+      isOverdue: (waiting) => this.#isOverdue(waiting),
+      compare: (a, b) => this.#queue.compare(a, b, this.#policy),
+      reasonsFor: (call) => this.#policy.reasonsFor(call),
+    });
     this.preemption = new Preemption({
       running: this.#running,
       queue: this.#queue,
@@ -236,68 +249,14 @@ export class Scheduler {
 
   /** Where a waiting call stands among those that want one of the same resources; undefined if it does not wait. */
   explain(call: string): Explanation | undefined {
-    const waiting = this.#queue.get(call)?.waiting;
-    if (!waiting) return undefined;
-    const before = [...this.#queue.values()]
-      .map((place) => place.waiting)
-      .filter(
-        (other) => other.call !== call && this.#isRival(other, waiting) && this.#compare(other, waiting) < 0,
-      )
-      .sort((a, b) => this.#compare(a, b));
-    const slots = waiting.resources.flatMap((name) => {
-      const resource = this.#resources.get(name);
-      return resource && !resource.pass ? [resource] : [];
-    });
-    const reasons = slots.map(({ name, busy, size }) => `${busy} of ${size} slots of ${name} are taken`);
-    if (this.#isOverdue(waiting))
-      reasons.push(
-        'the maximum wait has passed, and as many calls as may pass it: it goes before every other order',
-      );
-    reasons.push(...slots.flatMap((resource) => this.#caches.reason(waiting, resource, this.#now()) ?? []));
-    reasons.push(...this.#policy.reasonsFor(waiting));
+    const explanation = this.#explaining.explain(call);
     this.#settleFault();
-    const size = slots.reduce((sum, resource) => sum + resource.size, 0);
-    const estimateMs =
-      this.#meanServiceMs === 0 || slots.length === 0
-        ? null
-        : ((before.length + 1) * this.#meanServiceMs) / Math.max(1, size);
-    if (estimateMs !== null) this.#estimates.told(call, this.#now(), estimateMs);
-    return {
-      position: before.length + 1,
-      ahead: before.length,
-      before: before.slice(0, LIMITS.listedAhead.value).map((other) => this.#rival(other)),
-      holders: this.#holders(slots),
-      resource: waiting.resources[0] as string,
-      reasons,
-      estimateMs,
-      estimateError: this.#estimates.error,
-    };
-  }
-
-  #rival(other: Waiting): Rival {
-    return { call: other.call, agent: other.agent, reasons: this.#whyNow(other) };
-  }
-
-  /** Who has had these for longest. */
-  #holders(resources: readonly Resource[]): Holder[] {
-    return [...this.#running.values()]
-      .filter(({ resource }) => resources.includes(resource))
-      .slice(0, LIMITS.listedAhead.value)
-      .map(({ waiting: { call, agent }, resource, startedAt }) => ({
-        call,
-        agent,
-        resource: resource.name,
-        sinceMs: this.#now() - startedAt,
-      }));
+    return explanation;
   }
 
   /** The first of those that wait, in the order in force over all resources, with the reasons of each. */
-  line(count: number): { readonly waiting: Waiting; readonly reasons: string[] }[] {
-    const first = [...this.#queue.values()]
-      .map(({ waiting }) => waiting)
-      .sort((a, b) => this.#compare(a, b))
-      .slice(0, count);
-    const line = first.map((waiting) => ({ waiting, reasons: this.#whyNow(waiting) }));
+  line(count: number): ReturnType<Explaining['line']> {
+    const line = this.#explaining.line(count);
     this.#settleFault();
     return line;
   }
@@ -353,7 +312,11 @@ export class Scheduler {
       else if (!this.#running.has(waiting.call) && !this.#tolls.tryTake(waiting, name))
         closed.add(lineOf(waiting, name));
       else if (resource.tryAcquire(waiting.call))
-        this.#grant(waiting, resource, waiting.call === this.#arriving ? [] : this.#whyNow(waiting));
+        this.#grant(
+          waiting,
+          resource,
+          waiting.call === this.#arriving ? [] : this.#explaining.whyNow(waiting),
+        );
       else passed.add(waiting.call);
     }
     if (resource) this.preemption.consider(resource);
@@ -382,20 +345,6 @@ export class Scheduler {
     return first(fits, LIMITS.looks.value) ?? (keeps === 'first' ? first(() => true) : undefined);
   }
 
-  #isRival(a: Waiting, b: Waiting): boolean {
-    return a.resources.some((name) => {
-      if (!b.resources.includes(name)) return false;
-      return this.#resources.get(name)?.contend?.(a.call, b.call) ?? true;
-    });
-  }
-
-  #compare(a: Waiting, b: Waiting): number {
-    const overdue = this.#isOverdue(a);
-    if (overdue !== this.#isOverdue(b)) return overdue ? -1 : 1;
-    if (!overdue) return this.#queue.compare(a.call, b.call, this.#policy);
-    return this.#queue.compareOverdue(a.call, b.call);
-  }
-
   #grant(waiting: Waiting, resource: Resource, reasons: string[]): void {
     const now = this.#now();
     const { name } = resource;
@@ -414,11 +363,6 @@ export class Scheduler {
     const gone = resource.pass ? [] : this.#caches.started(waiting, resource, now);
     for (const call of gone) this.#tell({ kind: 'evicted', at: now, call, resource: name });
     waiting.onGrant(name, { policy, reasons });
-  }
-
-  #whyNow(waiting: Waiting): string[] {
-    if (this.#isOverdue(waiting)) return ['the maximum wait had passed, and as many calls as may pass it'];
-    return this.#policy.reasonsFor(waiting);
   }
 
   #refuse(waiting: Waiting, reason: Refusal): void {
