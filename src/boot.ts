@@ -116,6 +116,7 @@ async function start(options: BootOptions, log: Log): Promise<Running> {
   };
   const settings = await Settings.open({
     engine,
+    logins: join(options.stateDir, 'logins'),
     configPath: options.configPath,
     env: { ...process.env, MEZZ_HOME: options.stateDir },
     clock: systemClock,
@@ -390,6 +391,10 @@ async function doctor(
       id: spec.id,
       credential: spec.credential,
       ready: spec.credential !== 'kernel' || parts.catalog.hasKey(spec.id),
+    })),
+    logins: [...parts.servers.all()].map(({ spec, login }) => ({
+      server: spec.id,
+      state: login?.state ?? 'none',
     })),
     trials,
     known: await readTrials(parts.store),

@@ -103,7 +103,7 @@ export const ERRORS = {
     status: 401,
     retry: false,
     exit: 4,
-    meaning: 'The backend needs a credential that neither mezz nor the client holds.',
+    meaning: 'The backend or tool server needs a credential or login that neither mezz nor the client holds.',
   },
   // the world
   unreachable: { status: 502, retry: true, exit: 1, meaning: 'The upstream cannot be reached.' },

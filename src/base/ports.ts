@@ -6,6 +6,7 @@ import type { InstanceMode, ManifestFile } from './manifest.ts';
 import type { RpcError, RpcReply, ServerMethod } from './mcp.ts';
 import type { DialectName, HintName, ModelCall, ModelOutcome } from './model.ts';
 import type { CredentialKind, Ticket } from './ticket.ts';
+import type { LoginState } from './tools.ts';
 
 export type { CredentialKind };
 
@@ -128,10 +129,39 @@ export interface ToolServerSpec {
   readonly headers?: Readonly<Record<string, string>>;
   /** The one version of the protocol to speak with it; found out by default. */
   readonly protocol?: string;
+  readonly auth?: ToolAuth;
   /** It is an HTTP service: where its OpenAPI document is, a path or an address. */
   readonly openapi?: string;
   /** Where the service is, if not where its document says; without a slash at its end. */
   readonly baseUrl?: string;
+}
+
+/** Who mezz is at a remote tool server, where a person's login says not enough (OAuth). */
+export interface ToolAuth {
+  /** As which client it is registered; by default it registers itself. */
+  readonly clientId?: string;
+  /** The address of a document that says what client it is, and is then the client's id. */
+  readonly clientMetadata?: string;
+  /** The authorization server that may see the client's secret; by default the one that the first login finds. */
+  readonly issuer?: string;
+  /** Asked for beside what the server names. */
+  readonly scope?: string;
+  /** `client_credentials`: no person logs in. */
+  readonly grant?: 'login' | 'client_credentials';
+  /** It has a private key in place of a secret, and signs so. */
+  readonly algorithm?: string;
+}
+
+/** The login at a remote tool server; it never shows what it holds. */
+export interface ServerLogin {
+  readonly state: LoginState;
+  readonly scope: string | undefined;
+  /** The address at which a person agrees; what comes of it is brought to `redirect`. */
+  begin(redirect: string): Promise<{ readonly url: string } | Refusal>;
+  /** `query`: what was brought there. */
+  finish(query: string): Promise<{ readonly scope: string | undefined } | Refusal>;
+  /** Was there one? */
+  forget(): boolean;
 }
 
 /** What a tool server says of itself: its software's name, and what it offers as it words it. */
@@ -215,6 +245,8 @@ export interface ToolServer {
   readonly osPid: number | undefined;
   /** The last it said on its error stream. */
   readonly said: string;
+  /** Where it can want one. */
+  readonly login?: ServerLogin | undefined;
   /** Starts it where it does not run. */
   describe(): Promise<Described | Refusal>;
   /** `request`: the same call as its client worded it, and who can be asked meanwhile. */

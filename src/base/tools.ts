@@ -94,6 +94,18 @@ export interface ToolServerView {
   readonly refused: number;
   /** The last it said on its error stream. */
   readonly said: string;
+  /** Of the login that a remote one may want. */
+  readonly login: LoginState;
+}
+
+/** `none`: nobody asked for one; `needed`, `expired`, `more`: the server refused the last request for want of one. */
+export type LoginState = 'none' | 'in' | 'needed' | 'expired' | 'more';
+
+/** How the login at a remote tool server stands; `scope`: what it allows, where that is said. */
+export interface LoginView {
+  readonly server: string;
+  readonly state: LoginState;
+  readonly scope: string | null;
 }
 
 /** A tool call that may or may not have taken effect; a person decides. */
@@ -159,6 +171,11 @@ export interface ToolVerbs {
   /** What a server offers now against what was accepted. */
   'tool.diff': Verb<{ server: string }, { changes: { name: string; text: string }[] }>;
   'tool.accept': Verb<{ server: string }, { tools: ToolView[] }>;
+  /** Begins one: where a person agrees. The browser ends it at `redirect`, on loopback. */
+  'tool.login': Verb<{ server: string; redirect: string }, { url: string }>;
+  /** `query`: what the browser brought to `redirect`. */
+  'tool.loggedin': Verb<{ server: string; query: string }, { login: LoginView }>;
+  'tool.logout': Verb<{ server: string }, { login: LoginView; wasIn: boolean }>;
   /** Of one server, or of all. */
   'tool.manifest': Verb<{ server?: string }, { tools: KnownView[] }>;
   'tool.lint': Verb<{ server?: string }, { problems: LintView[] }>;
@@ -175,6 +192,9 @@ export const TOOL_VERBS: { readonly [V in keyof ToolVerbs]: true } = {
   'tool.import': true,
   'tool.diff': true,
   'tool.accept': true,
+  'tool.login': true,
+  'tool.loggedin': true,
+  'tool.logout': true,
   'tool.manifest': true,
   'tool.lint': true,
   'tool.learn': true,

@@ -5,6 +5,11 @@ export const LIMITS = {
   drainMs: { value: 10_000, unit: 'ms', what: 'how long running calls may finish when the kernel goes down' },
   familyLookMs: { value: 1000, unit: 'ms', what: 'pause between two looks at the processes below a program' },
   reapMs: { value: 3_000, unit: 'ms', what: 'time for processes an agent left behind to end by themselves' },
+  loginMs: {
+    value: 600_000,
+    unit: 'ms',
+    what: 'how long `mezz tool login` waits for a person in the browser',
+  },
   watchSeconds: { value: 2, unit: 's', what: 'pause between two refreshes of --watch' },
   agentCount: { value: 64, unit: 'agents', what: 'the most agents one `mezz run --count` starts' },
   hookSeconds: {

@@ -87,7 +87,7 @@ export interface Config {
 export interface ToolConfig extends ToolServerSpec {
   /** Where its operator's manifest is; `manifest` is what it says. */
   readonly manifestFile?: string;
-  /** Of an HTTP service: sent to it as a bearer token. */
+  /** Of an HTTP service: sent to it as a bearer token. Of an address that speaks MCP: its client's secret or private key. */
   readonly key?: KeySource;
 }
 

@@ -22,8 +22,8 @@ export function readKeys(config: Config, env: Environment): Keys {
   const keys = new Map<BackendId, string>();
   const toolKeys = new Map<string, string>();
   const problems: Keys['problems'][number][] = [];
-  const readOne = (at: string, key: KeySource): string => {
-    const read = 'env' in key ? (env[key.env]?.trim() ?? '') : readKeyFile(key);
+  const readOne = (at: string, key: KeySource, isPem = false): string => {
+    const read = 'env' in key ? (env[key.env]?.trim() ?? '') : readKeyFile(key, isPem);
     if (typeof read === 'string') return read;
     problems.push({ at, ...read });
     return '';
@@ -32,16 +32,17 @@ export function readKeys(config: Config, env: Environment): Keys {
     const read = key ? readOne(`backends.${spec.id}`, key) : '';
     if (read !== '') keys.set(spec.id, read);
   }
-  for (const { id, key } of config.tools) {
-    const read = key ? readOne(`tools.${id}`, key) : '';
+  for (const { id, key, auth } of config.tools) {
+    const read = key ? readOne(`tools.${id}`, key, auth?.algorithm !== undefined) : '';
     if (read !== '') toolKeys.set(id, read);
   }
   return { keys, toolKeys, problems };
 }
 
-function readKeyFile({
-  file,
-}: Extract<KeySource, { file: string }>): string | { message: string; remedy: string } {
+function readKeyFile(
+  { file }: Extract<KeySource, { file: string }>,
+  isPem: boolean,
+): string | { message: string; remedy: string } {
   try {
     const { mode, size } = statSync(file);
     if ((mode & 0o077) !== 0)
@@ -49,7 +50,7 @@ function readKeyFile({
     if (size > LIMITS.keyBytes.value)
       return { message: `${file} is too large for a key`, remedy: 'Name a file that holds only the key' };
     const key = readFileSync(file, 'utf8').trim();
-    if (!/^[\x21-\x7e]+$/.test(key))
+    if (!(isPem ? /^-----BEGIN [\s\S]*-----$/ : /^[\x21-\x7e]+$/).test(key))
       return { message: `${file} holds no key on a line of its own`, remedy: 'Write only the key into it' };
     return key;
   } catch (error) {

@@ -1,7 +1,7 @@
 /** mezz.yaml after the schema accepted it: the types its settings then have. */
 import type { InstanceMode } from '../base/manifest.ts';
 import type { DialectName, HintName } from '../base/model.ts';
-import type { CredentialChoice } from '../base/ports.ts';
+import type { CredentialChoice, ToolAuth } from '../base/ports.ts';
 import type { LabOptions } from '../drivers/lab/options.ts';
 import type { Config, KeySource, LimitConfig } from './config.ts';
 
@@ -77,6 +77,7 @@ export interface RawConfig {
         readonly url?: string;
         readonly headers?: Readonly<Record<string, string>>;
         readonly protocol?: string;
+        readonly auth?: RawAuth;
         readonly env?: Readonly<Record<string, string>>;
         readonly cwd?: string;
         readonly openapi?: string;
@@ -93,4 +94,9 @@ export interface RawConfig {
       }
     >
   >;
+}
+
+export interface RawAuth extends ToolAuth {
+  readonly secret?: KeySource;
+  readonly privateKey?: KeySource;
 }

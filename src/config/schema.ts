@@ -5,6 +5,7 @@
 import { EARLIER, MODERN } from '../base/mcp.ts';
 import { HINTS } from '../base/model.ts';
 import { POLICIES } from '../scheduler/policies/all.ts';
+import { authSchema } from './authschema.ts';
 import { DURATION, MONEY, SHARE, SIZE } from './units.ts';
 
 const ID = '^[a-z][a-z0-9._-]{0,63}$';
@@ -426,6 +427,10 @@ export const SCHEMA = {
             additionalProperties: text('a text', 'value'),
             description: 'Sent with every request to its address. No secrets.',
           },
+          auth: object(
+            'Its login (OAuth), where mezz tool login alone does not do: who mezz is there.',
+            authSchema(key),
+          ),
           protocol: choice(
             'The one version of MCP to speak with it; found out by default.',
             ...[MODERN, ...EARLIER],

@@ -25,6 +25,7 @@ async function openSettings(directory: string, configPath: string | undefined) {
   const told: number[] = [];
   const settings = await Settings.open({
     engine: { shelf: new Shelf(join(directory, 'models')), component: directory },
+    logins: join(directory, 'logins'),
     configPath,
     env: { MEZZ_HOME: directory },
     clock,

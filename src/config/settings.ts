@@ -5,7 +5,7 @@
  */
 import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parsePolicies, type Validated } from '../access/policies.ts';
 import type { Clock } from '../base/clock.ts';
 import type { BackendId } from '../base/ids.ts';
@@ -19,8 +19,11 @@ import { Guard } from '../drivers/guard.ts';
 import { LabBackend } from '../drivers/lab/backend.ts';
 import { HttpToolServer } from '../drivers/mcp/http.ts';
 import { Instances } from '../drivers/mcp/instances.ts';
+import { KeptLogin } from '../drivers/mcp/kept.ts';
+import { Login } from '../drivers/mcp/oauth.ts';
 import { HttpModelBackend } from '../drivers/models/http.ts';
 import { OpenApiServer } from '../drivers/openapi/server.ts';
+import { systemRandom } from '../drivers/random.ts';
 import { resumedRows } from '../gate/exhausted.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Changeable } from '../gate/open.ts';
@@ -41,6 +44,8 @@ export interface SettingsOptions {
   readonly clock: Clock;
   /** Where the engine's models and its library are. */
   readonly engine: EnginePlaces;
+  /** The directory of logins at tool servers. */
+  readonly logins: string;
   /** The access policies that come with mezz, and the schema of all. */
   readonly shipped: { readonly schema: string; readonly policies: string };
   readonly validated?: Validated | undefined;
@@ -87,7 +92,7 @@ export class Settings {
     this.#file = file;
     this.#booted = ready.config;
     this.#toolServers = ready.config.tools.map((spec) =>
-      newToolServer(spec, options.clock, this.#guard, ready.toolKeys.get(spec.id)),
+      newToolServer(spec, options, this.#guard, ready.toolKeys.get(spec.id)),
     );
     this.ordering = new Ordering(ready.config.scheduling);
     this.#config = ready.config;
@@ -351,13 +356,27 @@ function changedOf(now: Ready, before: Ready): Pick<Changeable, 'policies' | 'lo
 
 function newToolServer(
   spec: ToolServerSpec,
-  clock: Clock,
+  { clock, logins }: SettingsOptions,
   guard: Guard,
   key: string | undefined,
 ): ToolServer {
   if (spec.openapi !== undefined) return new OpenApiServer(spec, clock, key);
-  if (spec.url !== undefined) return new HttpToolServer(spec, spec.url, clock);
+  if (spec.url !== undefined)
+    return new HttpToolServer(spec, spec.url, clock, newLogin(spec, spec.url, clock, logins, key));
   return new Instances(spec, clock, guard, modeOf);
+}
+
+/** None where the settings say themselves what a request carries. */
+function newLogin(
+  { id: server, auth = {}, headers = {} }: ToolServerSpec,
+  url: string,
+  clock: Clock,
+  directory: string,
+  secret: string | undefined,
+): Login | undefined {
+  if (Object.keys(headers).some((name) => name.toLowerCase() === 'authorization')) return undefined;
+  const kept = new KeptLogin(join(directory, `${server}.json`), url);
+  return new Login({ server, url, auth, secret, kept, clock, random: systemRandom });
 }
 
 function keyHeaders(spec: BackendSpec, key: string | undefined): () => string[] {

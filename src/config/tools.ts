@@ -1,6 +1,6 @@
 /** The tool servers of mezz.yaml: a program that mezz starts, an address that it speaks to, or an HTTP service. */
 import type { Issue, ToolConfig } from './config.ts';
-import type { RawConfig } from './raw.ts';
+import type { RawAuth, RawConfig } from './raw.ts';
 import { parseDuration } from './units.ts';
 
 export function buildTools(
@@ -15,6 +15,7 @@ export function buildTools(
       openapi,
       baseUrl,
       key,
+      auth,
       env = {},
       cwd = '.',
       headers,
@@ -43,6 +44,9 @@ export function buildTools(
         message: `${url} is no http address`,
         remedy: 'Write url: https://host/mcp',
       });
+    if (auth) issues.push(...authIssues(auth, [...at, 'auth'], url, headers));
+    const { secret, privateKey, ...client } = auth ?? {};
+    const keyFrom = key ?? privateKey ?? secret;
     return {
       ...{ id, command, env },
       cwd: path(cwd),
@@ -51,7 +55,8 @@ export function buildTools(
       ...(protocol === undefined ? {} : { protocol }),
       ...(openapi === undefined ? {} : { openapi: /^https?:/.test(openapi) ? openapi : path(openapi) }),
       ...(baseUrl === undefined ? {} : { baseUrl: baseUrl.replace(/\/+$/, '') }),
-      ...(key === undefined ? {} : { key: 'file' in key ? { file: path(key.file) } : key }),
+      ...(keyFrom === undefined ? {} : { key: 'file' in keyFrom ? { file: path(keyFrom.file) } : keyFrom }),
+      ...(auth === undefined ? {} : { auth: client }),
       ...(manifest === undefined ? {} : { manifestFile: path(manifest) }),
       ...(trusted ? { trusted } : {}),
       ...(instance === undefined ? {} : { instance }),
@@ -62,6 +67,33 @@ export function buildTools(
       ...(resultCharacters === undefined ? {} : { resultCharacters }),
     };
   });
+}
+
+/** What of a client's credentials does not fit together. */
+function authIssues(
+  { grant, clientId, secret, privateKey, algorithm }: RawAuth,
+  at: readonly string[],
+  url: string | undefined,
+  headers: Readonly<Record<string, string>> = {},
+): Issue[] {
+  const wrong = (message: string, remedy: string): Issue => ({ at, message, remedy });
+  const named = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization');
+  return [
+    ...(url === undefined
+      ? [wrong('is for a server at a url', 'Write url: https://host/mcp beside it')]
+      : []),
+    ...(named ? [wrong('and a header authorization exclude each other', 'Take the header out')] : []),
+    ...(secret && privateKey ? [wrong('takes a secret or a privateKey', 'Take one of them out')] : []),
+    ...((privateKey === undefined) === (algorithm === undefined)
+      ? []
+      : [wrong('takes privateKey and algorithm together', 'Write algorithm: ES256 beside the privateKey')]),
+    ...((secret ?? privateKey ?? grant) !== undefined && clientId === undefined
+      ? [wrong('needs to say whose credentials these are', 'Write clientId: the name it is registered by')]
+      : []),
+    ...(grant === 'client_credentials' && !secret && !privateKey
+      ? [wrong('has no credentials', 'Write secret: { env: NAME } or privateKey: { file: key.pem }')]
+      : []),
+  ];
 }
 
 /** The schema's pattern let it through. */

@@ -116,6 +116,8 @@ export const LIMITS = {
   toolPages: { value: 100, unit: 'pages', what: 'of tools that one server offers' },
   toolLine: { value: 67_108_864, unit: 'characters', what: 'one message of a tool server' },
   toolHttpError: { value: 200, unit: 'characters', what: 'of an HTTP error of a tool server that are told' },
+  toolLoginMs: { value: 600_000, unit: 'ms', what: 'for a person to log in at a tool server' },
+  toolLoginBytes: { value: 1_048_576, unit: 'bytes', what: 'one answer of an authorization server' },
   toolRounds: { value: 10, unit: 'rounds', what: 'of questions that a tool server asks during one call' },
   toolResumes: { value: 20, unit: 'times', what: 'the stream of one answer is taken up again' },
   toolResumeMs: { value: 1000, unit: 'ms', what: 'before that, where the server does not say' },

@@ -1,5 +1,6 @@
 /** doctor: what really holds on this machine, from what was looked at and tried; never from configuration. */
 import type { Finding, HookTrial } from '../base/control.ts';
+import type { LoginState } from '../base/tools.ts';
 import { lowDisk } from '../drivers/disk.ts';
 import { LIMITS } from '../drivers/limits.ts';
 import { type KnownTrial, knownText } from './trials.ts';
@@ -20,6 +21,7 @@ export interface Examined {
   readonly freeBytes: number;
   readonly profile: string;
   readonly backends: readonly ExaminedBackend[];
+  readonly logins: readonly { readonly server: string; readonly state: LoginState }[];
   /** Tried just now, or undefined when nothing was tried. */
   readonly trials: readonly HookTrial[] | undefined;
   /** How each client's trial ended the last time. */
@@ -46,6 +48,7 @@ export function diagnose(examined: Examined): Finding[] {
     checkUser(examined),
     checkProfile(examined),
     ...examined.backends.map(checkBackend),
+    ...examined.logins.flatMap(checkLogin),
     ...(trials ? trials.map(checkTrial) : [sayUntried(known)]),
   ];
 }
@@ -150,6 +153,19 @@ function checkBackend({ id, credential, ready, problem }: ExaminedBackend): Find
     text: `${id}: only clients with a login of their own can use it`,
     remedy: null,
   };
+}
+
+/** Nothing is said of a server that never asked for one. */
+function checkLogin({ server, state }: { server: string; state: LoginState }): Finding[] {
+  if (state === 'none') return [];
+  const id = `login-${server}`;
+  if (state === 'in') return [ok(id, `${server}: logged in`)];
+  const how = {
+    needed: 'nobody is logged in',
+    expired: 'the login has expired',
+    more: 'the login allows less than was asked',
+  };
+  return [{ id, level: 'warn', text: `${server}: ${how[state]}`, remedy: `mezz tool login ${server}` }];
 }
 
 /** Nothing was tried: what is known is old, and old is not proven. */

@@ -142,6 +142,7 @@ describe('doctor', () => {
     freeBytes: 5e10,
     profile: 'default',
     backends: [{ id: 'anthropic', credential: 'auto', ready: true }],
+    logins: [],
     trials: [trial('refused')],
     known: [],
   };

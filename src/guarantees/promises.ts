@@ -3,6 +3,7 @@ import type { Promised } from './promise.ts';
 import { CALL_PROMISES } from './promises/calls.ts';
 import { EFFECT_PROMISES } from './promises/effects.ts';
 import { ENGINE_PROMISES } from './promises/engine.ts';
+import { LOGIN_PROMISES } from './promises/logins.ts';
 import { MCP_PROMISES } from './promises/mcp.ts';
 import { ORDER_PROMISES } from './promises/order.ts';
 import { PREEMPTION_PROMISES } from './promises/preemption.ts';
@@ -24,6 +25,7 @@ export const PROMISES: readonly Promised[] = [
   ...TOOL_PROMISES,
   ...MCP_PROMISES,
   ...RESULT_PROMISES,
+  ...LOGIN_PROMISES,
   ...EFFECT_PROMISES,
   ...WATCHING_PROMISES,
   ...ENGINE_PROMISES,

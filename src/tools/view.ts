@@ -82,8 +82,14 @@ export async function findFor(
     const { server, offer } = found;
     return method === 'tools/call' ? { ...offer, params: own(offer.tool) } : at(server, own(offer.tool));
   };
-  if (method === 'tools/call' || method === 'prompts/get')
-    return named(method === 'tools/call' ? 'tool' : 'prompt', params.name, (name) => ({ ...params, name }));
+  if (method === 'tools/call') {
+    const found = named('tool', params.name, (name) => ({ ...params, name }));
+    if (only !== undefined || !('code' in found) || found.code !== 'not_found') return found;
+    // Its server may be one that offers nothing just now: then that is why.
+    const why = await servers.find(String(params.name));
+    return 'code' in why ? why : found;
+  }
+  if (method === 'prompts/get') return named('prompt', params.name, (name) => ({ ...params, name }));
   const ref = isRecord(params.ref) ? params.ref : {};
   if (method === 'completion/complete' && ref.type === 'ref/prompt')
     return named('prompt', ref.name, (name) => ({ ...params, ref: { ...ref, name } }));

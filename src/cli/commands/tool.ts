@@ -6,6 +6,7 @@ import { isRecord, parseJson } from '../../base/json.ts';
 import type { ToolServerView } from '../../base/tools.ts';
 import { UsageFailure } from '../exit.ts';
 import type { Session } from '../session.ts';
+import { defineLogins, loginProblem } from '../tools/login.ts';
 import { defineManifests } from '../tools/manifest.ts';
 import { asJson, asList, change, show, type ViewOptions } from '../view.ts';
 
@@ -40,7 +41,9 @@ function processesOf({ instances, osPid }: ToolServerView): string {
   return osPid === null ? 'not started' : String(osPid);
 }
 
-function healthOf({ failures, shutUntil }: ToolServerView): string {
+function healthOf({ id, login, failures, shutUntil }: ToolServerView): string {
+  const locked = loginProblem(login);
+  if (locked !== undefined) return `${locked}: mezz tool login ${id}`;
   if (shutUntil !== null)
     return `${failures} calls without an answer: none until ${new Date(shutUntil).toISOString()}`;
   return failures === 0 ? '' : `${failures} calls without an answer`;
@@ -161,6 +164,7 @@ export function define(program: Command, session: Session): void {
     .option('--args <json>', 'its arguments', '{}')
     .action((name: string, options: CallOptions) => call(session, name, options));
   defineManifests(tool, session);
+  defineLogins(tool, session);
   asJson(tool.command('logs').description('the last that a tool server said on its error stream'))
     .argument('<server>', 'its name in mezz.yaml')
     .action((server: string, options: ViewOptions) => logs(session, server, options));

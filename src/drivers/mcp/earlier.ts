@@ -126,7 +126,7 @@ export class EarlierHttp implements Era {
 
 /** How a request ends that its stream did not answer. */
 function endOf(outcome: Outcome): Reply {
-  if (outcome.kind !== 'exchanged') return outcome.kind === 'unsent' ? 'unsent' : 'gone';
+  if (outcome.kind !== 'exchanged') return outcome.kind === 'cut' ? 'gone' : outcome.kind;
   // The server has forgotten the session and did nothing.
   if (outcome.status === 404) return 'unsent';
   return outcome.status < 400 ? 'gone' : httpError(outcome);

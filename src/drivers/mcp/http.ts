@@ -22,6 +22,7 @@ import type { Era } from './era.ts';
 import { inDoubt, keyed } from './lists.ts';
 
 import { ModernHttp } from './modern.ts';
+import type { Login } from './oauth.ts';
 import type { Reply } from './peer.ts';
 import { Link } from './post.ts';
 import { Watched } from './watched.ts';
@@ -38,10 +39,15 @@ export class HttpToolServer implements ToolServer {
   #described: Promise<Described | Refusal> | undefined;
   #freshUntil = Number.POSITIVE_INFINITY;
 
-  constructor(spec: ToolServerSpec, url: string, clock: Clock) {
+  readonly login: Login | undefined;
+
+  constructor(spec: ToolServerSpec, url: string, clock: Clock, login: Login | undefined) {
     this.spec = spec;
     this.#clock = clock;
-    this.#link = new Link(url);
+    this.login = login;
+    // What another person may do is another list.
+    login?.onChange(() => void this.#start());
+    this.#link = new Link(url, login);
     const use = {
       link: this.#link,
       clock,
@@ -124,6 +130,7 @@ export class HttpToolServer implements ToolServer {
       if (reply === 'unsent') this.#described = undefined;
     }
     if (reply === 'unsent') return { kind: 'broken', refusal: this.#notThere('it takes no connection') };
+    if (reply === 'locked') return { kind: 'broken', refusal: this.#locked() };
     if (typeof reply === 'string') return { kind: 'broken', refusal: inDoubt(this.spec.id, what, reply) };
     if ('error' in reply) return { kind: 'called', result: {}, isError: true, error: reply.error };
     return { kind: 'called', result: reply.result, isError: reply.result.isError === true };
@@ -134,6 +141,7 @@ export class HttpToolServer implements ToolServer {
     for (const era of eras) {
       const described = await era.introduce();
       if (described === undefined) continue;
+      if (described === 'locked') return this.#locked();
       if (typeof described === 'string') return this.#notThere(described);
       if ('error' in described)
         return this.#notThere(String((described.error as { message?: unknown }).message));
@@ -143,9 +151,19 @@ export class HttpToolServer implements ToolServer {
     return this.#notThere('it speaks no version of MCP that mezz speaks');
   }
 
+  /** Sessions of another login end. */
+  async #start(): Promise<void> {
+    await this.#era?.close();
+    for (const kind of ['tools', 'prompts', 'resources'] as const) this.#changed({ kind });
+  }
+
   #changed(change: ServerChange): void {
     if (change.kind !== 'updated') this.#described = undefined;
     this.#watched.tell(change);
+  }
+
+  #locked(): Refusal {
+    return this.login?.refused() ?? this.#notThere('it wants a login');
   }
 
   #notThere(why: string): Refusal {

@@ -74,12 +74,13 @@ async function readList(
 }
 
 /** Why a call has no answer: it was sent, and nobody knows what came of it. */
-export function inDoubt(server: string, what: string, reply: 'gone' | 'late' | 'left' | 'unsent'): Refusal {
+export function inDoubt(server: string, what: string, reply: Exclude<Reply, object>): Refusal {
   const how = {
     gone: 'ended',
     late: `did not answer in ${LIMITS.toolMs.value / 1000} s`,
     left: 'was told to stop',
     unsent: 'was not there',
+    locked: 'wanted a login',
   };
   return refusal(
     'in_doubt',

@@ -40,12 +40,13 @@ export class ModernHttp implements Era {
   }
 
   async introduce(): Promise<Described | Exclude<Reply, { result: JsonRecord }> | undefined> {
+    this.#isClosed = false;
     const timeoutMs = LIMITS.toolStartMs.value;
     let hello = await this.#send('server/discover', {}, { timeoutMs });
     // Refused by a server that knows this version all the same: asked once more.
     if (isModernError(hello) && supports(hello))
       hello = await this.#send('server/discover', {}, { timeoutMs });
-    if (hello === 'unsent' || hello === 'late') return hello;
+    if (hello === 'unsent' || hello === 'late' || hello === 'locked') return hello;
     if (typeof hello === 'string' || 'error' in hello || !supportsModern(hello.result.supportedVersions))
       return isModernError(hello) && supports(hello) ? hello : undefined;
     const { result } = hello;
@@ -137,7 +138,7 @@ export class ModernHttp implements Era {
     signal?.removeEventListener('abort', leave);
     if (reply) return reply;
     if (cut.signal.aborted) return cut.signal.reason as 'late' | 'left';
-    if (outcome.kind !== 'exchanged') return outcome.kind === 'unsent' ? 'unsent' : 'gone';
+    if (outcome.kind !== 'exchanged') return outcome.kind === 'cut' ? 'gone' : outcome.kind;
     return outcome.status < 400 ? 'gone' : httpError(outcome);
   }
 

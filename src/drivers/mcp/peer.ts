@@ -12,9 +12,9 @@ import { Patience } from './patience.ts';
 
 /**
  * `gone`: the server ended; `late`: it did not answer in time; `left`: nobody waits for the answer any more; `unsent`: it
- * certainly did not get the request.
+ * certainly did not get the request; `locked`: it refused it for want of a login.
  */
-export type Reply = RpcReply | 'gone' | 'late' | 'left' | 'unsent';
+export type Reply = RpcReply | 'gone' | 'late' | 'left' | 'unsent' | 'locked';
 
 export interface Request {
   readonly timeoutMs: number;

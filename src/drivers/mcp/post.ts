@@ -7,6 +7,7 @@ import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
 import { RPC, type RpcError, rpcError } from '../../base/mcp.ts';
 import { SseSplitter } from '../../wire/sse.ts';
 import { LIMITS } from '../limits.ts';
+import type { Login } from './oauth.ts';
 
 export interface Exchanged {
   readonly kind: 'exchanged';
@@ -18,8 +19,11 @@ export interface Exchanged {
   readonly lastEventId: string | undefined;
   readonly retryMs: number | undefined;
 }
-/** `unsent`: no byte of it reached the server. `cut`: some may have. */
-export type Outcome = Exchanged | { readonly kind: 'unsent' | 'cut'; readonly why: string };
+/**
+ * `unsent`: no byte of it reached the server. `cut`: some may have. `locked`: the server refused it for want of a login, and
+ * did nothing.
+ */
+export type Outcome = Exchanged | { readonly kind: 'unsent' | 'cut' | 'locked'; readonly why: string };
 
 export interface Sending {
   readonly method: 'POST' | 'GET' | 'DELETE';
@@ -35,10 +39,12 @@ const UNSENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNE
 
 export class Link {
   readonly #url: string;
+  readonly #login: Login | undefined;
   #agent: Promise<Dispatcher> | undefined;
 
-  constructor(url: string) {
+  constructor(url: string, login: Login | undefined) {
     this.#url = url;
+    this.#login = login;
   }
 
   /** The library loads with the first message: a kernel without such servers starts without it. */
@@ -56,7 +62,21 @@ export class Link {
     return this.#agent;
   }
 
-  async exchange({ method, headers, message, signal, head, hear }: Sending): Promise<Outcome> {
+  /** What is refused for want of a login is sent once more where there is a new one. */
+  async exchange(sending: Sending): Promise<Outcome> {
+    for (let isLast = false; ; isLast = true) {
+      const token = this.#login?.token;
+      const outcome = await this.#exchange(sending, token);
+      if (outcome.kind !== 'exchanged' || !this.#login) return outcome;
+      const wanted = wantedLogin(outcome.status, outcome.headers);
+      if (wanted === undefined) return outcome;
+      if (!(await this.#login.renew(outcome.status, wanted, token)) || isLast)
+        return { kind: 'locked', why: `HTTP ${outcome.status}` };
+    }
+  }
+
+  async #exchange(sending: Sending, token: string | undefined): Promise<Outcome> {
+    const { method, headers, message, signal, head } = sending;
     const { origin, pathname, search } = new URL(this.#url);
     const body = message === undefined ? null : JSON.stringify(message);
     try {
@@ -69,15 +89,19 @@ export class Link {
           accept: 'application/json, text/event-stream',
           ...(body === null ? {} : { 'content-type': 'application/json' }),
           ...headers,
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         },
         body,
         ...(signal ? { signal } : {}),
       });
+      const isLocked = this.#login && wantedLogin(answer.statusCode, answer.headers) !== undefined;
+      const hear = isLocked ? () => {} : sending.hear;
+      const clean = (text: string) => (token === undefined ? text : (this.#login?.clean(text) ?? text));
       head?.(answer.headers);
       const type = String(answer.headers['content-type'] ?? '');
       const read = type.includes('text/event-stream')
-        ? await readEvents(answer.body, hear)
-        : { body: await readWhole(answer.body), lastEventId: undefined, retryMs: undefined };
+        ? await readEvents(answer.body, hear, clean)
+        : { body: clean(await readWhole(answer.body)), lastEventId: undefined, retryMs: undefined };
       const whole = read.body === '' ? undefined : parseJson(read.body);
       if (isRecord(whole)) hear(whole);
       return { kind: 'exchanged', status: answer.statusCode, headers: answer.headers, ...read };
@@ -90,6 +114,12 @@ export class Link {
   async close(): Promise<void> {
     await (await this.#agent)?.destroy();
   }
+}
+
+/** Why it wants a login, in its own words, where it refuses for want of one; undefined where it does not. */
+function wantedLogin(status: number, { 'www-authenticate': said }: Exchanged['headers']): string | undefined {
+  const header = String(said ?? '');
+  return status === 401 || (status === 403 && header.includes('insufficient_scope')) ? header : undefined;
 }
 
 /** What a server refuses in HTTP's own words. */
@@ -110,6 +140,7 @@ async function readWhole(body: AsyncIterable<Buffer>): Promise<string> {
 async function readEvents(
   body: AsyncIterable<Buffer>,
   hear: (message: JsonRecord) => void,
+  clean: (text: string) => string,
 ): Promise<Pick<Exchanged, 'body' | 'lastEventId' | 'retryMs'>> {
   const splitter = new SseSplitter();
   let lastEventId: string | undefined;
@@ -121,7 +152,7 @@ async function readEvents(
         lastEventId = /^id: ?(.*?)\r?$/m.exec(fields)?.[1] ?? lastEventId;
         const retry = /^retry: ?(\d{1,7})\r?$/m.exec(fields)?.[1];
         if (retry !== undefined) retryMs = Number(retry);
-        const message = data === '' ? undefined : parseJson(data);
+        const message = data === '' ? undefined : parseJson(clean(data));
         if (isRecord(message)) hear(message);
       }
       if (splitter.restBytes > LIMITS.toolLine.value) break;

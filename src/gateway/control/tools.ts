@@ -5,6 +5,7 @@ import type { ToolView } from '../../base/tools.ts';
 import type { Gate } from '../../gate/gate.ts';
 import type { Offer } from '../../tools/servers.ts';
 import { type Handlers, selectAgent } from './context.ts';
+import { type LoginVerb, loginVerbs } from './logins.ts';
 import { type ManifestVerb, manifestVerbs } from './manifests.ts';
 
 const viewOf = ({ name, server, tool, digest, state, definition }: Offer): ToolView => ({
@@ -21,8 +22,10 @@ export const toolVerbs: Handlers<
   | 'tool.diff'
   | 'tool.accept'
   | ManifestVerb
+  | LoginVerb
 > = {
   ...manifestVerbs,
+  ...loginVerbs,
 
   async tools({ gate }) {
     const { offers, problems } = await gate.parts.servers.list();
@@ -80,6 +83,7 @@ function serverView(
   const { failures, shutUntil, refused } = gate.parts.traffic.health(spec.id);
   return {
     ...{ id: spec.id, command: [...spec.command], osPid: osPid ?? null, calls: running.length, said },
+    login: server.login?.state ?? 'none',
     ...{ failures, refused, shutUntil: shutUntil ?? null, instances: [...(server.instances?.() ?? [])] },
   };
 }
