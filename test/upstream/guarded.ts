@@ -128,8 +128,10 @@ function answer(method: string, token: string): Any {
   const [protocolVersion, serverInfo] = ['2025-11-25', { name: 'guarded', version: '1' }];
   if (method === 'initialize')
     return { result: { protocolVersion, capabilities: { tools: {} }, serverInfo } };
+  // Its calls may run at once.
+  const annotations = { readOnlyHint: true };
   if (method === 'tools/list')
-    return { result: { tools: [{ name: 'echo', inputSchema: { type: 'object' } }] } };
+    return { result: { tools: [{ name: 'echo', inputSchema: { type: 'object' }, annotations }] } };
   if (method === 'tools/call')
     return { result: { content: [{ type: 'text', text: `you sent ${token} and it was done` }] } };
   return { error: { code: -32601, message: 'no such method' } };
