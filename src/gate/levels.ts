@@ -61,7 +61,8 @@ const SET = {
   words: `${GOES_ON} from their last words`,
   tokens: `${GOES_ON} from their tokens, or from their last words where they have tools or not every token was told`,
 };
-const OFFERED = '. With continues: true in mezz.yaml, streams of Chat are broken off and go on';
+const OFFERED =
+  '. With continues: true in mezz.yaml (tokens for llama-server), streams of Chat are broken off and go on';
 
 const builtIn = (keeps: number): string =>
   `built in: it stops between any two tokens and goes on exactly; ${keeps} kept beside those that run`;

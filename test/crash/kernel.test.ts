@@ -51,7 +51,17 @@ async function start(stateDir: string, wrap: readonly string[] = []): Promise<Pr
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const config = join(root, 'mezz.yaml');
   writeFileSync(config, configText(upstream.origin));
-  const command = [process.execPath, MEZZ, 'up', '--foreground', '--port', '0', '--config', config];
+  const command = [
+    process.execPath,
+    MEZZ,
+    'up',
+    '--foreground',
+    '--no-try',
+    '--port',
+    '0',
+    '--config',
+    config,
+  ];
   const [program = '', ...args] = [...wrap, ...command];
   const env = { ...process.env, MEZZ_HOME: stateDir };
   const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -112,10 +112,14 @@ const environment = () => ({
 });
 
 async function up(): Promise<void> {
-  kernel = spawn(process.execPath, [BIN, 'up', '--foreground', '--port', '0', '--log-level', 'debug'], {
-    env: environment(),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  kernel = spawn(
+    process.execPath,
+    [BIN, 'up', '--foreground', '--no-try', '--port', '0', '--log-level', 'debug'],
+    {
+      env: environment(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   for (const stream of [kernel.stdout, kernel.stderr])
     stream?.on('data', (bytes: Buffer) => written.push({ what: 'what the kernel says', bytes }));
   for (;;) {

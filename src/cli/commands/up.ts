@@ -17,6 +17,7 @@ interface UpOptions {
   readonly json?: boolean;
   readonly logFile?: string;
   readonly logLevel?: LogLevel;
+  readonly try?: boolean;
 }
 
 /**
@@ -56,9 +57,10 @@ export async function runForeground(
     process.on('SIGHUP', stop);
   });
   // In the background: an engine may take its time, or its model has to be loaded first.
-  void import('../found/probe.ts')
-    .then(({ probeNew }) => probeNew(session.control))
-    .catch((error: unknown) => kernel.log.warn('backend.untried', { error }));
+  if (options.try !== false)
+    void import('../found/probe.ts')
+      .then(({ probeNew }) => probeNew(session.control))
+      .catch((error: unknown) => kernel.log.warn('backend.untried', { error }));
   await Promise.all([greet(), ended]);
 }
 
@@ -68,6 +70,7 @@ async function up(session: Session, options: UpOptions): Promise<void> {
     ...(options.config === undefined ? [] : ['--config', options.config]),
     ...(options.port === undefined ? [] : ['--port', String(options.port)]),
     ...(options.logLevel === undefined ? [] : ['--log-level', options.logLevel]),
+    ...(options.try === false ? ['--no-try'] : []),
   ];
   const { status, started } = await ensureKernel(session, more);
   if (!started && more.length > 0)
@@ -94,6 +97,7 @@ export function define(program: Command, session: Session): void {
     .option('--foreground', 'run the kernel in this process, until Ctrl-C')
     .option('--config <file>', 'the configuration to use')
     .option('--port <port>', "the agents' port on 127.0.0.1", parseInteger(0, 65_535))
+    .option('--no-try', 'ask new backends of your own for nothing (mezz backend try)')
     .option('--log-level <level>', LOG_LEVELS.join(', '), parseLevel)
     .addOption(new Option('--log-file <file>', 'where the kernel logs to').hideHelp())
     .action((options: UpOptions) => up(session, options));
