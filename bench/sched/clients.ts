@@ -71,11 +71,13 @@ export function kernel({ policy, history }: KernelWay): Way {
     });
     let meanOutput = 400;
     const tollOf = (turn: Turn) => {
+      const nice = turn.by?.nice ?? 0;
       const { input, fresh } = stepOf(turn);
       const guess = Math.round(input * (0.99 + 0.03 * world.random.unit()));
       const bound = BOUND[world.kind];
       const output = Math.min(bound, Math.round(meanOutput));
-      return { limit: 'api', need: { input: guess, cached: Math.min(guess, input - fresh), output, bound } };
+      const need = { input: guess, cached: Math.min(guess, input - fresh), output, bound };
+      return { limit: 'api', need, nice };
     };
     const send = (turn: Turn): void => {
       const call = callOf(turn);
@@ -105,12 +107,13 @@ export function kernel({ policy, history }: KernelWay): Way {
     };
     const ready = (turn: Turn): void => {
       const toll = tollOf(turn);
+      const { nice } = toll;
       scheduler.submit({
         call: callOf(turn),
-        agent: turn.id,
+        agent: turn.by?.agent ?? turn.id,
         owner: 'me',
         turn: String(turn.id),
-        nice: 0,
+        nice,
         arrivedAt: turn.readyMs,
         deadlineAt: Number.POSITIVE_INFINITY,
         inTokens: toll.need.input,

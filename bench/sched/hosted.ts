@@ -51,6 +51,8 @@ export interface Turn {
   readonly id: number;
   readonly program: Program;
   readonly arrivedMs: number;
+  /** Whose it is, where that matters. */
+  readonly by?: { readonly agent: number; readonly nice: number };
   at: number;
   readyMs: number;
   doneMs: number | undefined;
@@ -82,6 +84,7 @@ export class Hosted {
   readonly random: Random;
   readonly #limits: Limits;
   readonly #allowance: Allowance;
+  readonly #next: (done: Turn) => Turn | undefined;
   readonly turns: Turn[];
   sends = 0;
   refused = 0;
@@ -98,15 +101,16 @@ export class Hosted {
     way: Way,
     seed: number,
     changes: readonly Change[] = [],
+    next: (done: Turn) => Turn | undefined = () => undefined,
   ) {
     this.kind = kind;
+    this.#next = next;
     this.#limits = limits;
     this.#allowance = new Allowance(limits, 0);
     this.random = seededRandom(seed);
     this.turns = turns;
-    for (const turn of turns) this.clock.after(turn.arrivedMs, () => this.#ready(turn));
-    this.#open = turns.length;
     this.#way = way(this);
+    for (const turn of turns) this.#arrives(turn);
     for (const change of changes) this.clock.after(change.atMs, () => this.#change(change));
     this.clock.run();
   }
@@ -152,10 +156,17 @@ export class Hosted {
       turn.doneMs = this.clock.now();
       turn.failed = !isOk;
       this.#open--;
+      const next = this.#next(turn);
+      if (next) this.#arrives(next);
       return;
     }
     turn.at++;
     this.clock.after(stepOf(turn).gapS * 1000, () => this.#ready(turn));
+  }
+
+  #arrives(turn: Turn): void {
+    this.#open++;
+    this.clock.after(turn.arrivedMs - this.clock.now(), () => this.#ready(turn));
   }
 
   #ready(turn: Turn): void {

@@ -107,6 +107,45 @@ describe('a rate limit of a provider', () => {
     assert.deepEqual([agent.hold, gate.waits()], ['none', []]);
   });
 
+  test('leaves to an agent that goes first what it is used to take', async () => {
+    const { model, performed, parts, clock, gate, agent } = await openGate({ one: 9, two: 1 });
+    parts.scheduler.setPolicy(mezz);
+    const left = (requests: number) => [
+      ...['anthropic-ratelimit-requests-limit', '60'],
+      ...['anthropic-ratelimit-requests-remaining', String(requests)],
+    ];
+    const serve = async (text: string, requests: number) => {
+      const walked = model('one', text);
+      await settle();
+      performed.at(-1)?.hear(left(requests));
+      performed.at(-1)?.answer(usage);
+      await walked;
+    };
+    agent.nice = -5;
+    for (const [i, text] of ['a', 'b', 'c', 'd'].entries()) await serve(text, 59 - i);
+    clock.advanceTo(clock.now() + 3000);
+    await serve('e', 3);
+    clock.advanceTo(clock.now() + 1000);
+    agent.nice = 0;
+    const others = ['f', 'g'].map((text) => model('one', text));
+    await settle();
+    assert.equal(performed.length, 6, 'four are left, and three are kept');
+    const [wait] = gate.waits();
+    const flight = wait && gate.flights.get(wait.call);
+    assert.deepEqual(flight && gate.limits.reasons(flight), [
+      'one one: of 60 requests a minute 3 are left and 1 are needed beside 3 that are kept for calls that go first: about 1 s more',
+    ]);
+    agent.nice = -5;
+    const first = model('one', 'h');
+    await settle();
+    assert.equal(performed.length, 7);
+    for (const one of performed.slice(5)) one.answer(usage);
+    clock.advanceTo(clock.now() + 60_000);
+    await settle();
+    performed[7]?.answer(usage);
+    for (const walked of await Promise.all([...others, first])) assert.equal(walked.kind, 'done');
+  });
+
   test('a call that waits for it and leaves takes nothing with it', async () => {
     const { model, performed, parts, clock, agent, gate } = await openGate({ one: 4, two: 1 });
     const headers = ['x-ratelimit-limit-requests', '60', 'x-ratelimit-remaining-requests', '0'];

@@ -130,18 +130,19 @@ export class RateLimits {
 
   #tollOf({ call, agent, links }: Flight, candidate: Candidate): Toll {
     const { payload } = call;
+    const { estimator, scheduler } = this.#parts;
     const limit = nameOf(candidate);
-    if (!('facts' in payload)) return { limit, need: NOTHING };
+    const nice = scheduler.inForce.byClass ? agent.nice : undefined;
+    if (!('facts' in payload)) return { limit, need: NOTHING, nice };
     const { facts, decoded } = payload;
     const { maxOutput, choices } = facts;
-    const { estimator } = this.#parts;
     const { upstreamModel } = candidate;
     const tokens = estimator.estimate(upstreamModel, agent.client, decoded.length, maxOutput);
     const ids = links.map(({ exact }) => exact);
     const cached = Math.min(tokens.tokensIn, this.#prefixes.cached(limit, ids, this.#now()));
     const output = tokens.tokensOut * choices;
     const bound = maxOutput === undefined ? output : Math.max(output, maxOutput * choices);
-    return { limit, need: { input: tokens.tokensIn, cached, output, bound } };
+    return { limit, need: { input: tokens.tokensIn, cached, output, bound }, nice };
   }
 
   /** Until when waiting for a limit may take: the client's own deadline, and not longer than the setting. */

@@ -23,6 +23,8 @@ export class Bucket {
   /** The most that can be left. */
   #ceiling: number;
   #at: number;
+  /** A call took more than it holds: what is missing is not told. */
+  #isOverdrawn = false;
   /** All that was ever taken. */
   #taken = 0;
   #readings = 0;
@@ -64,6 +66,7 @@ export class Bucket {
     this.#level -= amount;
     this.#ceiling -= amount;
     this.#taken += amount;
+    if (amount > this.#limit) this.#isOverdrawn = true;
   }
 
   /**
@@ -94,9 +97,11 @@ export class Bucket {
       this.#perMs *= reading.limit / this.#limit;
       this.#limit = reading.limit;
     }
-    this.#learnRate(reading, now);
+    // What is below nothing is told as nothing left, and as full again that much later.
+    this.#isOverdrawn &&= this.#level < 0 && reading.remaining <= reading.slack;
+    if (!this.#isOverdrawn) this.#learnRate(reading, now);
     const top = Math.min(this.#limit, reading.remaining + reading.slack);
-    const bottom = reading.remaining - reading.slack - unsure;
+    const bottom = this.#isOverdrawn ? this.#level : reading.remaining - reading.slack - unsure;
     this.#ceiling = top;
     this.#level = Math.min(top, Math.max(bottom, this.#level));
   }

@@ -302,6 +302,23 @@ describe('the governor, of a provider whose headers show its buckets', () => {
     under.leave(call, 'served', NOW);
     assert.equal(under.opensAt(need(0), NOW), NOW + 100, 'ten a second, and not forty a minute');
   });
+  test('a call larger than a bucket overdraws it: what is told as nothing left is less, and full again later', () => {
+    const under = new Under();
+    under.leave(under.send(NOW, need(0)), 'served', NOW, { input: 0, cached: 0, output: 0 });
+    const hear = (call: string, left: number, now: number) => {
+      const [limit, remaining] = [60_000, Math.max(0, left)];
+      const told = { dimension: 'input', limit, remaining, slack: 0, fullWithinMs: 1 } as const;
+      under.governor.heard('a m', call, [{ ...told, fullAt: now + limit - left }], now);
+    };
+    const first = under.send();
+    hear(first, 60_000, NOW);
+    under.leave(first, 'served', NOW, { input: 0, cached: 0, output: 0 });
+    const large = under.try(need(100_000), NOW);
+    assert.ok(large, 'a full bucket is all that can be waited for');
+    hear(large, -40_000, NOW);
+    under.leave(large, 'served', NOW, { input: 100_000, cached: 0, output: 0 });
+    assert.equal(under.opensAt(need(500), NOW), NOW + 40_500, 'one a millisecond, as before');
+  });
   test('a refusal that a bucket explains cuts its rate and not the calls at once', () => {
     const under = new Under();
     const calls = Array.from({ length: 6 }, () => under.send());

@@ -15,26 +15,25 @@ export type { Used, Verdict };
 export class Governor implements Meter {
   readonly #quotas = new Recent<string, Quota>(LIMITS.quotas.value);
 
-  tryTake({ limit, need }: Toll, call: string, now: number): boolean {
-    const quota = this.#quotas.get(limit);
-    if (quota?.obstacle(need, now)) return false;
-    this.take({ limit, need }, call, now);
+  tryTake(toll: Toll, call: string, now: number): boolean {
+    if (this.#obstacle(toll, now)) return false;
+    this.take(toll, call, now);
     return true;
   }
 
   /** For a call that goes whatever the limit holds. */
-  take({ limit, need }: Toll, call: string, now: number): void {
+  take({ limit, need, nice }: Toll, call: string, now: number): void {
     const quota = this.#quotas.get(limit) ?? new Quota();
-    quota.take(call, need, now);
+    quota.take(call, need, now, nice);
     this.#quotas.set(limit, quota);
   }
 
-  opensAt({ limit, need }: Toll, now: number): number {
-    return this.#quotas.get(limit)?.obstacle(need, now)?.atMs ?? now;
+  opensAt(toll: Toll, now: number): number {
+    return this.#obstacle(toll, now)?.atMs ?? now;
   }
 
-  isOpen({ limit, need }: Toll, now: number): boolean {
-    return this.#quotas.get(limit)?.obstacle(need, now) === undefined;
+  isOpen(toll: Toll, now: number): boolean {
+    return this.#obstacle(toll, now) === undefined;
   }
 
   giveUp({ limit }: Toll, call: string, now: number): void {
@@ -70,9 +69,13 @@ export class Governor implements Meter {
   }
 
   /** Why a call waits for it, for people. */
-  reason({ limit, need }: Toll, now: number): string {
-    const obstacle = this.#quotas.get(limit)?.obstacle(need, now);
+  reason(toll: Toll, now: number): string {
+    const obstacle = this.#obstacle(toll, now);
     return obstacle ? textOf(obstacle, now) : 'others go first under its limit';
+  }
+
+  #obstacle({ limit, need, nice }: Toll, now: number): Obstacle | undefined {
+    return this.#quotas.get(limit)?.obstacle(need, now, nice);
   }
 
   #forget(limit: string): void {
@@ -92,7 +95,9 @@ function textOf(obstacle: Obstacle, now: number): string {
   if (obstacle.kind === 'refused') return `its provider refused a call and takes the next in ${seconds} s`;
   if (obstacle.kind === 'streams')
     return `its provider refused calls lately: ${obstacle.running} of at most ${obstacle.most} at once are on their way`;
-  const [perMinute, left, need] = [obstacle.perMinute, obstacle.left, obstacle.need].map(Math.round);
+  const { perMinute, left, need, kept } = obstacle;
   const what = WORDS[obstacle.dimension];
-  return `of ${perMinute} ${what} a minute ${left} are left and ${need} are needed: about ${seconds} s more`;
+  const others = kept >= 1 ? ` beside ${Math.round(kept)} that are kept for calls that go first` : '';
+  const [all, rest, wanted] = [perMinute, left, need].map(Math.round);
+  return `of ${all} ${what} a minute ${rest} are left and ${wanted} are needed${others}: about ${seconds} s more`;
 }

@@ -28,6 +28,17 @@ export const LIMITS = {
     unit: '%',
     what: "that each served call adds to the part of a limit's inflow that is believed to be ours",
   },
+  keptShare: {
+    value: 50,
+    unit: '%',
+    what: 'of a bucket of a rate limit that is kept for calls that go first, at most',
+  },
+  keptMs: {
+    value: 300_000,
+    unit: 'ms',
+    what: 'after its last call, a class of calls that goes first has something kept for it',
+  },
+  keptFades: { value: 2, unit: '%', what: 'that what is kept shrinks by with each call that needed less' },
   mostCaution: {
     value: 150,
     unit: '%',

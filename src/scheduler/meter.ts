@@ -5,6 +5,8 @@ import type { Need } from './charging.ts';
 export interface Toll {
   readonly limit: string;
   readonly need: Need;
+  /** The class of who asks: something may be kept from it for smaller ones. Absent: nothing is. */
+  readonly nice?: number | undefined;
 }
 
 export interface Meter {

@@ -75,6 +75,8 @@ export interface Policy<S> {
   readonly text: string;
   /** Keys depend on the call alone: the host need not ask for one again. */
   readonly fixed?: true;
+  /** The nice value goes before all else: rate limits keep something for those with a smaller one. */
+  readonly byClass?: true;
   /**
    * The first `parts` numbers of a key are the same for all waiting calls of one owner (or agent) with one nice value:
    * when they change, the host moves one entry and not all of these calls.

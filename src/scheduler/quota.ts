@@ -8,6 +8,7 @@
 import { Bucket } from './bucket.ts';
 import { type Charge, Charging, type Need } from './charging.ts';
 import type { Terms } from './cost.ts';
+import { Kept } from './kept.ts';
 import { LIMITS } from './limits.ts';
 import type { Pushback } from './pushback.ts';
 import type { Dimension, Reading } from './readings.ts';
@@ -29,12 +30,16 @@ export type Obstacle =
       readonly perMinute: number;
       readonly left: number;
       readonly need: number;
+      /** For calls that go first. */
+      readonly kept: number;
     };
 
 interface Taken extends Charge {
   /** What its bucket had given altogether then, and how often it had been read. */
   readonly takenBy: number;
   readonly readings: number;
+  /** What its class had drawn before. */
+  readonly drawn: number;
 }
 /** What was gone when its head came, and what of that others may have written. */
 interface Seen {
@@ -44,6 +49,7 @@ interface Seen {
 }
 interface Sent {
   readonly need: Need;
+  readonly nice: number | undefined;
   readonly order: number;
   readonly at: number;
   readonly charges: Map<Dimension, Taken>;
@@ -63,6 +69,7 @@ export class Quota {
   readonly #buckets = new Map<Dimension, Bucket>();
   readonly #last = new Map<Dimension, Last>();
   readonly #charging = new Charging();
+  readonly #kept = new Kept();
   readonly #sent = new Map<string, Sent>();
   /** What running answers will still take of each bucket. */
   readonly #later = new Map<Dimension, number>();
@@ -106,8 +113,11 @@ export class Quota {
     return this.#untilMs > now ? this.#untilMs : 0;
   }
 
-  /** What keeps a call back that needs so much; undefined: nothing. Of several, what takes longest. */
-  obstacle(need: Need, now: number): Obstacle | undefined {
+  /**
+   * What keeps a call of this class back that needs so much; undefined: nothing. Of several, what takes longest. Without a
+   * class, nothing is kept from it for others.
+   */
+  obstacle(need: Need, now: number, nice = Number.NEGATIVE_INFINITY): Obstacle | undefined {
     if (this.#untilMs > now) return { kind: 'refused', atMs: this.#untilMs };
     const running = this.#sent.size;
     const most = Math.floor(this.#window);
@@ -117,19 +127,24 @@ export class Quota {
       const charge = this.#charging.chargeOf(dimension, need);
       const whole = charge.now + charge.later;
       const later = this.#later.get(dimension) ?? 0;
-      const waitMs = bucket.waitMs(whole * this.#caution + later, now, this.#share);
-      if (waitMs === 0 || (found && found.atMs >= now + waitMs)) continue;
+      const kept = this.#kept.from(nice, dimension, bucket, now);
+      const wanted = whole * this.#caution + later;
+      if (bucket.waitMs(wanted + kept.now, now, this.#share) === 0) continue;
+      // What is kept grows as the bucket fills: until all of it is there, waiting brings nothing.
+      const waitMs = bucket.waitMs(wanted + kept.later, now, this.#share);
+      if (found && found.atMs >= now + waitMs) continue;
       const left = Math.max(0, bucket.level(now, this.#share) - later);
       const { perMinute } = bucket;
-      found = { kind: 'bucket', atMs: now + waitMs, dimension, perMinute, left, need: whole };
+      found = { kind: 'bucket', atMs: now + waitMs, dimension, perMinute, left, need: whole, kept: kept.now };
     }
     return found;
   }
 
   /** Takes what the call needs, whether it is there or not. */
-  take(call: string, need: Need, now: number): void {
+  take(call: string, need: Need, now: number, nice?: number): void {
     const sent: Sent = {
       need,
+      nice,
       order: this.#order++,
       at: now,
       charges: new Map(),
@@ -141,7 +156,9 @@ export class Quota {
     for (const [dimension, bucket] of this.#buckets) {
       const charge = this.#charging.chargeOf(dimension, need);
       bucket.take(charge.now, now, this.#share);
-      sent.charges.set(dimension, { ...charge, takenBy: bucket.taken, readings: bucket.readings });
+      const whole = charge.now + charge.later;
+      const drawn = nice === undefined ? 0 : this.#kept.take(nice, dimension, whole, bucket, now);
+      sent.charges.set(dimension, { ...charge, takenBy: bucket.taken, readings: bucket.readings, drawn });
       this.#later.set(dimension, (this.#later.get(dimension) ?? 0) + charge.later);
     }
     this.#sent.set(call, sent);
@@ -180,6 +197,7 @@ export class Quota {
     for (const [dimension, charge] of sent.charges) {
       const really = isRefused ? FREE : actual ? this.#charging.chargeOf(dimension, actual) : charge;
       this.#settle(dimension, charge, charge.now - really.now, now);
+      this.#drew(sent, dimension, really);
       if (really.later > 0) this.#write(dimension, really.later, sent.heardAt, now);
     }
     if (typeof verdict === 'object') this.#refuse(sent, verdict, now);
@@ -191,7 +209,16 @@ export class Quota {
     const sent = this.#sent.get(call);
     if (!sent) return;
     this.#sent.delete(call);
-    for (const [dimension, charge] of sent.charges) this.#settle(dimension, charge, charge.now, now);
+    for (const [dimension, charge] of sent.charges) {
+      this.#settle(dimension, charge, charge.now, now);
+      this.#drew(sent, dimension, FREE);
+    }
+  }
+
+  #drew({ nice, charges }: Sent, dimension: Dimension, really: Charge): void {
+    const took = charges.get(dimension);
+    if (nice === undefined || !took) return;
+    this.#kept.settle(nice, dimension, took.now + took.later, really.now + really.later, took.drawn);
   }
 
   #settle(dimension: Dimension, { later, readings }: Taken, back: number, now: number): void {

@@ -309,7 +309,10 @@ export class Scheduler {
       if (!waiting) return;
       if (waiting.deadlineAt <= now && !this.#running.has(waiting.call))
         this.#refuse(waiting, late(waiting, this.#retryAfterMs(waiting)));
-      else if (!this.#running.has(waiting.call) && !this.#tolls.tryTake(waiting, name))
+      else if (
+        !this.#running.has(waiting.call) &&
+        !this.#tolls.tryTake(waiting, name, this.#isOverdue(waiting))
+      )
         closed.add(lineOf(waiting, name));
       else if (resource.tryAcquire(waiting.call))
         this.#grant(

@@ -21,10 +21,11 @@ export class Tolls {
     this.#serve = serve;
   }
 
-  /** False: its line stays closed until there is enough. */
-  tryTake(waiting: Waiting, resource: string): boolean {
-    const toll = waiting.tolls?.get(resource);
-    if (!toll || !this.#meter) return true;
+  /** False: its line stays closed until there is enough. Nothing is kept from one that is overdue. */
+  tryTake(waiting: Waiting, resource: string, isOverdue: boolean): boolean {
+    const asked = waiting.tolls?.get(resource);
+    if (!asked || !this.#meter) return true;
+    const toll = isOverdue ? { ...asked, nice: undefined } : asked;
     const now = this.#clock.now();
     if (this.#meter.tryTake(toll, waiting.call, now)) return true;
     const atMs = this.#meter.opensAt(toll, now);

@@ -51,6 +51,26 @@ export const LIMIT_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'limits-kept',
+    group: 'order',
+    text: 'Of each bucket of a rate limit so much is left by calls that go last as those with a smaller nice value drew it down by of late, at most half; it is kept for five minutes after their last call, and no longer than until the bucket is full.',
+    restsOn:
+      'The calls of that class before: the burst that they would have drawn from a bucket of their own. What is kept costs the others head room and no inflow.',
+    bypassedBy:
+      'A call that has waited the maximum wait; one that is larger than its bucket, which overdraws it; a class that asks for more than it did before.',
+    tests: [
+      [
+        'src/scheduler/kept.test.ts',
+        'is how far they have drawn it down of late: a large call of the others leaves that, and they find it',
+      ],
+      [
+        'src/scheduler/kept.test.ts',
+        'loses no inflow and starves nobody: a full bucket is kept from nobody, and a call waits no longer than to there',
+      ],
+      ['src/gate/limit.test.ts', 'leaves to an agent that goes first what it is used to take'],
+    ],
+  },
+  {
     id: 'limits-used',
     group: 'order',
     text: 'Asked 1.3 times what a limit allows, at least 98 % of it is used while turns wait, no turn fails, and a limit that is halved or doubled, or shared with another client, is followed; under a limit the turn that will have had least of it goes first.',

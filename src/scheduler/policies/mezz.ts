@@ -15,6 +15,7 @@ interface State {
 export const mezz: Policy<State> = {
   name: 'mezz',
   text: 'nice value, then fair share of the owner, then the turn expected to need least',
+  byClass: true,
   shared: { by: 'owner', parts: 2 },
   start: (config) => ({ shares: new Shares(config), turns: learned.start(config) }),
   event: (state, event) => {

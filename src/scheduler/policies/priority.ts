@@ -5,6 +5,7 @@ export const priority: Policy<null> = {
   name: 'priority',
   text: 'strict priority by nice value, then first come, first served',
   fixed: true,
+  byClass: true,
   start: () => null,
   event: () => null,
   key: (_state, call) => [call.nice, call.arrivedAt],
