@@ -22,7 +22,7 @@ export class Tolls {
   }
 
   /** False: its line stays closed until there is enough. Nothing is kept from one that is overdue. */
-  tryTake(waiting: Waiting, resource: string, isOverdue: boolean): boolean {
+  tryTake(waiting: Waiting, resource: string, isOverdue = false): boolean {
     const asked = waiting.tolls?.get(resource);
     if (!asked || !this.#meter) return true;
     const toll = isOverdue ? { ...asked, nice: undefined } : asked;
