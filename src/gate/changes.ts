@@ -5,13 +5,14 @@
  */
 import type { Refusal } from '../base/errors.ts';
 import { isRecord, type JsonRecord, parseJson } from '../base/json.ts';
-import { CHANGE, type ChangeRow } from '../db/schema/tools.ts';
+import { CHANGE, type ChangeRow, HOLD } from '../db/schema/tools.ts';
 import type { Batch, BlobRow } from '../db/store.ts';
 import type { Change, Obstruction } from '../tools/broker.ts';
 import { tellDiff } from '../tools/diff.ts';
 import { isWrite } from '../tools/effects.ts';
 import { LIMITS as TOOL_LIMITS } from '../tools/limits.ts';
 import { fillValue } from '../tools/manifests/template.ts';
+import type { Fresh } from '../tools/versions.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
 
@@ -37,6 +38,21 @@ export function keepBefore(
     })),
     blobs: isThere.flatMap(({ hash, bytes }) => parts.context.keepBlob({ owner, hash, bytes, at: now })),
   };
+}
+
+/** For START of a call that its client runs: what it touches, for a kernel that starts again meanwhile. */
+export function keepHold(flight: Flight, now: number): Puts {
+  const { call, agent, effects } = flight;
+  if (!flight.isHooked || !flight.isLocking || !('tool' in call.payload)) return [];
+  const { tool } = call.payload;
+  const row = { call: call.id, agent: agent.pid, tool, effects: JSON.stringify(effects), at: now };
+  return [{ table: HOLD, row }];
+}
+
+/** What is known of keys since the last batch; where nothing of contents is kept, not their hashes either. */
+export function takeFresh({ broker, settings }: Parts): Fresh {
+  const fresh = broker.takeFresh();
+  return settings.bodies === 'off' ? { puts: [], deletes: fresh.deletes } : fresh;
 }
 
 /** The call has ended: what it did not change is forgotten. Not waited for: its END is written behind it. */

@@ -15,7 +15,7 @@ import { OBJECT } from '../db/schema/agents.ts';
 import type { Batch } from '../db/store.ts';
 import { applyEntry, callPut, endEntry, NO_ANSWER } from '../journal/calls.ts';
 import type { Kept } from '../tools/results.ts';
-import { keepInverse } from './changes.ts';
+import { keepInverse, takeFresh } from './changes.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
 import { keepRest } from './results.ts';
@@ -120,6 +120,7 @@ export async function book(parts: Parts, flight: Flight, result: Result): Promis
   const taught = teach(parts, flight, result);
   flight.step(now, 'end', result.code);
   report(parts, flight, result, now);
+  const seen = takeFresh(parts);
   const durable = parts.journal.append({
     entries: [entry],
     puts: [
@@ -128,9 +129,10 @@ export async function book(parts: Parts, flight: Flight, result: Result): Promis
       ...settled,
       ...puts,
       ...taught.puts,
+      ...seen.puts,
       ...parts.salts.takeFresh(now),
     ],
-    deletes: [...deletes, ...taught.deletes],
+    deletes: [...deletes, ...taught.deletes, ...seen.deletes],
     blobs,
   });
   releaseSlot(parts, flight);

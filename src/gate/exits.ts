@@ -5,6 +5,7 @@
 import { type Agent, agentPut } from '../agents/table.ts';
 import type { Pid } from '../base/ids.ts';
 import type { Processes } from '../base/ports.ts';
+import { takeFresh } from './changes.ts';
 import type { Gate } from './gate.ts';
 import { LIMITS } from './limits.ts';
 import { movedOn } from './locking.ts';
@@ -36,13 +37,15 @@ export async function closeAgent(gate: Gate, agent: Agent, ending: Ending): Prom
     await movedOn(parts, pid);
     parts.broker.versions.forget(pid);
   }
+  const forgotten = takeFresh(parts);
   await parts.journal.append({
     entries: tree.map((member) => ({
       kind: 'agent.close',
       agent: member.pid,
       body: { exitCode: member.exitCode, signal: member.exitSignal },
     })),
-    puts: [...tree.map(agentPut), ...revoked.puts],
+    puts: [...tree.map(agentPut), ...revoked.puts, ...forgotten.puts],
+    deletes: forgotten.deletes,
   });
 }
 

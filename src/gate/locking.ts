@@ -2,11 +2,17 @@
  * Tool locks on a call's way: declared and taken in the stage schedule, looked at under them before START, kept by the
  * broker while the client runs the tool, and given back when its end is known, its agent has moved on, or at the bound.
  */
+import type { Agent } from '../agents/table.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
+import { parseJson } from '../base/json.ts';
+import { CALL } from '../db/schema/journal.ts';
+import { CHANGE, HOLD, type HoldRow } from '../db/schema/tools.ts';
 import type { PolicyCall } from '../scheduler/policy.ts';
+import { boundOf, type Use } from '../tools/broker.ts';
+import type { Effect } from '../tools/effects.ts';
 import { LIMITS as TOOL_LIMITS } from '../tools/limits.ts';
 import type { Obstacle } from '../tools/locks.ts';
-import { keepAfter, showChange } from './changes.ts';
+import { keepAfter, showChange, takeFresh } from './changes.ts';
 import { type Flight, go, refuse, type Stage } from './flight.ts';
 import type { Parts } from './parts.ts';
 
@@ -100,7 +106,58 @@ export async function toolOver(parts: Parts, call: string): Promise<void> {
 
 /** An agent whose next request goes on with tool results runs none of its own tools any more. */
 export async function movedOn(parts: Parts, agent: number): Promise<void> {
-  for (const call of parts.broker.runningOf(agent)) await toolOver(parts, call);
+  const running = parts.broker.runningOf(agent);
+  if (running.length === 0) return;
+  for (const call of running) await toolOver(parts, call);
+  // No END comes with it. A store that fails here has stopped the kernel.
+  await parts.store.commit(takeFresh(parts)).catch(() => undefined);
+}
+
+/** A call that its client ran while the kernel was gone has its locks again, for what is left of its time. */
+function takeUp(
+  parts: Parts,
+  agent: Agent,
+  { call, tool, at }: HoldRow,
+  use: Pick<Use, 'effects' | 'before'>,
+) {
+  const { broker, scheduler, clock } = parts;
+  const { pid, owner, nice, client } = agent;
+  const untilAt = at + boundOf(use);
+  let isHeld = false;
+  if (untilAt > clock.now()) {
+    broker.locks.declare({ call, agent: pid, effects: use.effects, ordered: true });
+    scheduler.submit({
+      ...{ call, agent: pid, owner, nice, image: client, arrivedAt: at, deadlineAt: untilAt },
+      ...{ inTokens: 0, outTokens: 0, resources: [broker.locks.name] },
+      onGrant: () => {
+        isHeld = true;
+      },
+      onRefuse: () => {},
+    });
+    if (!isHeld) scheduler.cancel(call);
+    if (!isHeld) broker.locks.forget(call);
+  }
+  const started = { call, agent: pid, name: agent.name, tool, ...use };
+  broker.started(started, isHeld ? () => giveBack(parts, call) : undefined, at);
+}
+
+/** After a start: clients have gone on with their own calls, and those that have not ended keep what they touch. */
+export async function takeUpHolds(parts: Parts): Promise<void> {
+  const { store, broker, agents } = parts;
+  for (const row of await store.range(HOLD, { limit: TOOL_LIMITS.lockedCalls.value })) {
+    if (broker.use(row.call)) continue;
+    const agent = agents.get(row.agent);
+    const call = await store.get(CALL, [row.call]);
+    const effects: unknown = parseJson(row.effects);
+    if (!agent || agent.hold === 'exited' || call?.state !== 'running' || !Array.isArray(effects)) {
+      broker.forgetHold(row.call);
+      continue;
+    }
+    const changes = await store.range(CHANGE, { prefix: [row.call], limit: TOOL_LIMITS.beforeFiles.value });
+    const before = changes.map(({ key, before: hash }) => ({ path: key.slice('file:'.length), hash }));
+    takeUp(parts, agent, row, { effects: effects as readonly Effect[], before });
+  }
+  await store.commit(takeFresh(parts));
 }
 
 /** For a call that must wait for something else, or ends at the gate. */

@@ -39,6 +39,7 @@ import { ToolServers } from '../tools/servers.ts';
 import { OWN } from '../tools/shorten.ts';
 import { Traffic } from '../tools/traffic.ts';
 import { Uses } from '../tools/uses.ts';
+import { Versions } from '../tools/versions.ts';
 import { Epochs } from './epochs.ts';
 import { LIMITS } from './limits.ts';
 import type { Parts } from './parts.ts';
@@ -84,8 +85,10 @@ export async function openParts(from: Opening): Promise<Parts> {
   const governor = new Governor();
   const agents = await AgentTable.open(store);
   const isThere = (agent: number) => (agents.get(agent)?.hold ?? 'exited') !== 'exited';
-  const broker = new Broker(clock, from.workspace ?? NO_WORKSPACE, isThere);
   const results = new Results(store);
+  const living = [...agents.all()].filter(({ hold }) => hold !== 'exited').map(({ pid }) => pid);
+  const versions = await Versions.open(store, living);
+  const broker = new Broker(clock, from.workspace ?? NO_WORKSPACE, isThere, versions);
   const journal = await openJournal({ store, clock });
   const onFault = (fault: string): void => {
     const body = { fault: fault.slice(0, LIMITS.faultText.value) };

@@ -6,6 +6,7 @@ import { type Agent, agentPut } from '../agents/table.ts';
 import { NO_USAGE } from '../base/usage.ts';
 import { CALL, type CallRow } from '../db/schema/journal.ts';
 import { applyEntry, callPut, endEntry, NO_ANSWER } from '../journal/calls.ts';
+import { takeFresh } from './changes.ts';
 import { toolOver } from './locking.ts';
 import type { Parts } from './parts.ts';
 
@@ -86,8 +87,10 @@ async function writeEnd(parts: Parts, row: CallRow, code: EndCode, close: Close)
     usage: NO_USAGE,
     cost: 0,
   });
+  const seen = takeFresh(parts);
   await parts.journal.append({
     entries: [entry],
-    puts: [...(ended ? [callPut(ended)] : []), agentPut(agent), ...close(agent)],
+    puts: [...(ended ? [callPut(ended)] : []), agentPut(agent), ...close(agent), ...seen.puts],
+    deletes: seen.deletes,
   });
 }

@@ -12,6 +12,7 @@ import { allOf } from '../budget/ledger.ts';
 import { CALL } from '../db/schema/journal.ts';
 import { applyEntry, callPut, endEntry, NO_ANSWER } from '../journal/calls.ts';
 import { LIMITS } from './limits.ts';
+import { takeUpHolds } from './locking.ts';
 import type { Parts } from './parts.ts';
 import { payersOf } from './proof.ts';
 import { SYSCALLS } from './syscalls.ts';
@@ -28,6 +29,7 @@ const DOUBT = refusal('in_doubt', 'The kernel ended while it ran.');
 
 /** Returns how many calls are in doubt. */
 export async function recover(parts: Parts): Promise<number> {
+  await takeUpHolds(parts);
   const open = await parts.store.range(CALL, { by: ['state'], prefix: ['running'], limit: 100_000 });
   const now = parts.clock.now();
   let doubts = 0;

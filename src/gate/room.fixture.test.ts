@@ -1,9 +1,10 @@
 /** A gate in memory with files, and agents whose clients ask before each of their own tools. */
 import type { KeyHolder } from '../agents/resolve.ts';
-import { agentPut } from '../agents/table.ts';
+import { type Agent, agentPut } from '../agents/table.ts';
 import type { Refusal } from '../base/errors.ts';
 import type { JsonRecord } from '../base/json.ts';
 import type { ToolServer } from '../base/ports.ts';
+import type { MemoryStore } from '../db/memory/store.ts';
 import { MemoryWorkspace } from '../tools/workspace.fixture.test.ts';
 import { openEntry } from './arrivals.ts';
 import { openGate } from './fixture.test.ts';
@@ -11,18 +12,34 @@ import { toolEnded } from './outcomes.ts';
 
 export const FILE = '/repo/a.txt';
 
-/** A gate, files, and agents whose clients ask before each of their own tools. */
-export async function openRoom(servers: readonly ToolServer[] = []) {
-  const workspace = new MemoryWorkspace();
-  const gate = await openGate({ one: 4 }, {}, workspace, servers);
+/** What a kernel leaves behind when it is killed: its store, the files, and the time. */
+export interface Left {
+  readonly store: MemoryStore;
+  readonly workspace: MemoryWorkspace;
+  readonly at: number;
+}
+
+/** A gate, files, and agents whose clients ask before each of their own tools; `left`: by the kernel before this one. */
+export async function openRoom(servers: readonly ToolServer[] = [], left?: Left) {
+  const workspace = left?.workspace ?? new MemoryWorkspace();
+  const gate = await openGate({ one: 4 }, {}, workspace, servers, left?.store);
   workspace.now = () => gate.clock.now();
-  let uses = 0;
+  // Ids are in the order of time.
+  let uses = left?.at ?? 0;
   const { parts, clock, arrivals } = gate;
+  if (left) clock.advanceTo(left.at + 1);
   const hire = async (name: string) => {
     const agent = parts.agents.add({ name, owner: 'me', client: 'claude-code', cwd: '/repo' }, clock.now());
     const { key, puts } = parts.keys.create({ name, owner: 'me', pid: agent.pid }, parts.random, clock.now());
     await parts.journal.append({ entries: [openEntry(agent)], puts: [agentPut(agent), ...puts] });
-    const caller: KeyHolder = { keyId: key.id, owner: 'me', pid: agent.pid, name };
+    return seat(agent, { keyId: key.id, owner: 'me', pid: agent.pid, name });
+  };
+  /** An agent that is still there. */
+  const again = (pid: number) => {
+    const agent = parts.agents.get(pid) as Agent;
+    return seat(agent, { keyId: agent.keyId ?? '', owner: 'me', pid, name: agent.name });
+  };
+  const seat = (agent: Agent, caller: KeyHolder) => {
     /** The hook before: undefined when the client may go on. */
     const before = (tool: string, input: JsonRecord, toolUseId: string) => {
       // The loop guard counts equal calls: these differ.
@@ -68,5 +85,6 @@ export async function openRoom(servers: readonly ToolServer[] = []) {
       bash: (command: string, act?: () => void) => use('Bash', { command }, act),
     };
   };
-  return { ...gate, workspace, hire };
+  const leave = (): Left => ({ store: gate.store, workspace, at: clock.now() });
+  return { ...gate, workspace, hire, again, leave };
 }

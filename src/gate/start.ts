@@ -6,7 +6,7 @@ import { NO_USAGE } from '../base/usage.ts';
 import type { Batch } from '../db/store.ts';
 import { applyEntry, type CallDraft, callPut, nameOf, startEntry } from '../journal/calls.ts';
 import { storeBody } from './body.ts';
-import { keepBefore } from './changes.ts';
+import { keepBefore, keepHold, takeFresh } from './changes.ts';
 import type { Decided } from './decide.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
@@ -36,6 +36,7 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
       ? parts.coverage.decided(agent, call.payload.toolUseId, call.payload.tool, call.id, false, now)
       : [];
   const used = enterUse(parts, flight, now);
+  const seen = takeFresh(parts);
   flight.step(now, 'start', startDetail(flight));
   try {
     await parts.journal.append({
@@ -50,9 +51,11 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
         ...met,
         ...booked,
         ...coverage,
+        ...keepHold(flight, now),
+        ...seen.puts,
         ...parts.salts.takeFresh(now),
       ],
-      deletes: used.deletes,
+      deletes: [...used.deletes, ...seen.deletes],
       blobs: [...stored.blobs, ...before.blobs],
     });
   } catch (error) {

@@ -7,12 +7,13 @@ import type { Clock } from '../base/clock.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import type { Workspace } from '../base/ports.ts';
 import type { ToolCall } from '../base/syscall.ts';
+import { HOLD } from '../db/schema/tools.ts';
 import { type Before, readBefore } from './before.ts';
 import { effectsOf } from './catalog.ts';
 import { type Discards, type Effect, isWrite, overlaps } from './effects.ts';
 import { LIMITS } from './limits.ts';
 import { Locks } from './locks.ts';
-import { type Author, Versions } from './versions.ts';
+import { type Author, type Fresh, Versions } from './versions.ts';
 
 /** A call as the broker knows it. */
 export interface Use {
@@ -87,7 +88,7 @@ export const NO_WORKSPACE: Workspace = {
 
 export class Broker {
   readonly locks = new Locks();
-  readonly versions = new Versions();
+  readonly versions: Versions;
   readonly counts: Counts = { waits: 0, stale: 0, round: 0, lost: 0, overrun: 0, absorbed: 0 };
   readonly events: ToolEvent[] = [];
   readonly #clock: Clock;
@@ -97,10 +98,26 @@ export class Broker {
   /** Is the agent of a version still there? Told by whoever owns agents. */
   readonly #isThere: (agent: number) => boolean;
 
-  constructor(clock: Clock, workspace: Workspace, isThere: (agent: number) => boolean) {
+  /** Rows of calls that the store may forget. */
+  readonly #over: string[] = [];
+
+  constructor(
+    clock: Clock,
+    workspace: Workspace,
+    isThere: (agent: number) => boolean,
+    versions = new Versions(),
+  ) {
     this.#clock = clock;
     this.#workspace = workspace;
     this.#isThere = isThere;
+    this.versions = versions;
+  }
+
+  /** What the next batch to the store has to take with it. */
+  takeFresh(): Fresh {
+    const { puts, deletes } = this.versions.takeFresh(this.#clock.now());
+    const over = this.#over.splice(0).map((call) => ({ table: HOLD, key: [call] }));
+    return { puts, deletes: [...deletes, ...over] };
   }
 
   effectsOf(call: ToolCall, cwd: string): Promise<Effect[]> {
@@ -142,17 +159,20 @@ export class Broker {
     return found === 'other' ? undefined : found;
   }
 
-  /** The call was let go. `onBound`: it keeps its locks no longer, though nobody said that it has ended; else it has no bound. */
-  started(use: Use, onBound?: () => void): void {
-    const guessed = use.effects.every((effect) => effect.guessed || !isWrite(effect));
-    const boundMs = guessed ? LIMITS.guessHoldMs.value : LIMITS.holdMs.value;
+  /**
+   * The call was let go, at `at` where that was before the kernel started. `onBound`: it keeps its locks no longer, though
+   * nobody said that it has ended; else it has no bound.
+   */
+  started(use: Use, onBound?: () => void, at = this.#clock.now()): void {
     const overrun = () => {
       this.counts.overrun++;
+      this.#over.push(use.call);
       for (const { key } of use.effects) this.#note('overrun', key, use, 0);
       onBound?.();
     };
-    const stopTimer = onBound ? this.#clock.after(boundMs, overrun) : () => {};
-    this.#running.set(use.call, { ...use, startedAt: this.#clock.now(), stopTimer });
+    const leftMs = at + boundOf(use) - this.#clock.now();
+    const stopTimer = onBound ? this.#clock.after(Math.max(0, leftMs), overrun) : () => {};
+    this.#running.set(use.call, { ...use, startedAt: at, stopTimer });
   }
 
   /** Looks at what the call left behind. undefined: it is not known, or another is told of its end already. */
@@ -160,6 +180,7 @@ export class Broker {
     const use = this.#running.get(call);
     if (!use) return undefined;
     this.#running.delete(call);
+    this.#over.push(call);
     use.stopTimer();
     const author: Author = { agent: use.agent, name: use.name, tool: use.tool, call, at: this.#clock.now() };
     const exact = new Set(use.effects.flatMap(({ key, path }) => (path === undefined ? [] : [key])));
@@ -187,6 +208,11 @@ export class Broker {
       const digest = await this.#workspace.digest(path, undefined);
       if (digest && digest.changedAt >= startedAt) this.versions.see(`file:${path}`, undefined);
     }
+  }
+
+  /** What the store has of a call that was let go is of no use any more. */
+  forgetHold(call: string): void {
+    this.#over.push(call);
   }
 
   /** A repetition of this call was answered without being made. */
@@ -319,6 +345,12 @@ export class Broker {
     if (this.events.length > LIMITS.events.value) this.events.shift();
   }
 }
+
+/** How long a call keeps its locks whose client never says that it has ended (ms). */
+export const boundOf = ({ effects }: Pick<Use, 'effects'>): number =>
+  effects.every((effect) => effect.guessed || !isWrite(effect))
+    ? LIMITS.guessHoldMs.value
+    : LIMITS.holdMs.value;
 
 const obstruction = (message: string, more: Pick<Refusal, 'rule' | 'remedy'>): Obstruction => ({
   refusal: refusal('stale', message, more),

@@ -1,9 +1,12 @@
 /**
  * Versions of keys, and which version each agent has seen: what holds across an agent's thinking, where no lock may.
  * Invariant: a version is newer than another's write exactly when content changed; an agent's stamp never names a
- * version whose whole content it did not read or write.
+ * version whose whole content it did not read or write. What is here goes into the store with the batches of the calls
+ * that made it, and is here again after a restart.
  */
 import type { Digest } from '../base/ports.ts';
+import { SEEN, VERSION, type VersionRow } from '../db/schema/tools.ts';
+import type { Batch, Store } from '../db/store.ts';
 import { overlaps } from './effects.ts';
 import { LIMITS } from './limits.ts';
 
@@ -25,6 +28,12 @@ interface Known {
   readonly authors: { readonly n: number; readonly author: Author }[];
 }
 
+/** What the next batch to the store has to take with it. */
+export interface Fresh {
+  readonly puts: NonNullable<Batch['puts']>;
+  readonly deletes: NonNullable<Batch['deletes']>;
+}
+
 /** The version that an agent has seen, and what it held. */
 interface Seen {
   readonly n: number;
@@ -41,6 +50,44 @@ export interface Unseen {
 export class Versions {
   readonly #known = new Map<string, Known>();
   readonly #stamps = new Map<number, Map<string, Seen>>();
+  /** What the store does not have as it is here, also where it is no more here. */
+  readonly #freshKeys = new Set<string>();
+  readonly #freshStamps = new Map<number, Set<string>>();
+
+  /** As they were when the kernel last ran. `agents`: those that are still there. */
+  static async open(store: Store, agents: Iterable<number>): Promise<Versions> {
+    const versions = new Versions();
+    const rows = await store.range(VERSION, { by: ['at'], reverse: true, limit: LIMITS.knownKeys.value });
+    for (const row of rows.reverse()) versions.#known.set(row.key, knownOf(row));
+    for (const agent of agents) {
+      const seen = await store.range(SEEN, { prefix: [agent], limit: LIMITS.stampsPerAgent.value });
+      seen.sort((a, b) => a.at - b.at);
+      const stamps = seen.map(({ key, n, hash }) => [key, { n, hash: hash ?? undefined }] as const);
+      if (stamps.length > 0) versions.#stamps.set(agent, new Map(stamps));
+    }
+    return versions;
+  }
+
+  /** What has changed since it was last asked; whoever takes it stores it. */
+  takeFresh(now: number): Fresh {
+    const puts: Fresh['puts'][number][] = [];
+    const deletes: Fresh['deletes'][number][] = [];
+    for (const key of this.#freshKeys) {
+      const known = this.#known.get(key);
+      if (known) puts.push({ table: VERSION, row: versionRow(known, now) });
+      else deletes.push({ table: VERSION, key: [key] });
+    }
+    for (const [agent, keys] of this.#freshStamps)
+      for (const key of keys) {
+        const seen = this.#stamps.get(agent)?.get(key);
+        if (seen)
+          puts.push({ table: SEEN, row: { agent, key, n: seen.n, hash: seen.hash ?? null, at: now } });
+        else deletes.push({ table: SEEN, key: [agent, key] });
+      }
+    this.#freshKeys.clear();
+    this.#freshStamps.clear();
+    return { puts, deletes };
+  }
 
   get size(): number {
     return this.#known.size;
@@ -67,6 +114,7 @@ export class Versions {
       return false;
     }
     const isOther = known.digest?.hash !== digest?.hash;
+    if (isOther || known.digest?.stat !== digest?.stat) this.#freshKeys.add(key);
     this.#keep(known);
     known.digest = digest;
     return isOther;
@@ -75,6 +123,7 @@ export class Versions {
   /** A new version. Its author has seen it whole if it had seen the one before, or put all of it there itself. */
   wrote(key: string, author: Author, whole: boolean): void {
     const known = this.#keep(this.#known.get(key) ?? { key, n: 0, digest: undefined, authors: [] });
+    this.#freshKeys.add(key);
     const saw = this.#stamps.get(author.agent)?.get(key)?.n === known.n;
     known.n++;
     known.authors.push({ n: known.n, author });
@@ -88,9 +137,17 @@ export class Versions {
     if (!known || agent === 0) return;
     const stamps = this.#stamps.get(agent) ?? new Map<string, Seen>();
     this.#stamps.set(agent, stamps);
+    const old = stamps.get(key);
     stamps.delete(key);
     stamps.set(key, { n: known.n, hash: known.digest?.hash });
-    dropOldest(stamps, LIMITS.stampsPerAgent.value);
+    if (old?.n !== known.n || old.hash !== known.digest?.hash) this.#freshStamp(agent, key);
+    const dropped = dropOldest(stamps, LIMITS.stampsPerAgent.value);
+    if (dropped !== undefined) this.#freshStamp(agent, dropped);
+  }
+
+  #freshStamp(agent: number, key: string): void {
+    const fresh = this.#freshStamps.get(agent) ?? new Set();
+    this.#freshStamps.set(agent, fresh.add(key));
   }
 
   /** The latest version by somebody else that the agent has not seen. Whoever never saw the key has seen none of it. */
@@ -108,20 +165,44 @@ export class Versions {
 
   /** An agent that is gone sees nothing any more. */
   forget(agent: number): void {
+    for (const key of this.#stamps.get(agent)?.keys() ?? []) this.#freshStamp(agent, key);
     this.#stamps.delete(agent);
+  }
+
+  /** Nothing is known any more of what these agents wrote. */
+  erase(agents: ReadonlySet<number>): void {
+    for (const agent of agents) this.forget(agent);
+    for (const { key, authors } of [...this.#known.values()])
+      if (authors.some(({ author }) => agents.has(author.agent))) {
+        this.#known.delete(key);
+        this.#freshKeys.add(key);
+      }
   }
 
   /** As the one used last: what is used goes last. */
   #keep(known: Known): Known {
-    this.#known.delete(known.key);
+    if (!this.#known.delete(known.key)) this.#freshKeys.add(known.key);
     this.#known.set(known.key, known);
-    dropOldest(this.#known, LIMITS.knownKeys.value);
+    const dropped = dropOldest(this.#known, LIMITS.knownKeys.value);
+    if (dropped !== undefined) this.#freshKeys.add(dropped);
     return known;
   }
 }
 
-function dropOldest<K, V>(map: Map<K, V>, most: number): void {
-  if (map.size <= most) return;
-  const oldest = map.keys().next();
-  if (!oldest.done) map.delete(oldest.value);
+/** The key that went, if one had to. */
+function dropOldest<V>(map: Map<string, V>, most: number): string | undefined {
+  if (map.size <= most) return undefined;
+  const oldest = map.keys().next().value;
+  if (oldest !== undefined) map.delete(oldest);
+  return oldest;
+}
+
+const versionRow = ({ key, n, digest, authors }: Known, at: number): VersionRow => ({
+  ...{ key, n, at, authors: JSON.stringify(authors) },
+  ...{ hash: digest?.hash ?? null, stat: digest?.stat ?? null, changedAt: digest?.changedAt ?? null },
+});
+
+function knownOf({ key, n, hash, stat, changedAt, authors }: VersionRow): Known {
+  const digest = hash === null ? undefined : { hash, stat: stat ?? '', changedAt: changedAt ?? 0 };
+  return { key, n, digest, authors: JSON.parse(authors) as Known['authors'] };
 }

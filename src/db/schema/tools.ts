@@ -91,4 +91,58 @@ export const RESULT = table<ResultRow>(
   ['call', 'key'],
 );
 
-export const TOOLS_TABLES: readonly Table[] = [CHANGE, USE, RESULT];
+/** A version of a key that agents use: what content it had, and who made the latest ones. */
+export type VersionRow = {
+  key: string;
+  n: number;
+  /** SHA-256 of the content, hex; null where there is no file to look at. */
+  hash: string | null;
+  /** What tells cheaply that the content may be another, and since when it is this (ms). */
+  stat: string | null;
+  changedAt: number | null;
+  /** The latest authors as JSON, the newest last. */
+  authors: string;
+  at: number;
+};
+
+export const VERSION = table<VersionRow>(
+  'tool_version',
+  {
+    key: 'text',
+    n: 'int',
+    hash: 'text?',
+    stat: 'text?',
+    changedAt: 'real?',
+    authors: 'text',
+    at: 'int',
+  },
+  ['key'],
+  [['at']],
+);
+
+/** The version of a key that an agent has seen, and what it held then. */
+export type SeenRow = { agent: number; key: string; n: number; hash: string | null; at: number };
+
+export const SEEN = table<SeenRow>(
+  'tool_seen',
+  { agent: 'int', key: 'text', n: 'int', hash: 'text?', at: 'int' },
+  ['agent', 'key'],
+);
+
+/** What a client's own tool call touches, from its START until its end is known: it goes on without the kernel. */
+export type HoldRow = {
+  call: string;
+  agent: number;
+  tool: string;
+  /** As JSON. */
+  effects: string;
+  at: number;
+};
+
+export const HOLD = table<HoldRow>(
+  'tool_hold',
+  { call: 'text', agent: 'int', tool: 'text', effects: 'text', at: 'int' },
+  ['call'],
+);
+
+export const TOOLS_TABLES: readonly Table[] = [CHANGE, USE, RESULT, VERSION, SEEN, HOLD];

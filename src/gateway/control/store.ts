@@ -6,6 +6,7 @@ import { MESSAGE, REQUEST } from '../../db/schema/journal.ts';
 import { CHANGE, type ChangeRow, RESULT, type ResultRow } from '../../db/schema/tools.ts';
 import type { Batch } from '../../db/store.ts';
 import { diskFree } from '../../drivers/disk.ts';
+import { takeFresh } from '../../gate/changes.ts';
 import type { Gate } from '../../gate/gate.ts';
 import { proveBalances } from '../../gate/proof.ts';
 import { verifyAudit } from '../../journal/audit.ts';
@@ -97,10 +98,12 @@ async function forgetAgent(
   parts.results.erase(agents);
   const { erases, deletes, shared } = await planErasure(parts.store, parts.context, agent.owner, agents);
   const body = { owner: agent.owner, agents: [...agents].slice(0, 64), bodies: erases.length, shared };
+  parts.broker.versions.erase(agents);
+  const seen = takeFresh(parts);
   await parts.journal.append({
     entries: [{ kind: 'erase', agent: agent.pid, body }],
-    puts: questions,
-    deletes: [...deletes, ...parts.uses.erase(agents)],
+    puts: [...questions, ...seen.puts],
+    deletes: [...deletes, ...parts.uses.erase(agents), ...seen.deletes],
     erases,
   });
   const after = await parts.store.stats();
@@ -117,7 +120,9 @@ async function forgetOwner(gate: Gate, owner: string): Promise<Forgotten | Refus
       remedy: 'mezz ps --all --json names them',
     });
   const questions = await eraseQuestions(gate, new Set<number>(agents));
-  const deletes = parts.uses.erase(new Set(agents));
+  parts.broker.versions.erase(new Set(agents));
+  const seen = takeFresh(parts);
+  const deletes = [...parts.uses.erase(new Set(agents)), ...seen.deletes];
   for await (const [, { call }] of requestsOf(parts.store, owner))
     deletes.push({ table: REQUEST, key: [call] });
   for (const table of [CHANGE, RESULT])
@@ -130,7 +135,7 @@ async function forgetOwner(gate: Gate, owner: string): Promise<Forgotten | Refus
   const { blobs, bytes } = await parts.store.prune({ owner });
   await parts.journal.append({
     entries: [{ kind: 'erase', agent: 0, body: { owner, bodies: blobs, salt: true } }],
-    puts: questions,
+    puts: [...questions, ...seen.puts],
     deletes: [...deletes, ...parts.salts.forget(owner)],
   });
   parts.context.forgetKnown();

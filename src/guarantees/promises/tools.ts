@@ -2,7 +2,7 @@
 import type { Promised } from '../promise.ts';
 
 const OUTSIDE =
-  'What does not ask the gate: editors, processes that a command starts, agents without hooks, calls that are held without hooks. A command that mezz cannot read keeps its checkout for 10 s, a call whose client never tells its end for 60 s. A restart of the kernel forgets locks and versions.';
+  'What does not ask the gate: editors, processes that a command starts, agents without hooks, calls that are held without hooks. A command that mezz cannot read keeps its checkout for 10 s, a call whose client never tells its end for 60 s.';
 
 export const TOOL_PROMISES: readonly Promised[] = [
   {
@@ -84,6 +84,38 @@ export const TOOL_PROMISES: readonly Promised[] = [
       [
         'test/checklist.test.ts',
         'the checklist tries every condition that is built on a kernel of its own, and says what is not built',
+      ],
+    ],
+  },
+  {
+    id: 'versions-survive',
+    group: 'tools',
+    text: 'What agents have seen of files, who wrote what since, and what a call that its client runs on holds are known again after a kill -9 of the kernel: a stale replace is refused as before, and a peer waits as before.',
+    restsOn:
+      'Rows in the transactions of START and END, for 20,000 keys, 5,000 of each agent; what was written while no kernel ran is seen by its content.',
+    bypassedBy:
+      '`journal.bodies: off` keeps no hashes of contents either: then a restart forgets them. What a client did while no kernel ran it did unasked. `mezz forget` forgets them too.',
+    needs: ['hooked'],
+    tests: [
+      [
+        'test/versions.test.ts',
+        'kill -9: what an agent has seen, what peers have written since and what a running call holds are known to the next kernel',
+      ],
+      [
+        'src/gate/restarting.test.ts',
+        'after a restart a replace of what a peer has changed since is refused as before, and passes after another read',
+      ],
+      [
+        'src/gate/restarting.test.ts',
+        'what was written round the gate while no kernel ran is noticed, and what an agent saw is forgotten with it',
+      ],
+      [
+        'src/gate/restarting.test.ts',
+        'a call that its client runs on keeps its locks over a restart, until its end is told or for the rest of its time',
+      ],
+      [
+        'src/gate/restarting.test.ts',
+        'what is kept of versions is bounded, and goes with the agents that are forgotten',
       ],
     ],
   },
