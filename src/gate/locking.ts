@@ -109,8 +109,14 @@ export async function movedOn(parts: Parts, agent: number): Promise<void> {
   const running = parts.broker.runningOf(agent);
   if (running.length === 0) return;
   for (const call of running) await toolOver(parts, call);
-  // No END comes with it. A store that fails here has stopped the kernel.
-  await parts.store.commit(takeFresh(parts)).catch(() => undefined);
+  // No END comes with it.
+  await storeFresh(parts);
+}
+
+async function storeFresh(parts: Parts): Promise<void> {
+  const fresh = takeFresh(parts);
+  // A store that fails here has stopped the kernel.
+  if (fresh.puts.length + fresh.deletes.length > 0) await parts.store.commit(fresh).catch(() => undefined);
 }
 
 /** A call that its client ran while the kernel was gone has its locks again, for what is left of its time. */
@@ -157,7 +163,7 @@ export async function takeUpHolds(parts: Parts): Promise<void> {
     const before = changes.map(({ key, before: hash }) => ({ path: key.slice('file:'.length), hash }));
     takeUp(parts, agent, row, { effects: effects as readonly Effect[], before });
   }
-  await store.commit(takeFresh(parts));
+  await storeFresh(parts);
 }
 
 /** For a call that must wait for something else, or ends at the gate. */
