@@ -4,7 +4,7 @@ import { type Agent, agentPut } from '../agents/table.ts';
 import type { Refusal } from '../base/errors.ts';
 import type { JsonRecord } from '../base/json.ts';
 import type { ToolServer } from '../base/ports.ts';
-import type { MemoryStore } from '../db/memory/store.ts';
+import { MemoryStore } from '../db/memory/store.ts';
 import { MemoryWorkspace } from '../tools/workspace.fixture.test.ts';
 import { openEntry } from './arrivals.ts';
 import { openGate } from './fixture.test.ts';
@@ -71,7 +71,7 @@ export async function openRoom(servers: readonly ToolServer[] = [], left?: Left)
     /** Calls a tool that mezz offers. */
     const offered = async (name: string, input: JsonRecord) => {
       clock.advanceTo(clock.now() + 1);
-      const asked = { name, input: { ...input, n: `use-${uses++}` } };
+      const asked = { name, input: { n: `use-${uses++}`, ...input } };
       return (await arrivals.tooled(caller, asked, new AbortController().signal)).outcome;
     };
     return {
@@ -85,6 +85,11 @@ export async function openRoom(servers: readonly ToolServer[] = [], left?: Left)
       bash: (command: string, act?: () => void) => use('Bash', { command }, act),
     };
   };
-  const leave = (): Left => ({ store: gate.store, workspace, at: clock.now() });
+  /** Copies: a kernel that was killed goes on in here, and must change nothing of the next one's. */
+  const leave = (): Left => ({
+    store: new MemoryStore({}, gate.store.snapshot()),
+    workspace: workspace.copy(),
+    at: clock.now(),
+  });
   return { ...gate, workspace, hire, again, leave };
 }

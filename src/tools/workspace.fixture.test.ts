@@ -11,6 +11,15 @@ export class MemoryWorkspace implements Workspace {
   now: () => number = () => 0;
   readonly #changedAt = new Map<string, number>();
 
+  copy(): MemoryWorkspace {
+    const copied = new MemoryWorkspace();
+    for (const [path, content] of this.files) copied.files.set(path, content);
+    for (const [path, at] of this.#changedAt) copied.#changedAt.set(path, at);
+    for (const port of this.listening) copied.listening.add(port);
+    copied.committed = new Map(this.committed);
+    return copied;
+  }
+
   write(path: string, content: string): void {
     this.files.set(path, content);
     this.#changedAt.set(path, this.now());

@@ -160,9 +160,9 @@ export const EFFECT_PROMISES: readonly Promised[] = [
   {
     id: 'four-anomalies',
     group: 'tools',
-    text: 'The four anomalies of agents that share tools - stale generation, phantom tool, causal cascade, effect reordering - occur in random interleavings without a broker, three of them under one global lock too, and none through the gate.',
+    text: 'The four anomalies of agents that share tools - stale generation, phantom tool, causal cascade, effect reordering - occur in random interleavings without a broker, under one global lock too once it is killed in between, and none through the gate, whenever that is killed.',
     restsOn:
-      'Versions and what agents have seen of them, pinned definitions, undo by content, and keyed locks in one order.',
+      'Versions and what agents have seen of them, pinned definitions, undo by content, keyed locks in one order, and the ledger of uses, all of them in the store.',
     bypassedBy: 'What does not pass the gate, and effects that no manifest or reader knows of.',
     tests: [
       [
@@ -179,7 +179,7 @@ export const EFFECT_PROMISES: readonly Promised[] = [
       ],
       [
         'src/gate/anomalies.test.ts',
-        'effect reordering: effects on one key come in the order in which the calls were made, and others need not wait',
+        'effect reordering: effects on one key come in the order in which the calls were made and never twice, and others need not wait',
       ],
     ],
   },

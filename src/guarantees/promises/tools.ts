@@ -297,6 +297,10 @@ export const TOOL_PROMISES: readonly Promised[] = [
         'test/servers.test.ts',
         'leased: one agent at a time; who else asks is told who has it; a pause gives it up, and the next gets a process of its own',
       ],
+      [
+        'test/long/browser.test.ts',
+        'one real browser, two agents: leased, with a number that grows, given up in time, by a pause and by an exit; none sees another’s page',
+      ],
       ['test/servers.test.ts', 'a server that nobody asks ends, and starts again when it is asked'],
       [
         'test/servers.test.ts',
