@@ -19,6 +19,8 @@ const NAMES = ['ann', 'bob', 'cem'];
 /** Where the kernel is killed during a step, if it is: when the client was let go, or when it has acted. */
 const cut = fc.constantFrom('no', 'no', 'no', 'no', 'let go', 'acted');
 
+type Member = Awaited<ReturnType<Awaited<ReturnType<typeof openRoom>>['hire']>>;
+
 /** Three agents and a kernel that can be killed: the next one has what was in the store. */
 async function openCrew(servers: readonly ToolServer[] = []) {
   const open = async (left?: Left) => {
@@ -28,7 +30,7 @@ async function openCrew(servers: readonly ToolServer[] = []) {
   };
   let room = await open();
   room.workspace.write(FILE, '');
-  let crew = [];
+  let crew: Member[] = [];
   for (const name of NAMES) crew.push(await room.hire(name));
   const pids = crew.map(({ agent }) => agent.pid);
   let uses = 0;
@@ -42,7 +44,7 @@ async function openCrew(servers: readonly ToolServer[] = []) {
     crash,
     room: () => room,
     text: () => room.workspace.files.get(FILE) ?? '',
-    member: (who: number) => crew[who] as Awaited<ReturnType<typeof room.hire>>,
+    member: (who: number) => crew[who] as Member,
     /** As a client does it, whatever kernel it asks and tells: asks, acts when it may, tells. */
     async use(who: number, tool: string, act: () => void, at: string): Promise<Refusal | undefined> {
       const id = `turn-${uses++}`;
