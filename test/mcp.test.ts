@@ -209,6 +209,27 @@ test('a modern request is refused where its headers are not what its body says, 
     );
   }));
 
+test('a resource is not asked for again while its server says that it stays, until a tool is called', () =>
+  withServer(['modern'], async ({ kernel, at, fixture }) => {
+    const [ann, bob] = [
+      modernClient(at(await kernel.agent('ann'))),
+      modernClient(at(await kernel.agent('bob'))),
+    ];
+    const read = async (client: Client) =>
+      (await client.ask('resources/read', { uri: 'test://static-text' })).result;
+    const asked = () => fixture.requests.filter(({ message }) => message.method === 'resources/read').length;
+    const first = await read(ann);
+    const again = await read(bob);
+    assert.deepEqual(again?.contents, first?.contents);
+    assert.ok(Number(again?.ttlMs) <= Number(first?.ttlMs));
+    assert.equal(asked(), 1);
+    const { calls } = await kernel.control.call('calls', { limit: 100 });
+    assert.equal(calls.filter(({ kind }) => kind === 'tool.call').length, 2, 'each is a call of its own');
+    await ann.ask('tools/call', { name: 'box__test_simple_text' });
+    await read(bob);
+    assert.equal(asked(), 2);
+  }));
+
 test('a server that forgot its session is greeted anew, and the call that it never took is made once', () =>
   withServer(['earlier'], async ({ kernel, at, fixture }) => {
     const client = await earlierClient(at(await kernel.agent()));

@@ -116,6 +116,12 @@ export const LIMITS = {
   toolPages: { value: 100, unit: 'pages', what: 'of tools that one server offers' },
   toolLine: { value: 67_108_864, unit: 'characters', what: 'one message of a tool server' },
   toolHttpError: { value: 200, unit: 'characters', what: 'of an HTTP error of a tool server that are told' },
+  toolReads: {
+    value: 64,
+    unit: 'resources',
+    what: 'of a tool server that are kept while it says that they stay',
+  },
+  toolReadCharacters: { value: 262_144, unit: 'characters', what: 'a resource that is kept so' },
   toolLoginMs: { value: 600_000, unit: 'ms', what: 'for a person to log in at a tool server' },
   toolLoginBytes: { value: 1_048_576, unit: 'bytes', what: 'one answer of an authorization server' },
   toolRounds: { value: 10, unit: 'rounds', what: 'of questions that a tool server asks during one call' },

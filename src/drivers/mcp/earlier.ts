@@ -8,7 +8,7 @@ import { LIMITS } from '../limits.ts';
 import type { Era, HttpUse } from './era.ts';
 import { describeServer } from './lists.ts';
 import { Peer, type Reply } from './peer.ts';
-import { type Exchanged, httpError, type Outcome } from './post.ts';
+import { type Exchanged, httpError, isReopened, type Outcome } from './post.ts';
 
 export class EarlierHttp implements Era {
   readonly #use: HttpUse;
@@ -58,6 +58,7 @@ export class EarlierHttp implements Era {
 
   async close(): Promise<void> {
     this.#listening?.abort();
+    this.#listening = undefined;
     if (this.#session['mcp-session-id'] === undefined) return;
     const signal = AbortSignal.timeout(LIMITS.toolEndMs.value);
     await this.#exchange({ method: 'DELETE', signal, hear: () => {} });
@@ -92,16 +93,20 @@ export class EarlierHttp implements Era {
   }
 
   /** For what the server says unasked, and for questions that it does not ask on the stream of their call. */
-  #listen(): void {
+  #listen(from?: string): void {
     this.#listening?.abort();
     const own = new AbortController();
     this.#listening = own;
+    const headers: Record<string, string> = from === undefined ? {} : { 'last-event-id': from };
     const hear = (message: JsonRecord) => this.#peer.hear(message);
-    void this.#exchange({ method: 'GET', signal: own.signal, hear }).then((outcome) => {
-      // A server need not offer this stream.
-      if (own.signal.aborted || outcome.kind !== 'exchanged' || outcome.status !== 200) return;
-      this.#use.clock.after(outcome.retryMs ?? LIMITS.toolListenMs.value, () => {
-        if (this.#listening === own) this.#listen();
+    void this.#exchange({ method: 'GET', headers, signal: own.signal, hear }).then((outcome) => {
+      if (own.signal.aborted) return;
+      // The session that it was a part of is over, and what it would have told is not known.
+      if (from !== undefined && isForgotten(outcome)) return this.#use.changed({ kind: 'tools' });
+      if (!isReopened(outcome)) return;
+      const { lastEventId = from, retryMs } = outcome.kind === 'exchanged' ? outcome : {};
+      this.#use.clock.after(retryMs ?? LIMITS.toolListenMs.value, () => {
+        if (this.#listening === own) this.#listen(lastEventId);
       });
     });
   }
@@ -127,7 +132,10 @@ export class EarlierHttp implements Era {
 /** How a request ends that its stream did not answer. */
 function endOf(outcome: Outcome): Reply {
   if (outcome.kind !== 'exchanged') return outcome.kind === 'cut' ? 'gone' : outcome.kind;
-  // The server has forgotten the session and did nothing.
-  if (outcome.status === 404) return 'unsent';
+  // It did nothing.
+  if (isForgotten(outcome)) return 'unsent';
   return outcome.status < 400 ? 'gone' : httpError(outcome);
 }
+
+/** The server has forgotten the session. */
+const isForgotten = (outcome: Outcome): boolean => outcome.kind === 'exchanged' && outcome.status === 404;

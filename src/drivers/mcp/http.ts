@@ -25,6 +25,7 @@ import { ModernHttp } from './modern.ts';
 import type { Login } from './oauth.ts';
 import type { Reply } from './peer.ts';
 import { Link } from './post.ts';
+import { Reads } from './reads.ts';
 import { Watched } from './watched.ts';
 
 export class HttpToolServer implements ToolServer {
@@ -34,6 +35,7 @@ export class HttpToolServer implements ToolServer {
   readonly #clock: Clock;
   readonly #link: Link;
   readonly #watched = new Watched();
+  readonly #reads: Reads;
   readonly #eras: readonly Era[];
   #era: Era | undefined;
   #described: Promise<Described | Refusal> | undefined;
@@ -44,6 +46,7 @@ export class HttpToolServer implements ToolServer {
   constructor(spec: ToolServerSpec, url: string, clock: Clock, login: Login | undefined) {
     this.spec = spec;
     this.#clock = clock;
+    this.#reads = new Reads(clock);
     this.login = login;
     // What another person may do is another list.
     login?.onChange(() => void this.#start());
@@ -86,11 +89,19 @@ export class HttpToolServer implements ToolServer {
     request?: ServerRequest,
   ): Promise<ToolAnswer> {
     const params = { ...request?.params, name: tool, arguments: input };
-    return this.#perform(ticket, 'tools/call', params, signal, request);
+    // It may change what a resource holds.
+    const done = () => this.#reads.drop();
+    return this.#perform(ticket, 'tools/call', params, signal, request).finally(done);
   }
 
   ask(ticket: Ticket, request: ServerRequest, signal: AbortSignal): Promise<ToolAnswer> {
-    return this.#perform(ticket, request.method, request.params, signal, request);
+    const { method, params, asking } = request;
+    if (
+      method === 'resources/read' &&
+      Object.keys(params).every((name) => name === 'uri' || name === '_meta')
+    )
+      return this.#read(ticket, String(params.uri), asking.who, request, signal);
+    return this.#perform(ticket, method, params, signal, request);
   }
 
   unwatch(uri: string): void {
@@ -104,6 +115,25 @@ export class HttpToolServer implements ToolServer {
   async close(): Promise<void> {
     await this.#era?.close();
     await this.#link.close();
+  }
+
+  /** From what is known, where the server said that it stays as it is. */
+  async #read(
+    ticket: Ticket,
+    uri: string,
+    who: string,
+    request: ServerRequest,
+    signal: AbortSignal,
+  ): Promise<ToolAnswer> {
+    const known = this.#reads.find(uri, who);
+    if (known) {
+      ticket.use();
+      return { kind: 'called', result: known, isError: false };
+    }
+    const keep = this.#reads.reading(uri, who);
+    const answer = await this.#perform(ticket, request.method, request.params, signal, request);
+    if (answer.kind === 'called' && !answer.error) keep(answer.result);
+    return answer;
   }
 
   async #perform(
@@ -158,6 +188,7 @@ export class HttpToolServer implements ToolServer {
   }
 
   #changed(change: ServerChange): void {
+    if (change.kind === 'updated' || change.kind === 'resources') this.#reads.drop();
     if (change.kind !== 'updated') this.#described = undefined;
     this.#watched.tell(change);
   }

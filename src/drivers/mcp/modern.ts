@@ -19,7 +19,7 @@ import type { Era, HttpUse } from './era.ts';
 import { describeServer } from './lists.ts';
 import { Patience } from './patience.ts';
 import { CHANGES, CLIENT, type Reply, replyOf, tellLog } from './peer.ts';
-import { httpError } from './post.ts';
+import { httpError, isReopened } from './post.ts';
 
 interface Asked {
   readonly timeoutMs: number;
@@ -174,7 +174,7 @@ export class ModernHttp implements Era {
         hear: (message) => this.#heard(message),
       })
       .then((outcome) => {
-        if (own.signal.aborted || (outcome.kind === 'exchanged' && outcome.status !== 200)) return;
+        if (own.signal.aborted || !isReopened(outcome)) return;
         this.#use.clock.after(LIMITS.toolListenMs.value, () => {
           if (this.#listening === own) this.#listen();
         });

@@ -122,6 +122,10 @@ function wantedLogin(status: number, { 'www-authenticate': said }: Exchanged['he
   return status === 401 || (status === 403 && header.includes('insufficient_scope')) ? header : undefined;
 }
 
+/** Of a stream of what a server says unasked: it offers one, and only the connection ended. */
+export const isReopened = (outcome: Outcome): boolean =>
+  outcome.kind === 'exchanged' ? outcome.status === 200 : outcome.kind !== 'locked';
+
 /** What a server refuses in HTTP's own words. */
 export const httpError = ({ status, body }: Exchanged): { readonly error: RpcError } =>
   rpcError(RPC.internal, `HTTP ${status} ${body.slice(0, LIMITS.toolHttpError.value)}`.trim());
