@@ -222,6 +222,7 @@ test('a resource is not asked for again while its server says that it stays, unt
     const again = await read(bob);
     assert.deepEqual(again?.contents, first?.contents);
     assert.ok(Number(again?.ttlMs) <= Number(first?.ttlMs));
+    assert.equal(again?.cacheScope, 'private', 'others must ask mezz');
     assert.equal(asked(), 1);
     const { calls } = await kernel.control.call('calls', { limit: 100 });
     assert.equal(calls.filter(({ kind }) => kind === 'tool.call').length, 2, 'each is a call of its own');

@@ -130,7 +130,10 @@ export function inEra(reply: RpcReply, version: string, serverInfo: JsonRecord):
     const { resultType, ttlMs, cacheScope, ...rest } = reply.result;
     return { result: version < LINKS_SINCE ? withoutLinks(rest) : rest };
   }
-  return { result: { resultType: 'complete', ...reply.result, _meta: metaOf(reply.result, serverInfo) } };
+  // Each read is decided on: what is public at its server is not so here.
+  const scope = reply.result.cacheScope === undefined ? {} : { cacheScope: 'private' };
+  const _meta = metaOf(reply.result, serverInfo);
+  return { result: { resultType: 'complete', ...reply.result, ...scope, _meta } };
 }
 
 /** The first version whose results may hold links to resources. */

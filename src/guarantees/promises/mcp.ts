@@ -33,6 +33,25 @@ export const MCP_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'mcp-kept-reads',
+    group: 'tools',
+    text: 'A resource that its server said stays as it is for a while is not asked for again in that time, except after a call of a tool there or a notice of change; each read is decided and recorded all the same, and what a server calls private is given to no other agent.',
+    restsOn: "The server's own ttlMs and cacheScope (2026-07-28); servers of the older era say neither.",
+    bypassedBy:
+      'A change that did not pass mezz and that the server does not tell of, within the time that it named.',
+    tests: [
+      ['src/drivers/mcp/reads.test.ts', 'what a server does not call public is given to nobody else'],
+      [
+        'src/drivers/mcp/reads.test.ts',
+        'nothing is kept of a read that a change overtook, that is a question, or that nobody may keep',
+      ],
+      [
+        'test/mcp.test.ts',
+        'a resource is not asked for again while its server says that it stays, until a tool is called',
+      ],
+    ],
+  },
+  {
     id: 'mcp-clients',
     group: 'tools',
     text: 'Unmodified Claude Code and Codex, started by `mezz run`, find the tools of mezz.yaml and can call them at the first answer of the model, even where a server takes seconds to start; what they call is decided and recorded where it happens, and its result reaches the model. The MCP Inspector does the same with a key.',
