@@ -62,7 +62,10 @@ export interface Syscall<K extends SyscallKind = SyscallKind> {
   readonly kind: K;
   readonly agent: Pid;
   readonly turn?: TurnId;
-  /** The call whose refused answer this one goes on from: the gate made it, no client did. */
+  /**
+   * The call whose refused answer this one goes on from: the gate made it, no client did. Of a tool call: the one in which
+   * the agent's client asked about it by hook before it called the tool; what it counts is counted there.
+   */
   readonly continues?: CallId;
   readonly arrivedAt: number;
   /** The caller's own timeout, as wall time in ms: waiting past it helps nobody. */

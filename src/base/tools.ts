@@ -20,9 +20,9 @@ export interface LockView {
   }[];
 }
 
-/** `stale`: a write was refused; `round`: changed round the gate; `lost`: perhaps undone; `overrun`: kept until the bound; `absorbed`: a repetition of the call, answered from the ledger. */
+/** `stale`: a write was refused; `round`: changed round the gate; `lost`: perhaps undone; `overrun`: kept until the bound; `absorbed`: a repetition of the call, answered from the ledger; `conflict`: it waited for a call of another that it would have met; `full`: it waited for a place. */
 export interface ToolEventView {
-  readonly kind: 'stale' | 'round' | 'lost' | 'overrun' | 'absorbed';
+  readonly kind: 'stale' | 'round' | 'lost' | 'overrun' | 'absorbed' | 'conflict' | 'full';
   readonly at: number;
   readonly key: string;
   readonly call: string;
@@ -37,6 +37,8 @@ export interface LocksView {
   readonly waiting: readonly WaitView[];
   readonly counts: {
     readonly waits: number;
+    /** Of these, calls that would have met another's on one key. */
+    readonly conflicts: number;
     readonly stale: number;
     readonly round: number;
     readonly lost: number;

@@ -18,6 +18,7 @@ import type { ChainLink } from '../journal/chain.ts';
 import type { EntryDraft } from '../journal/journal.ts';
 import { findFor } from '../tools/view.ts';
 import { DIALECTS } from '../wire/registry.ts';
+import { AskedAbout } from './askedabout.ts';
 import { Flight } from './flight.ts';
 import type { Gate } from './gate.ts';
 import { CAN_HOLD, Held, heldCall } from './held.ts';
@@ -43,6 +44,7 @@ export class Arrivals {
   readonly #hooked = new Recent<string, { readonly digest: string; readonly epoch: number }>(
     LIMITS.heldMemo.value,
   );
+  readonly #asked = new AskedAbout();
   /** Names the accounts of clients' own logins; kept with the installation. */
   readonly #loginSalt: Uint8Array;
 
@@ -200,6 +202,7 @@ export class Arrivals {
     flight.effects = await parts.broker.effectsOf(call, agent.cwd);
     const walked = await this.#gate.walk(flight);
     if (walked.kind === 'refused') return walked.refusal;
+    this.#asked.note(caller.keyId, call, flight.call.id);
     const { digest } = flight;
     if (!call.isUnnamed)
       this.#hooked.set(`${agent.pid}/${call.toolUseId}`, { digest, epoch: parts.epochs.value });
@@ -247,7 +250,8 @@ export class Arrivals {
       return { call: undefined, outcome: resolved };
     }
     this.#announce(resolved, []);
-    return this.offered.call(caller, resolved.agent, found, asked, signal);
+    const continues = this.#asked.take(caller.keyId, found.name, asked.input, asked.use);
+    return this.offered.call(caller, resolved.agent, found, { ...asked, continues }, signal);
   }
 
   /** The agent a key's hook speaks for, without opening one. */

@@ -10,11 +10,13 @@ import type { Parts } from './parts.ts';
 import { SYSCALLS } from './syscalls.ts';
 
 const ONE_REQUEST: Bound = { usd: 0, tokens: 0, output: 0, requests: 1 };
+const NO_REQUEST: Bound = { ...ONE_REQUEST, requests: 0 };
 
 export function chargeOf(parts: Parts, flight: Flight, candidate: Candidate | undefined): Charge | Refusal {
   flight.accounts = candidate ? parts.accounts.chain(candidate.account) : [];
   const scopes = scopesOf(flight.chain, flight.agent.owner, flight.accounts);
   const payload = flight.call.payload;
+  if (flight.isJoined) return { scopes, bound: NO_REQUEST, estimate: NO_REQUEST };
   if (!SYSCALLS[flight.call.kind].charged || !('facts' in payload) || !candidate) {
     return { scopes, bound: ONE_REQUEST, estimate: ONE_REQUEST };
   }

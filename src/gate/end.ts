@@ -119,7 +119,7 @@ export async function book(parts: Parts, flight: Flight, result: Result): Promis
   parts.loops.settle(flight.guarded.tree, result.cost - flight.reserved.usd, now);
   const taught = teach(parts, flight, result);
   flight.step(now, 'end', result.code);
-  report(parts, flight, result, now);
+  if (!flight.isJoined) report(parts, flight, result, now);
   const seen = takeFresh(parts);
   const durable = parts.journal.append({
     entries: [entry],

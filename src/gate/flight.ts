@@ -137,6 +137,11 @@ export class Flight<K extends SyscallKind = SyscallKind> {
     return 'how' in this.call.payload && this.call.payload.how === 'hooked';
   }
 
+  /** Its client asked about it by hook, and is in the books for it. */
+  get isJoined(): boolean {
+    return this.call.kind === 'tool.call' && this.call.continues !== undefined;
+  }
+
   /** It asks for locks or places before it runs. */
   get isLocking(): boolean {
     return this.effects.length > 0 || this.places.length > 0;

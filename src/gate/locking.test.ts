@@ -19,11 +19,26 @@ describe('locks of the agents’ own tools', () => {
     const [wait] = [...parts.waits.all()];
     assert.equal(wait?.reason, 'lock');
     assert.equal(wait?.resource, `file:${FILE}`);
+    assert.deepEqual(
+      parts.broker.events.map(({ kind, call, agent, other }) => [kind, call, agent, other]),
+      [['conflict', wait?.call, b.agent.pid, a.agent.pid]],
+      'the conflict that was avoided, by its call',
+    );
     await a.after('ea');
     assert.equal(await second, undefined);
     assert.equal(parts.broker.locks.busy, 1);
     await b.after('eb');
     assert.equal(parts.broker.locks.busy, 0);
+  });
+
+  test('what is noticed is listed by its call, within a bound, and what happens often pushes out nothing else', async () => {
+    const { broker } = (await openRoom()).parts;
+    broker.absorbed({ call: 'c0', agent: 1 }, 'put');
+    const bound = TOOL_LIMITS.events.value;
+    for (let n = 1; n <= bound + 3; n++) broker.waited({ call: `c${n}`, agent: 1 }, 'calls:box', 0);
+    assert.deepEqual([broker.events.length, broker.events[0]?.call], [bound + 1, 'c0']);
+    assert.deepEqual([broker.events[1]?.call, broker.events.at(-1)?.call], ['c4', `c${bound + 3}`]);
+    assert.deepEqual([broker.counts.waits, broker.counts.conflicts], [bound + 3, 0]);
   });
 
   test('tool calls are ordered as model calls are: the one with the smaller nice value goes first', async () => {

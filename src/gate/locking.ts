@@ -43,11 +43,13 @@ export function takeLocks(parts: Parts, flight: Flight, scheduled: PolicyCall): 
   });
   if (refused) return refuse(refused);
   if (flight.locked) return go(undefined);
-  broker.counts.waits++;
+  const first = blockedBy(parts, id)[0];
+  const resource = first?.effect.key ?? broker.locks.fullPlace(id)?.name ?? broker.locks.name;
+  broker.waited({ call: id, agent: flight.agent.pid }, resource, first?.claim.agent ?? 0);
   return {
     kind: 'wait',
     reason: 'lock',
-    resource: blockedBy(parts, id)[0]?.effect.key ?? broker.locks.fullPlace(id)?.name ?? broker.locks.name,
+    resource,
     holdMs: TOOL_LIMITS.lockWaitMs.value,
     onDeadline: () => tooLong(parts, id),
   };

@@ -29,6 +29,8 @@ export interface UseRequest {
   readonly use?: string | undefined;
   /** A cut connection is not the client's word that it wants the call no more. */
   readonly outlives?: boolean;
+  /** The call in which its client asked about it by hook. */
+  readonly continues?: CallId | undefined;
   /** The same as the client worded it, where it came by MCP. */
   readonly request?: ServerRequest;
 }
@@ -76,7 +78,7 @@ export class Offered {
     const { clock, random, uses } = parts;
     const id = newCallId(clock.now(), random);
     const payload = payloadOf(found, asked.input, `mcp:${id}`, asked.request);
-    const flight = this.#flight(id, agent, caller.keyId, payload, signal);
+    const flight = this.#flight(id, agent, caller.keyId, payload, signal, asked.continues);
     const retry = retryOf(payload);
     flight.use = { name: asked.use, retry, tool: found.name };
     flight.outlives = retry !== 'pure' && (asked.use !== undefined || asked.outlives === true);
@@ -284,10 +286,12 @@ export class Offered {
     keyId: string,
     payload: ToolCall,
     signal: AbortSignal | undefined,
+    continues?: CallId,
   ): Flight<'tool.call'> {
     const { parts } = this.#gate;
+    const call = { id, kind: 'tool.call', agent: agent.pid, arrivedAt: parts.clock.now(), payload } as const;
     return new Flight<'tool.call'>({
-      call: { id, kind: 'tool.call', agent: agent.pid, arrivedAt: parts.clock.now(), payload },
+      call: continues === undefined ? call : { ...call, continues },
       chain: parts.agents.chain(agent),
       keyId,
       login: undefined,

@@ -110,7 +110,11 @@ function book(parts: Parts, balances: Booking, open: Open, entry: EntryRow): voi
     const scopes = payersOf(parts, entry.agent, body);
     const model = String(body.model);
     if (!SYSCALLS[body.kind as keyof typeof SYSCALLS]?.endsLater) open.set(entry.call, { scopes, model });
-    else balances.book(scopes, { usage: NO_USAGE, cost: 0, model }, 1, dayOf(entry, body));
+    else {
+      // What its client asked about by hook was counted then.
+      const requests = typeof body.continues === 'string' ? 0 : 1;
+      balances.book(scopes, { usage: NO_USAGE, cost: 0, model }, requests, dayOf(entry, body));
+    }
     return;
   }
   const begun = open.get(entry.call);

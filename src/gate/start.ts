@@ -20,7 +20,7 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
   const before = keepBefore(parts, flight, now);
   const entry = draft(parts, flight, decided, now);
   flight.row = applyEntry(flight.row, entry);
-  agent.calls++;
+  if (!flight.isJoined) agent.calls++;
   agent.lastAt = now;
   const met = granted
     ? parts.accounts.seen(granted.account, granted.credential, granted.backend.provider).puts
@@ -32,7 +32,7 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
   else parts.loops.settle(flight.guarded.tree, flight.reserved.usd, now);
   const approved = decided.approval === undefined ? [] : parts.approvals.use(decided.approval, now).puts;
   const coverage =
-    'toolUseId' in call.payload
+    'toolUseId' in call.payload && !flight.isJoined
       ? parts.coverage.decided(agent, call.payload.toolUseId, call.payload.tool, call.id, false, now)
       : [];
   const used = enterUse(parts, flight, now);

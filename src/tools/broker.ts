@@ -41,9 +41,9 @@ export interface Change {
   readonly after: string;
 }
 
-/** What was noticed: `stale`: a write was refused; `round`: somebody wrote round the gate; `lost`: a write that mezz could not read undid one; `absorbed`: a repetition. */
+/** What was noticed: `stale`: a write was refused; `round`: somebody wrote round the gate; `lost`: a write that mezz could not read undid one; `absorbed`: a repetition; `conflict`: it waited for a call that it would have met; `full`: for a place. */
 export interface ToolEvent {
-  readonly kind: 'stale' | 'round' | 'lost' | 'overrun' | 'absorbed';
+  readonly kind: 'stale' | 'round' | 'lost' | 'overrun' | 'absorbed' | 'conflict' | 'full';
   readonly at: number;
   readonly key: string;
   readonly call: string;
@@ -53,8 +53,10 @@ export interface ToolEvent {
 }
 
 export interface Counts {
-  /** Calls that waited for locks. */
+  /** Calls that waited for locks or a place. */
   waits: number;
+  /** Of these, calls that would have met another's on one key. */
+  conflicts: number;
   /** Writes that were refused, because they would have undone what their agent never saw. */
   stale: number;
   /** Changes that were made round the gate. */
@@ -89,8 +91,10 @@ export const NO_WORKSPACE: Workspace = {
 export class Broker {
   readonly locks = new Locks();
   readonly versions: Versions;
-  readonly counts: Counts = { waits: 0, stale: 0, round: 0, lost: 0, overrun: 0, absorbed: 0 };
+  readonly counts: Counts = { waits: 0, conflicts: 0, stale: 0, round: 0, lost: 0, overrun: 0, absorbed: 0 };
   readonly events: ToolEvent[] = [];
+  /** How many of each kind there are. */
+  readonly #kept = new Map<ToolEvent['kind'], number>();
   readonly #clock: Clock;
   readonly #workspace: Workspace;
   /** Calls that were let go and have not ended. */
@@ -208,6 +212,13 @@ export class Broker {
       const digest = await this.#workspace.digest(path, undefined);
       if (digest && digest.changedAt >= startedAt) this.versions.see(`file:${path}`, undefined);
     }
+  }
+
+  /** The call waits: for a key that a call of `other` has or comes first for, or (0) for a place. */
+  waited(call: Noticed, key: string, other: number): void {
+    this.counts.waits++;
+    if (other !== 0) this.counts.conflicts++;
+    this.#note(other === 0 ? 'full' : 'conflict', key, call, other);
   }
 
   /** What the store has of a call that was let go is of no use any more. */
@@ -342,7 +353,14 @@ export class Broker {
     other: number,
   ): void {
     this.events.push({ kind, at: this.#clock.now(), key, call, agent, other });
-    if (this.events.length > LIMITS.events.value) this.events.shift();
+    const kept = (this.#kept.get(kind) ?? 0) + 1;
+    this.#kept.set(kind, Math.min(kept, LIMITS.events.value));
+    // What happens often pushes out nothing of another kind.
+    if (kept > LIMITS.events.value)
+      this.events.splice(
+        this.events.findIndex((event) => event.kind === kind),
+        1,
+      );
   }
 }
 

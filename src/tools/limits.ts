@@ -44,7 +44,7 @@ export const LIMITS = {
   events: {
     value: 500,
     unit: 'events',
-    what: 'refused stale writes and writes round the gate that are listed',
+    what: 'of each kind that are listed: waits, refused stale writes, writes round the gate',
   },
   schemas: { value: 2000, unit: 'definitions', what: 'of tools that stay compiled' },
   schemaCharacters: { value: 262_144, unit: 'characters', what: "of one tool's inputSchema" },
@@ -103,6 +103,11 @@ export const LIMITS = {
     value: 65_536,
     unit: 'characters',
     what: 'a shell command that is read; a longer one is guessed',
+  },
+  substitutionDepth: {
+    value: 32,
+    unit: 'levels',
+    what: 'subshells and substitutions of a command that are read',
   },
   commandDepth: { value: 4, unit: 'levels', what: 'commands inside commands (`bash -c`) that are read' },
 } as const;

@@ -96,11 +96,15 @@ function assertBrokered(client: Client, calls: readonly Journaled[], uses: reado
     uses.map(({ server, tool }) => [`${server}/${tool}`, server, ['own-tools']]),
   );
   const own = client === claude ? 'claude-code' : 'codex';
+  const hooked = tools.filter((call) => !brokered.includes(call) && call.target.includes('mcp__'));
   assert.deepEqual(
-    tools
-      .filter((call) => !brokered.includes(call) && call.target.includes('mcp__'))
-      .map((call) => call.target),
+    hooked.map((call) => call.target),
     uses.map(({ server, tool }) => `${own}/mcp__mezz__${server}__${tool}`),
+  );
+  assert.deepEqual(
+    brokered.map((call) => call.start?.continues),
+    hooked.map(({ id }) => id),
+    'each is joined to the one that its hook asked about',
   );
 }
 
@@ -130,6 +134,8 @@ async function checkUses(client: Client): Promise<void> {
       const calls = await readCalls(world.control);
       assertWhole(calls);
       assertBrokered(client, calls, uses);
+      const { total } = await world.control.call('bill', { by: 'agent' });
+      assert.equal(total.requests, calls.length - uses.length, 'and counted once');
       const before = STEPS[client.program](uses).length - uses.length;
       assert.doesNotMatch(requestWith(world, client, before + 1), /it freezes in March/);
       assert.match(requestWith(world, client, before + 2), /it freezes in March/);

@@ -8,6 +8,8 @@ const NOTICED: { readonly [K in ToolEventView['kind']]: string } = {
   stale: 'refused: it would have undone what another agent did',
   round: 'changed round mezz',
   lost: 'another agent’s change may be undone by a command that mezz cannot read',
+  conflict: 'waited: the other had the key, or came first for it',
+  full: 'waited: as many calls ran there as may',
   absorbed: 'repeated, and answered from the ledger',
   overrun: 'kept until the bound: its end was never told',
 };
@@ -39,7 +41,7 @@ function locks(session: Session, agent: string | undefined, options: ViewOptions
         );
       terminal.print(
         '',
-        `${counts.waits} waited, ${counts.stale} refused as stale, ${counts.round} changed round mezz, ${counts.lost} perhaps undone, ${counts.overrun} kept until the bound, ${counts.absorbed} repetitions absorbed; ${counts.known} keys known`,
+        `${counts.waits} waited, ${counts.conflicts} of them for a call that they would have met, ${counts.stale} refused as stale, ${counts.round} changed round mezz, ${counts.lost} perhaps undone, ${counts.overrun} kept until the bound, ${counts.absorbed} repetitions absorbed; ${counts.known} keys known`,
       );
       if (options.events)
         terminal.printTable(
@@ -60,7 +62,7 @@ function locks(session: Session, agent: string | undefined, options: ViewOptions
 export function define(program: Command, session: Session): void {
   asList(program.command('locks').description('which tool calls hold what, who waits, and what was noticed'))
     .argument('[agent]', 'pid, name, or the beginning of a name')
-    .option('--events', 'also each refused stale write and each change round mezz')
+    .option('--events', 'also each of these by its call')
     .action((agent: string | undefined, options: ViewOptions & { events?: boolean }) =>
       locks(session, agent, options),
     );

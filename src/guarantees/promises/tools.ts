@@ -217,6 +217,21 @@ export const TOOL_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'hooked-and-brokered-once',
+    group: 'tools',
+    text: 'A tool of mezz that a client with hooks calls is decided at its hook and at its call; the second record names the first, and bill, budgets, coverage and counters have it once.',
+    restsOn:
+      'The client’s own id of the use where its call carries it (Claude Code), else equal arguments under the same key (Codex); fsck counts alike.',
+    bypassedBy: 'A client that changes the arguments between its hook and its call: then it counts twice.',
+    needs: ['hooked'],
+    tests: [
+      [
+        'src/gate/askedabout.test.ts',
+        'a tool of mezz that a client asks about by hook and then calls counts once: in the bill, for its agent, in its coverage and for observers',
+      ],
+    ],
+  },
+  {
     id: 'tool-doubts-settled',
     group: 'tools',
     text: 'A tool call in doubt is settled by its retry class: made again under the same key, asked about, or shown (mezz ps, mezz inbox) until a person decides with mezz tool resolve; who repeats it meanwhile is told, and nothing is done.',

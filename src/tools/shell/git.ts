@@ -34,6 +34,14 @@ const pathsOf = (args: Args): string[] => {
   return at === -1 ? plain(args).filter((arg) => arg === '.' || arg.startsWith('./')) : args.slice(at + 1);
 };
 
+/** `git checkout <commit> a.ts` takes files from it, and so does a name that is a file's more likely than a branch's. */
+function checkedOut(args: Args): string[] {
+  const paths = pathsOf(args);
+  const [first = '', ...more] = plain(args);
+  if (paths.length > 0 || args.includes('--')) return paths;
+  return more.length > 0 ? more : /\.[A-Za-z]\w*$/.test(first) ? [first] : [];
+}
+
 const reads = (parts: Parts) => (): Reading => ({ parts });
 
 const SUBCOMMANDS: Readonly<Record<string, (args: Args) => Reading>> = {
@@ -49,6 +57,15 @@ const SUBCOMMANDS: Readonly<Record<string, (args: Args) => Reading>> = {
   'rev-list': reads(SEES_COMMITS),
   describe: reads(SEES_COMMITS),
   shortlog: reads(SEES_COMMITS),
+  'merge-base': reads(SEES_COMMITS),
+  'ls-tree': reads(SEES_COMMITS),
+  'for-each-ref': reads(SEES_COMMITS),
+  'show-ref': reads(SEES_COMMITS),
+  'name-rev': reads(SEES_COMMITS),
+  'diff-tree': reads(SEES_COMMITS),
+  'check-ignore': reads({}),
+  version: reads({}),
+  help: reads({}),
   'cat-file': reads({}),
   'ls-remote': reads({}),
   remote: reads({}),
@@ -73,7 +90,8 @@ const SUBCOMMANDS: Readonly<Record<string, (args: Args) => Reading>> = {
       : { tree: 'delta' }),
   }),
   checkout: (args) => {
-    const paths = pathsOf(args);
+    const isNew = has(args, '-b', '-B', '--orphan', '-t', '--track');
+    const paths = isNew ? [] : checkedOut(args);
     if (paths.length > 0) return { parts: STAGES, paths, tree: 'replace', discards: 'tracked' };
     const forced = has(args, '-f', '--force');
     return {

@@ -4,33 +4,19 @@ import type { Access } from '../../base/manifest.ts';
 import type { Touch } from '../effects.ts';
 import { LIMITS } from '../limits.ts';
 import { readGit } from './git.ts';
+import { readPackages } from './packages.ts';
+import { killedPorts, portsOf } from './ports.ts';
 import { readScript, type SimpleCommand, type Word } from './words.ts';
 
 /** Commands that write no file of the agent's project; what they read is no version of anything. */
 const HARMLESS = new Set(
   `ls pwd echo printf which type command date true false test [ sleep whoami id uname hostname ps df du grep rg egrep
   fgrep find tree jq sort uniq cut tr awk seq basename dirname realpath readlink export set unset exit return wait jobs
-  lsof ss netstat file cmp diff column man history top free uptime env printenv umask ulimit ssh-add : kill`.split(
-    /\s+/,
-  ),
+  lsof ss netstat file cmp diff column man history top free uptime env printenv umask ulimit ssh-add : kill wc stat
+  md5sum sha256sum [[ for read break continue shift local declare let trap pgrep`.split(/\s+/),
 );
 /** They show what a file holds: whoever ran one has seen that version. */
-const SHOWS = new Set([
-  'cat',
-  'head',
-  'tail',
-  'less',
-  'more',
-  'nl',
-  'tac',
-  'bat',
-  'wc',
-  'stat',
-  'md5sum',
-  'sha256sum',
-  'xxd',
-  'od',
-]);
+const SHOWS = new Set(['cat', 'head', 'tail', 'less', 'more', 'nl', 'tac', 'bat', 'xxd', 'od']);
 const WRITES: Readonly<Record<string, Access>> = {
   rm: 'replace',
   unlink: 'replace',
@@ -58,26 +44,7 @@ const WRAPPERS = new Set([
 ]);
 const SHELLS = new Set(['bash', 'sh', 'zsh', 'dash']);
 const KEYWORDS = new Set(['if', 'then', 'else', 'elif', 'fi', 'do', 'done', 'while', 'until', '{', '}', '!']);
-/** What changes installed packages, by package manager. */
-const INSTALLS =
-  /^(?:install|i|ci|add|remove|rm|uninstall|update|upgrade|up|link|dedupe|sync|require|get|tidy|lock)$/;
-const PACKAGERS = new Set([
-  'npm',
-  'pnpm',
-  'yarn',
-  'bun',
-  'pip',
-  'pip3',
-  'uv',
-  'poetry',
-  'cargo',
-  'go',
-  'bundle',
-  'gem',
-  'composer',
-]);
 const HIDDEN_PROGRAM = /\b(?:-exec|-execdir|-delete|-fprintf?|-fls|-ok)\b/;
-const PORT = /^(?:--?(?:p|port|listen|bind)(?:=|$)|PORT=)/;
 
 interface Place {
   dir: string;
@@ -91,18 +58,28 @@ const join = (dir: string, path: string): string => posix.resolve(dir, path);
 export function readShell(text: string, cwd: string, depth = 0): Touch[] {
   const guess: Touch = { on: 'tree', dir: cwd, access: 'delta', guessed: true };
   if (text.length > LIMITS.commandLength.value || depth > LIMITS.commandDepth.value) return [guess];
-  const script = readScript(text);
+  const { commands, hidden } = readScript(text);
   const place: Place = { dir: cwd, lost: false };
-  const touches = script.commands.flatMap((command) => readCommand(command, place, depth));
-  return script.hidden || place.lost ? [...touches, guess] : touches;
+  const touches = [...readAll(commands, place, depth), ...killedPorts(commands)];
+  return hidden || place.lost ? [...touches, guess] : touches;
+}
+
+/** One after the other: where a command goes, those behind it are. */
+function readAll(commands: readonly SimpleCommand[], place: Place, depth: number): Touch[] {
+  return commands.flatMap((command) => {
+    if (!command.inside) return readCommand(command, place, depth);
+    const own = { ...place };
+    const touches = readAll(command.inside, own, depth);
+    if (own.lost) place.lost = true;
+    return touches;
+  });
 }
 
 function readCommand({ words, redirects }: SimpleCommand, place: Place, depth: number): Touch[] {
   const written = redirects
     .filter(({ to }) => !to.text.startsWith('/dev/') || to.open)
     .map(({ to, how }) => touchOf(to, how, place));
-  const ports = portsOf(words);
-  return [...written, ...readWords(unwrap(words), place, depth, ports)];
+  return [...written, ...readWords(unwrap(words), place, depth, portsOf(words))];
 }
 
 /** Variables, keywords and wrappers before the command itself. */
@@ -128,13 +105,16 @@ function readWords(words: readonly Word[], place: Place, depth: number, ports: r
   if (name === 'git') return readGit(args, place.dir, join) ?? [guess];
   if (name === 'find' && HIDDEN_PROGRAM.test(options.join(' '))) return [guess];
   if ((name === 'awk' || name === 'sort') && /(?:>|-i\b|-o\b)/.test(options.join(' '))) return [guess];
-  if (HARMLESS.has(name)) return [];
+  if (HARMLESS.has(name) || asksOnly(name, options)) return [];
   if (SHOWS.has(name)) return files.filter(({ open }) => !open).map((file) => touchOf(file, 'read', place));
   const access = WRITES[name];
+  if (name === 'rm' && options.some((option) => /^(?:-\w*[rR]|--recursive)/.test(option)))
+    return files.map((file) => throwsAway(touchOf(file, 'replace', place)));
   if (access) return (name === 'mkdir' ? [] : files).map((file) => touchOf(file, access, place));
   if (name === 'tee')
     return files.map((file) => touchOf(file, options.includes('-a') ? 'append' : 'replace', place));
-  if (name === 'sed') return readSed(args, place);
+  if (name === 'sed' || (name === 'perl' && options.some((option) => /^-\w*i/.test(option))))
+    return readSed(args, place);
   if (name === 'cp' || name === 'mv' || name === 'ln' || name === 'install')
     return readCopy(name, files, place);
   if (SHELLS.has(name)) {
@@ -144,20 +124,22 @@ function readWords(words: readonly Word[], place: Place, depth: number, ports: r
       ? [guess, ...ports]
       : readShell(script.text, place.dir, depth + 1);
   }
-  if (name === 'fuser')
-    return options
-      .flatMap((option) => /^(\d+)\/tcp$/.exec(option)?.[1] ?? [])
-      .map((port) => ({ on: 'port', port: Number(port) }) as const);
-  if (PACKAGERS.has(name) && INSTALLS.test(options.find((option) => !option.startsWith('-')) ?? 'install'))
-    return [{ on: 'package', dir: place.dir }, ...written(place)];
-  return [guess, ...ports];
+  return readPackages(name, options, place.dir, join) ?? [guess, ...ports];
 }
 
-/** What package managers write beside the packages themselves. */
-const written = ({ dir }: Place): Touch[] =>
-  ['package.json', 'package-lock.json'].map(
-    (file) => ({ on: 'file', path: join(dir, file), access: 'delta' }) as const,
+/** Programs that look at what is elsewhere, or only set up the shell. */
+function asksOnly(name: string, options: readonly string[]): boolean {
+  if (name === 'source' || name === '.') return /(?:^|\/)activate$/.test(options[0] ?? '');
+  if (name === 'gh')
+    return !options.some((option) => /^(?:checkout|clone|download|sync|create)$/.test(option));
+  if (name !== 'curl') return false;
+  return !options.some((option) =>
+    /^(?:-\w*[oOTJ]|--output|--remote-name|--upload-file|--config|-K)/.test(option),
   );
+}
+
+/** A directory that goes takes with it what others have not committed there. */
+const throwsAway = (touch: Touch): Touch => (touch.on === 'file' ? { ...touch, discards: 'all' } : touch);
 
 function moveTo(word: Word | undefined, place: Place): Touch[] {
   if (!word || word.open || word.text === '-' || word.text.startsWith('~')) place.lost = true;
@@ -175,8 +157,10 @@ function touchOf({ text, open }: Word, access: Access, { dir }: Place): Touch {
 
 function readSed(args: readonly Word[], place: Place): Touch[] {
   const inPlace = args.some(({ text }) => /^(?:-\w*i|--in-place)/.test(text));
-  const plain = args.filter(({ text }) => !text.startsWith('-'));
-  const named = args.some(({ text }) => text === '-e' || text === '-f');
+  // A script that is named by an option is no file, nor is the first word where none is.
+  const isScript = (at: number): boolean => /^-\w*[ef]$/.test(args[at - 1]?.text ?? '');
+  const named = args.some((_, at) => isScript(at));
+  const plain = args.filter(({ text, open }, at) => (open || !text.startsWith('-')) && !isScript(at));
   return (named ? plain : plain.slice(1)).map((file) => touchOf(file, inPlace ? 'delta' : 'read', place));
 }
 
@@ -184,21 +168,14 @@ function readCopy(name: string, files: readonly Word[], place: Place): Touch[] {
   const [to, ...from] = [...files].reverse();
   if (!to) return [];
   const source: Access = name === 'mv' ? 'replace' : 'read';
-  return [touchOf(to, 'replace', place), ...from.map((file) => touchOf(file, source, place))];
-}
-
-/** `--port 3000`, `-p 3000`, `PORT=3000`, `http.server 8000`. */
-function portsOf(words: readonly Word[]): Touch[] {
-  const texts = words.map(({ text }) => text);
-  return texts.flatMap((text, at) => {
-    const before = texts[at - 1] ?? '';
-    const own = PORT.test(text) ? /(\d{2,5})$/.exec(text)?.[1] : undefined;
-    const next =
-      (PORT.test(before) && !/\d$/.test(before)) || before === 'http.server'
-        ? /^(?:[\w.]*:)?(\d{2,5})$/.exec(text)?.[1]
-        : undefined;
-    const fallback = text === 'http.server' && !/^\d+$/.test(texts[at + 1] ?? '') ? '8000' : undefined;
-    const port = Number(own ?? next ?? fallback);
-    return port > 0 && port < 65_536 ? [{ on: 'port', port } as const] : [];
-  });
+  // Into a directory: what is written there has the names of what comes.
+  const isInto =
+    !to.open && (to.text.endsWith('/') || to.text === '.' || to.text === '..' || from.length > 1);
+  const written = isInto
+    ? from.map(({ text, open }) => ({ text: open ? to.text : `${to.text}/${posix.basename(text)}`, open }))
+    : [to];
+  return [
+    ...written.map((file) => touchOf(file, 'replace', place)),
+    ...from.map((file) => touchOf(file, source, place)),
+  ];
 }

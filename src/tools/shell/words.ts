@@ -1,8 +1,9 @@
 /**
  * shell/ reads what a shell command touches, conservatively: what it cannot read is a guess about the whole checkout, never
  * nothing. It runs nothing, expands nothing and looks at no file. This file splits text into commands and words
- * (POSIX shell command language, 2.2 quoting, 2.7 redirection), as far as text alone tells.
+ * (POSIX shell command language, 2.2 quoting, 2.6.3 command substitution, 2.7 redirection), as far as text alone tells.
  */
+import { LIMITS } from '../limits.ts';
 
 export interface Word {
   readonly text: string;
@@ -18,11 +19,13 @@ export interface Redirect {
 export interface SimpleCommand {
   readonly words: readonly Word[];
   readonly redirects: readonly Redirect[];
+  /** A subshell or a substitution: where its commands go, those behind it do not. */
+  readonly inside?: readonly SimpleCommand[];
 }
 
 export interface Script {
   readonly commands: readonly SimpleCommand[];
-  /** Part of it runs something that its text does not show: a substitution, a function, a loop over a pattern. */
+  /** Part of it could not be read to its end. */
   readonly hidden: boolean;
 }
 
@@ -30,57 +33,113 @@ const OPERATOR = /^(?:&&|\|\||;;|[;|&()\n])/;
 const REDIRECT = /^(?:\d*|&)(>>|>\||>&|>|<<<|<<-?|<&|<>|<)/;
 const OPEN = new Set(['$', '`', '*', '?', '[', '{']);
 
+/** What closes the commands that are read: nothing, a parenthesis or a backtick. */
+type Close = '' | ')' | '`';
+
+/** Words and redirections of the command that is being read, and what runs inside its words. */
+interface Draft {
+  words: Word[];
+  redirects: Redirect[];
+  inside: SimpleCommand[];
+}
+
 class Reader {
-  readonly commands: SimpleCommand[] = [];
   hidden = false;
-  #text: string;
+  readonly #text: string;
   #at = 0;
-  #words: Word[] = [];
-  #redirects: Redirect[] = [];
+  #depth = 0;
+  #draft: Draft = { words: [], redirects: [], inside: [] };
   #heredocs: string[] = [];
 
   constructor(text: string) {
     this.#text = text;
   }
 
-  read(): void {
+  /** The commands up to what closes them. */
+  read(close: Close): SimpleCommand[] {
+    if (++this.#depth > LIMITS.substitutionDepth.value) return this.#giveUp();
+    const outer = this.#draft;
+    const commands: SimpleCommand[] = [];
+    this.#begin();
+    let isClosed = close === '';
     while (this.#at < this.#text.length) {
-      const rest = this.#text.slice(this.#at);
-      const operator = OPERATOR.exec(rest);
-      const redirect = REDIRECT.exec(rest);
-      if (/^[^\S\n]/.test(rest)) this.#at++;
-      else if (rest.startsWith('\\\n')) this.#at += 2;
-      else if (rest.startsWith('#')) this.#at += /^[^\n]*/.exec(rest)?.[0].length ?? 1;
-      else if (redirect) this.#redirect(redirect);
-      else if (operator) this.#operator(operator[0]);
-      else this.#words.push(this.#word());
+      if (close !== '' && this.#text[this.#at] === close) {
+        this.#at++;
+        isClosed = true;
+        break;
+      }
+      this.#next(commands);
     }
-    this.#end();
+    this.#end(commands);
+    if (!isClosed) this.hidden = true;
+    this.#draft = outer;
+    this.#depth--;
+    return commands;
   }
 
-  #operator(operator: string): void {
-    this.#end();
+  #next(commands: SimpleCommand[]): void {
+    const rest = this.#text.slice(this.#at, this.#at + HEAD);
+    const operator = OPERATOR.exec(rest);
+    const redirect = REDIRECT.exec(rest);
+    if (/^[^\S\n]/.test(rest)) this.#at++;
+    else if (rest.startsWith('\\\n')) this.#at += 2;
+    else if (rest.startsWith('#')) this.#at = this.#endOfLine();
+    else if (redirect) this.#redirect(redirect);
+    else if (operator) this.#operator(operator[0], commands);
+    else this.#plainWord();
+  }
+
+  #plainWord(): void {
+    const from = this.#at;
+    this.#draft.words.push(this.#word());
+    if (this.#at > from) return;
+    // A backtick where none can be.
+    this.#at++;
+    this.hidden = true;
+  }
+
+  /** The rest is not read. */
+  #giveUp(): SimpleCommand[] {
+    this.hidden = true;
+    this.#at = this.#text.length;
+    this.#depth--;
+    return [];
+  }
+
+  #endOfLine(): number {
+    const end = this.#text.indexOf('\n', this.#at);
+    return end === -1 ? this.#text.length : end;
+  }
+
+  #operator(operator: string, commands: SimpleCommand[]): void {
+    this.#end(commands);
     this.#at += operator.length;
+    if (operator === '(') commands.push({ words: [], redirects: [], inside: this.read(')') });
     if (operator !== '\n') return;
     for (const mark of this.#heredocs.splice(0)) this.#skipHeredoc(mark);
   }
 
   #skipHeredoc(mark: string): void {
-    const lines = this.#text.slice(this.#at).split('\n');
-    const end = lines.findIndex((line) => line.replace(/^\t+/, '') === mark);
-    const body = end === -1 ? lines : lines.slice(0, end + 1);
-    this.#at += body.join('\n').length + (end === -1 ? 0 : 1);
+    while (this.#at < this.#text.length) {
+      const end = this.#endOfLine();
+      const line = this.#text.slice(this.#at, end);
+      this.#at = Math.min(end + 1, this.#text.length);
+      if (line.replace(/^\t+/, '') === mark) return;
+    }
   }
 
   #redirect([whole, operator]: RegExpExecArray): void {
     this.#at += whole.length;
     while (/[ \t]/.test(this.#text[this.#at] ?? '')) this.#at++;
+    const { redirects } = this.#draft;
     const to = this.#word();
+    // `<(...)`: what runs in it is read as a subshell.
+    if (to.text === '' && !to.open) return;
     if (operator === '<<' || operator === '<<-') this.#heredocs.push(to.text);
-    else if (operator === '>' || operator === '>|') this.#redirects.push({ to, how: 'replace' });
-    else if (operator === '>>' || operator === '<>') this.#redirects.push({ to, how: 'append' });
-    else if (operator === '<') this.#redirects.push({ to, how: 'read' });
-    else if (operator === '>&' && !/^(?:\d|-)/.test(to.text)) this.#redirects.push({ to, how: 'replace' });
+    else if (operator === '>' || operator === '>|') redirects.push({ to, how: 'replace' });
+    else if (operator === '>>' || operator === '<>') redirects.push({ to, how: 'append' });
+    else if (operator === '<') redirects.push({ to, how: 'read' });
+    else if (operator === '>&' && !/^(?:\d|-)/.test(to.text)) redirects.push({ to, how: 'replace' });
   }
 
   #word(): Word {
@@ -95,34 +154,56 @@ class Reader {
       else if (char === '\\' && quote !== "'") {
         this.#at++;
         if (!open) text += this.#text[this.#at] ?? '';
-      } else if (quote !== "'" && OPEN.has(char) && (quote === '' || char === '$' || char === '`')) {
-        if (char === '`' || this.#text.startsWith('$(', this.#at)) this.hidden = true;
+      } else if (char === '`' && quote !== "'") {
+        if (this.#inBackticks) break;
         open = true;
-        if (this.#text.startsWith('$(', this.#at)) this.#skipSubstitution();
+        this.#substitute(1, '`');
+      } else if (quote !== "'" && OPEN.has(char) && (quote === '' || char === '$')) {
+        open = true;
+        if (this.#text.startsWith('$((', this.#at)) this.#skipArithmetic();
+        else if (this.#text.startsWith('$(', this.#at)) this.#substitute(2, ')');
       } else if (!open) text += char;
     }
     return { text, open };
   }
 
-  /** To the parenthesis that closes `$(`; what is inside runs, and is not read. */
-  #skipSubstitution(): void {
-    let depth = 0;
-    for (; this.#at < this.#text.length; this.#at++) {
-      if (this.#text[this.#at] === '(') depth++;
-      else if (this.#text[this.#at] === ')' && --depth === 0) return;
-    }
+  #inBackticks = false;
+
+  /** What runs inside a word is read like a subshell; `#at` stays on what closes it. */
+  #substitute(length: number, close: ')' | '`'): void {
+    this.#at += length;
+    const before = this.#inBackticks;
+    this.#inBackticks = close === '`';
+    const { inside } = this.#draft;
+    inside.push({ words: [], redirects: [], inside: this.read(close) });
+    this.#inBackticks = before;
+    this.#at--;
   }
 
-  #end(): void {
-    if (this.#words.length + this.#redirects.length === 0) return;
-    this.commands.push({ words: this.#words, redirects: this.#redirects });
-    this.#words = [];
-    this.#redirects = [];
+  /** `$((...))` runs nothing, unless something in it does. */
+  #skipArithmetic(): void {
+    const end = this.#text.indexOf('))', this.#at);
+    if (end === -1 || this.#text.slice(this.#at + 3, end).includes('$(')) this.hidden = true;
+    this.#at = end === -1 ? this.#text.length : end + 1;
+  }
+
+  #begin(): void {
+    this.#draft = { words: [], redirects: [], inside: [] };
+  }
+
+  #end(commands: SimpleCommand[]): void {
+    const { words, redirects, inside } = this.#draft;
+    commands.push(...inside);
+    if (words.length + redirects.length > 0) commands.push({ words, redirects });
+    this.#begin();
   }
 }
 
+/** Operators and redirections are shorter. */
+const HEAD = 16;
+
 export function readScript(text: string): Script {
   const reader = new Reader(text);
-  reader.read();
-  return { commands: reader.commands, hidden: reader.hidden };
+  const commands = reader.read('');
+  return { commands, hidden: reader.hidden };
 }

@@ -1,0 +1,47 @@
+/** Ports in a command line: servers that are started on one, and those that are ended by it. */
+import type { Touch } from '../effects.ts';
+import type { SimpleCommand, Word } from './words.ts';
+
+const PORT = /^(?:--?(?:p|port|listen|bind)(?:=|$)|PORT=|-S$)/;
+/** Commands whose next word may be a port, and the one that they take without. */
+const DEFAULTS: Readonly<Record<string, number>> = {
+  'http.server': 8000,
+  runserver: 8000,
+  uvicorn: 8000,
+};
+/** Ports are published as `host:container` by these. */
+const PUBLISHES = new Set(['docker', 'podman']);
+
+const touch = (port: number): Touch[] => (port > 0 && port < 65_536 ? [{ on: 'port', port }] : []);
+
+/** `--port 3000`, `-p 3000`, `PORT=3000`, `http.server 8000`, `-p 8080:80` of a container. */
+export function portsOf(words: readonly Word[]): Touch[] {
+  const texts = words.map(({ text }) => text);
+  const publishes = texts.some((text) => PUBLISHES.has(text));
+  const isNamed = texts.some((text) => PORT.test(text));
+  return texts.flatMap((text, at) => {
+    const before = texts[at - 1] ?? '';
+    const own = PORT.test(text) ? /(\d{2,5})$/.exec(text)?.[1] : undefined;
+    const takes = (PORT.test(before) && !/\d$/.test(before)) || before in DEFAULTS;
+    const pattern = publishes ? /^(?:[\d.]+:)??(\d{2,5})(?::\d+)?$/ : /^(?:[\w.]*:)?(\d{2,5})$/;
+    const next = takes ? pattern.exec(text)?.[1] : undefined;
+    const fallback = isNamed || /^(?:[\w.]*:)?\d+$/.test(texts[at + 1] ?? '') ? undefined : DEFAULTS[text];
+    return touch(Number(own ?? next ?? fallback ?? 0));
+  });
+}
+
+/** Whoever ends what listens on a port: `kill $(lsof -ti:3000)`, `lsof -ti :3000 | xargs kill`, `fuser -k 3000/tcp`. */
+export function killedPorts(commands: readonly SimpleCommand[]): Touch[] {
+  const all = commands.flatMap(flat).map(({ words }) => words.map(({ text }) => text));
+  const kills = all.some((words) => words.includes('kill'));
+  return all.flatMap((words) => {
+    if (words[0] === 'lsof' && kills)
+      return words.flatMap((word) => touch(Number(/^(?:-\w*i)?(?:tcp)?:(\d{2,5})$/i.exec(word)?.[1] ?? 0)));
+    if (words[0] === 'fuser' && words.some((word) => /^-\w*k/.test(word)))
+      return words.flatMap((word) => touch(Number(/^(\d+)\/tcp$/.exec(word)?.[1] ?? 0)));
+    const at = words.findIndex((word) => /^kill-port(?:@|$)/.test(word));
+    return at === -1 ? [] : words.slice(at + 1).flatMap((word) => touch(Number(word)));
+  });
+}
+
+const flat = (command: SimpleCommand): SimpleCommand[] => command.inside?.flatMap(flat) ?? [command];
