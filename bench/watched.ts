@@ -1,18 +1,18 @@
 /**
  * What a person feels, through the real kernel in scaled time, on real sessions. Watched: one interactive agent at nice -5
- * beside four that work without a pause, on a plan of an entry tier (50 requests, 30,000 uncached input tokens and 8,000
- * output tokens a minute); compared with the same agent alone, and with all five at nice 0. Shares: three owners with
+ * beside four that work without a pause, on the plan of a hosted API's second tier (1,000 requests, 450,000 uncached input
+ * and 90,000 output tokens a minute), or of its first; compared with the same agent alone, and with all five at nice 0. Shares: three owners with
  * weights 1, 2 and 3 who always have calls waiting, on an engine of eight slots, for five minutes. Classes: two agents at
  * nice -5 beside twelve at nice 10 there. Flooder: nine owners at half load beside one that drops 60 programs at once.
- * Usage: node scripts/with-node.js bench/watched.ts [--scale 20] [--json]
+ * Usage: node scripts/with-node.js bench/watched.ts [--scale 20] [--tier 1] [--only plan|shares|classes|flood] [--json]
  */
 import { seededRandom } from '../src/base/random.ts';
 import { costOf, ENGINE } from '../src/scheduler/cost.ts';
-import { note, option, print } from './lab/report.ts';
+import { note, option, print, text } from './lab/report.ts';
 import { type Job, newJob, SLOTS } from './sched/engine.ts';
 import { FLOODER, floodJobs } from './sched/flood.ts';
 import { type Hired, Live, type LiveOptions, type Played } from './sched/live.ts';
-import { ENTRY, PlanLimiter } from './sched/plan.ts';
+import { FIRST_TIER, type Plan, PlanLimiter, SECOND_TIER } from './sched/plan.ts';
 import { type Program, readTrace } from './sched/trace.ts';
 
 const WATCHED_S = 1_200;
@@ -22,6 +22,7 @@ const FLOODED_S = 400;
 const READS_S = 20;
 
 const scale = option('scale', 20);
+const PLAN: Plan = option('tier', 2) === 1 ? FIRST_TIER : SECOND_TIER;
 const { test: all } = readTrace();
 
 /** An agent's programs, one after the other until the end; each agent has a sequence of its own. */
@@ -66,7 +67,7 @@ interface Watched {
 function watched(niceOfOne: number, others: number): Promise<Watched> {
   const hired = [...hire(1, niceOfOne), ...hire(others, 0)];
   const backend = 'credential: kernel, key: { env: MEZZ_BENCH_KEY }';
-  const options = { cacheTokens: 1e9, slots: 64, hired, backend, limiter: new PlanLimiter(ENTRY) };
+  const options = { cacheTokens: 1e9, slots: 64, hired, backend, limiter: new PlanLimiter(PLAN) };
   return withLive(options, async (live) => {
     const turns: number[] = [];
     const one = async (): Promise<void> => {
@@ -180,64 +181,57 @@ function gapOf(played: readonly Played[]): number {
   return gap;
 }
 
-const alone = await watched(-5, 0);
-note('alone');
-const level = await watched(0, 4);
-note('all at nice 0');
-const ahead = await watched(-5, 4);
-note('at nice -5');
-/** The turns that all three had. */
-const common = Math.min(alone.turns.length, level.turns.length, ahead.turns.length);
-const takes = ({ turns }: Watched) => sum(turns.slice(0, common)) / common;
-const owners = await shares();
-note('shares');
-const waits = await classes();
-note('classes');
-const flood = await flooded();
-const result = {
-  scale,
-  turns: common,
-  aloneS: takes(alone),
-  levelS: takes(level),
-  aheadS: takes(ahead),
-  ratio: takes(ahead) / takes(alone),
-  ratioAtLevel: takes(level) / takes(alone),
-  batchLoss: 1 - ahead.batch / level.batch,
-  refused: { level: level.refused, ahead: ahead.refused },
-  owners,
-  waits,
-  flood,
-};
+type Rows = string[][];
 const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
-print(result, [
-  ['watched', 'figure', 'target'],
-  [`seconds a turn alone, mean of ${common}`, result.aloneS.toFixed(1), ''],
-  [
-    'beside four others, all at nice 0',
-    `${result.levelS.toFixed(1)} (x${result.ratioAtLevel.toFixed(2)})`,
-    '',
-  ],
-  [
-    'beside four others, itself at nice -5',
-    `${result.aheadS.toFixed(1)} (x${result.ratio.toFixed(2)})`,
-    'x1.1',
-  ],
-  ['what the others lose by that', percent(result.batchLoss), '5 %'],
-  ['calls the provider turned away', `${level.refused}, ${ahead.refused}`, ''],
-  ...owners.map(({ weight, tokens, off }) => [
+
+async function planRows(): Promise<Rows> {
+  const alone = await watched(-5, 0);
+  note('alone');
+  const level = await watched(0, 4);
+  note('all at nice 0');
+  const ahead = await watched(-5, 4);
+  note('at nice -5');
+  /** The turns that all three had. */
+  const common = Math.min(alone.turns.length, level.turns.length, ahead.turns.length);
+  const takes = ({ turns }: Watched) => sum(turns.slice(0, common)) / common;
+  const times = (one: Watched) => `${takes(one).toFixed(1)} (x${(takes(one) / takes(alone)).toFixed(2)})`;
+  return [
+    [`seconds a turn alone, mean of ${common}`, takes(alone).toFixed(1), ''],
+    ['beside four others, all at nice 0', times(level), ''],
+    ['beside four others, itself at nice -5', times(ahead), 'x1.1'],
+    ['what the others lose by that', percent(1 - ahead.batch / level.batch), '5 %'],
+    ['calls the provider turned away', `${level.refused}, ${ahead.refused}`, ''],
+  ];
+}
+
+async function sharesRows(): Promise<Rows> {
+  const owners = await shares();
+  return owners.map(({ weight, tokens, off }) => [
     `owner of weight ${weight}: virtual tokens, off its share`,
     `${tokens.toFixed(0)}, ${percent(off)}`,
     '10 %',
-  ]),
-  [
-    'p95 wait at nice -5, at nice 10, s',
-    `${waits.first.toFixed(1)}, ${waits.last.toFixed(1)} (${(waits.first / waits.last).toFixed(2)})`,
-    '0.25',
-  ],
-  [
-    'nine owners beside a flooder: slowdown p50, p95',
-    `${flood.p50.toFixed(2)}, ${flood.p95.toFixed(2)}`,
-    'p95 5',
-  ],
-  ['largest service gap, virtual tokens', flood.gap.toFixed(0), flood.bound.toFixed(0)],
-]);
+  ]);
+}
+
+async function classesRows(): Promise<Rows> {
+  const { first, last } = await classes();
+  const figure = `${first.toFixed(1)}, ${last.toFixed(1)} (${(first / last).toFixed(2)})`;
+  return [['p95 wait at nice -5, at nice 10, s', figure, '0.25']];
+}
+
+async function floodRows(): Promise<Rows> {
+  const { p50, p95, gap, bound } = await flooded();
+  return [
+    ['nine owners beside a flooder: slowdown p50, p95', `${p50.toFixed(2)}, ${p95.toFixed(2)}`, 'p95 5'],
+    ['largest service gap, virtual tokens', gap.toFixed(0), bound.toFixed(0)],
+  ];
+}
+
+const parts = { plan: planRows, shares: sharesRows, classes: classesRows, flood: floodRows };
+const rows: Rows = [];
+for (const [name, measure] of Object.entries(parts)) {
+  if (text('only') !== '' && text('only') !== name) continue;
+  rows.push(...(await measure()));
+  note(name);
+}
+print({ scale, rows }, [['watched', 'figure', 'target'], ...rows]);

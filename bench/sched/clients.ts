@@ -49,13 +49,15 @@ export function sdk(retries: number, honours: boolean, atOnce = Number.POSITIVE_
 export interface KernelWay {
   readonly policy: Policy<unknown>;
   readonly history: History;
+  /** Without: those who go last leave nothing to those who go first but the order. */
+  readonly keeps?: boolean;
 }
 
 const IMAGE = 'coding';
 const SLOTS = 512;
 
 /** The kernel's own code, with estimates as wrong as they are: input by 1 to 2 %, answers as long as the mean one. */
-export function kernel({ policy, history }: KernelWay): Way {
+export function kernel({ policy, history, keeps = true }: KernelWay): Way {
   return (world) => {
     const governor = new Governor();
     const { clock } = world;
@@ -77,7 +79,7 @@ export function kernel({ policy, history }: KernelWay): Way {
       const bound = BOUND[world.kind];
       const output = Math.min(bound, Math.round(meanOutput));
       const need = { input: guess, cached: Math.min(guess, input - fresh), output, bound };
-      return { limit: 'api', need, nice };
+      return { limit: 'api', need, nice: keeps ? nice : undefined };
     };
     const send = (turn: Turn): void => {
       const call = callOf(turn);
@@ -107,7 +109,7 @@ export function kernel({ policy, history }: KernelWay): Way {
     };
     const ready = (turn: Turn): void => {
       const toll = tollOf(turn);
-      const { nice } = toll;
+      const nice = turn.by?.nice ?? 0;
       scheduler.submit({
         call: callOf(turn),
         agent: turn.by?.agent ?? turn.id,

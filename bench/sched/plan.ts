@@ -12,8 +12,9 @@ export interface Plan {
   readonly output: number;
 }
 
-/** Limits of an entry tier, per minute. */
-export const ENTRY: Plan = { requests: 50, input: 30_000, output: 8_000 };
+/** Limits per minute of the first two tiers that Anthropic published in 2026; the second begins at 40 dollars of credit. */
+export const FIRST_TIER: Plan = { requests: 50, input: 30_000, output: 8_000 };
+export const SECOND_TIER: Plan = { requests: 1_000, input: 450_000, output: 90_000 };
 
 class Bucket {
   readonly perMinute: number;

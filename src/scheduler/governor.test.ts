@@ -302,6 +302,28 @@ describe('the governor, of a provider whose headers show its buckets', () => {
     under.leave(call, 'served', NOW);
     assert.equal(under.opensAt(need(0), NOW), NOW + 100, 'ten a second, and not forty a minute');
   });
+  test('what calls have to wait for costs more than what they do not, four times as much at most', () => {
+    const under = new Under();
+    const first = under.send();
+    under.hear(
+      first,
+      [
+        ['requests', 100, 100],
+        ['input', 50_000, 0],
+        ['output', 10_000, 10_000],
+      ],
+      NOW,
+    );
+    under.leave(first, 'served', NOW, { input: 1, cached: 0, output: 1 });
+    const terms = () => under.governor.terms('a m');
+    const { inputWeight = 0, requestWeight = 0 } = terms() ?? {};
+    assert.deepEqual([inputWeight, requestWeight], [0.2, 100]);
+    for (let i = 0; i < 50; i++) under.try(need(1000), NOW);
+    assert.ok((terms()?.inputWeight ?? 0) > 1.2 * inputWeight);
+    assert.equal(Math.round(terms()?.requestWeight ?? 0), requestWeight, 'nobody waits for either');
+    for (let i = 0; i < 500; i++) under.try(need(1000), NOW);
+    assert.equal(terms()?.inputWeight, 4 * inputWeight);
+  });
   test('a call larger than a bucket overdraws it: what is told as nothing left is less, and full again later', () => {
     const under = new Under();
     under.leave(under.send(NOW, need(0)), 'served', NOW, { input: 0, cached: 0, output: 0 });

@@ -16,9 +16,10 @@ export class Governor implements Meter {
   readonly #quotas = new Recent<string, Quota>(LIMITS.quotas.value);
 
   tryTake(toll: Toll, call: string, now: number): boolean {
-    if (this.#obstacle(toll, now)) return false;
-    this.take(toll, call, now);
-    return true;
+    const obstacle = this.#obstacle(toll, now);
+    if (!obstacle) this.take(toll, call, now);
+    else this.#quotas.get(toll.limit)?.waited(obstacle);
+    return obstacle === undefined;
   }
 
   /** For a call that goes whatever the limit holds. */

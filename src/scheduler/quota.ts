@@ -12,6 +12,7 @@ import { Kept } from './kept.ts';
 import { LIMITS } from './limits.ts';
 import type { Pushback } from './pushback.ts';
 import type { Dimension, Reading } from './readings.ts';
+import { Scarcity } from './scarcity.ts';
 
 /** How a call under a limit ended: served, refused by the limit, or in a way that says nothing about it. */
 export type Verdict = 'served' | 'unknown' | Pushback;
@@ -70,6 +71,7 @@ export class Quota {
   readonly #last = new Map<Dimension, Last>();
   readonly #charging = new Charging();
   readonly #kept = new Kept();
+  readonly #scarcity = new Scarcity();
   readonly #sent = new Map<string, Sent>();
   /** What running answers will still take of each bucket. */
   readonly #later = new Map<Dimension, number>();
@@ -95,17 +97,23 @@ export class Quota {
   }
 
   /**
-   * What serving costs under it, in units of what is scarcest (dominant resource); undefined before its buckets are known.
+   * What serving costs under it, in units of what is scarcest (dominant resource), each at its price; undefined before its
+   * buckets are known.
    */
   get terms(): Terms | undefined {
-    const perMinute = (dimension: Dimension) => this.#buckets.get(dimension)?.limit;
-    const [requests, input, output, tokens] = (['requests', 'input', 'output', 'tokens'] as const).map(
-      perMinute,
-    );
-    const unit = output ?? tokens;
-    if (unit === undefined) return undefined;
-    const inputWeight = tokens !== undefined ? 1 : input === undefined ? 0 : unit / input;
-    return { inputWeight, requestWeight: requests === undefined ? 0 : unit / requests, combine: 'max' };
+    const unit: Dimension = this.#buckets.has('output') ? 'output' : 'tokens';
+    const worth = (dimension: Dimension): number => {
+      const limit = this.#buckets.get(dimension)?.limit;
+      return limit === undefined ? 0 : this.#scarcity.priceOf(dimension) / limit;
+    };
+    if (worth(unit) === 0) return undefined;
+    const inputWeight = unit === 'tokens' ? 1 : worth('input') / worth(unit);
+    return { inputWeight, requestWeight: worth('requests') / worth(unit), combine: 'max' };
+  }
+
+  /** A call waits for this. */
+  waited(obstacle: Obstacle): void {
+    if (obstacle.kind === 'bucket') this.#scarcity.waited(obstacle.dimension);
   }
 
   /** When the provider takes calls again; 0 if it refused none lately. */
