@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { configText, send, startKernel, type TestKernel } from './kernel.ts';
 import { finder, readTree } from './security/canary.ts';
-import { Guarded } from './upstream/guarded.ts';
+import { Guarded, OWN_SECRET } from './upstream/guarded.ts';
 
 const BIN = join(import.meta.dirname, '../bin/mezz.js');
 const settingsOf = (url: string): string => `tools: ${JSON.stringify({ box: { url, trusted: true } })}`;
@@ -167,3 +167,52 @@ test('no token, code or client secret is anywhere but in its file and at its own
     await other.close();
   }
 });
+
+/** A kernel whose client is trusted by itself, by the server that `issuer` says. */
+async function withOwn(
+  issuer: (guarded: Guarded) => string,
+  work: (guarded: Guarded, kernel: TestKernel) => Promise<void>,
+): Promise<void> {
+  const guarded = await new Guarded().open();
+  const auth = {
+    ...{ clientId: 'mezz-prod', secret: { env: 'MEZZ_TEST_OWN_SECRET' } },
+    ...{ grant: 'client_credentials', issuer: issuer(guarded) },
+  };
+  process.env.MEZZ_TEST_OWN_SECRET = OWN_SECRET;
+  const kernel = await startKernel(
+    undefined,
+    `tools: ${JSON.stringify({ box: { url: guarded.url, auth } })}`,
+  );
+  try {
+    await work(guarded, kernel);
+  } finally {
+    delete process.env.MEZZ_TEST_OWN_SECRET;
+    await kernel.close();
+    await guarded.close();
+  }
+}
+
+test('a client that is trusted by itself needs no person, now or later', () =>
+  withOwn(
+    ({ origin }) => origin,
+    async (guarded, kernel) => {
+      const call = await caller(kernel);
+      assert.match(await call(), /it was done/);
+      guarded.expire(true);
+      assert.match(await call(), /it was done/);
+      assert.deepEqual(guarded.grants, ['client_credentials', 'client_credentials']);
+      await assert.rejects(
+        kernel.control.call('tool.login', { server: 'box', redirect: 'http://127.0.0.1:1/callback' }),
+        /nobody logs in/,
+      );
+    },
+  ));
+
+test('the secret of a client goes to the authorization server that the settings name, and to no other', () =>
+  withOwn(
+    () => 'https://login.example',
+    async (guarded, kernel) => {
+      assert.match(await (await caller(kernel))(), /wants a login.*auth of tools.box/s);
+      assert.deepEqual(guarded.asked, []);
+    },
+  ));

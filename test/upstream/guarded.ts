@@ -9,11 +9,16 @@ import type { AddressInfo } from 'node:net';
 type Any = Record<string, unknown>;
 type Answer = readonly [status: number, body: unknown, headers?: Record<string, string>];
 
+/** Of a client that it knows from the beginning. */
+export const OWN_SECRET = 'canary-own-secret-4b8e2d6f1a';
+
 export class Guarded {
   /** Codes, tokens and client secrets that it gave. */
   readonly secrets: string[] = [];
-  /** Grants that it made, in order: `authorization_code`, `refresh_token`. */
+  /** Grants that it made, in order: `authorization_code`, `refresh_token`, `client_credentials`. */
   readonly grants: string[] = [];
+  /** The heads and forms of all requests for tokens. */
+  readonly asked: string[] = [];
   /** Calls that it performed, by token. */
   readonly calls: string[] = [];
   /** The heads of all requests for tools. */
@@ -54,13 +59,13 @@ export class Guarded {
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
     const url = new URL(request.url ?? '/', this.origin);
     const text = Buffer.concat(chunks).toString('utf8');
-    const [status, body, headers] = this.#grantor(url, text) ?? this.#tools(request, text);
+    const [status, body, headers] = this.#grantor(url, text, request.headers) ?? this.#tools(request, text);
     response.writeHead(status, { 'content-type': 'application/json', ...headers });
     response.end(body === undefined ? '' : JSON.stringify(body));
   }
 
   /** The authorization server, and how it is found. */
-  #grantor(url: URL, text: string): Answer | undefined {
+  #grantor(url: URL, text: string, heads: IncomingMessage['headers']): Answer | undefined {
     if (url.pathname === '/.well-known/oauth-protected-resource/mcp')
       return [200, { resource: this.url, authorization_servers: [this.origin] }];
     if (url.pathname === '/.well-known/oauth-authorization-server') return [200, metadata(this.origin)];
@@ -72,17 +77,21 @@ export class Guarded {
       const back = `${url.searchParams.get('redirect_uri')}?code=${code}&state=${url.searchParams.get('state')}`;
       return [302, undefined, { location: back }];
     }
-    return url.pathname === '/token' ? this.#token(new URLSearchParams(text)) : undefined;
+    if (url.pathname !== '/token') return undefined;
+    this.asked.push(`${heads.authorization ?? ''} ${text}`);
+    return this.#token(new URLSearchParams(text));
   }
 
   #token(form: URLSearchParams): Answer {
     const grant = form.get('grant_type') ?? '';
     const verifier = form.get('code_verifier') ?? '';
+    const isOwn = grant === 'client_credentials' && form.get('client_secret') === OWN_SECRET;
     const isRight =
-      grant === 'refresh_token'
+      isOwn ||
+      (grant === 'refresh_token'
         ? this.#refresh.delete(form.get('refresh_token') ?? '')
         : this.#challenges.get(form.get('code') ?? '') ===
-          createHash('sha256').update(verifier).digest('base64url');
+          createHash('sha256').update(verifier).digest('base64url'));
     if (!isRight) return [400, { error: 'invalid_grant' }];
     this.grants.push(grant);
     const [access_token, refresh_token] = [this.#secret('access'), this.#secret('refresh')];
@@ -118,7 +127,7 @@ const metadata = (issuer: string): Any => ({
   token_endpoint: `${issuer}/token`,
   registration_endpoint: `${issuer}/register`,
   response_types_supported: ['code'],
-  grant_types_supported: ['authorization_code', 'refresh_token'],
+  grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
   code_challenge_methods_supported: ['S256'],
   token_endpoint_auth_methods_supported: ['client_secret_post'],
 });
