@@ -203,6 +203,7 @@ async function serve(opened: Opened): Promise<Running> {
   settings.watch(gate);
   // A server may take its time to start; who repeats such a call waits for it.
   void arrivals.offered.settleDoubts();
+  void arrivals.offered.tasks.resume();
   const stopTimers = startTimers(gate, log, () => settings.config);
   logStart(opened, gateway.origin, recovered);
   return {

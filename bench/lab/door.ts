@@ -92,6 +92,8 @@ const kernel: Kernel = {
   view: async () => ({ tools: [], prompts: [], resources: [], templates: [], ttlMs: 0 }),
   request: async () => ({ call: undefined, reply: { result: {} } }),
   told() {},
+  task: async () => undefined,
+  cancelTask: async () => false,
   unwatch() {},
   onServerChange: () => () => {},
   version: '',

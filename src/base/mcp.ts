@@ -50,10 +50,13 @@ export type ServerMethod =
   | 'completion/complete';
 
 /** The member of `params` that the header Mcp-Name repeats. */
-export const NAMED: Readonly<Record<string, 'name' | 'uri'>> = {
+export const NAMED: Readonly<Record<string, 'name' | 'uri' | 'taskId'>> = {
   'tools/call': 'name',
   'prompts/get': 'name',
   'resources/read': 'uri',
+  'tasks/get': 'taskId',
+  'tasks/update': 'taskId',
+  'tasks/cancel': 'taskId',
 };
 
 const SENTINEL = /^=\?base64\?(.*)\?=$/s;

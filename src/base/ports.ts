@@ -121,6 +121,8 @@ export interface ToolServerSpec {
   readonly perMinute?: number;
   /** Characters of a result that an agent is shown; the bound of all servers where nobody says. */
   readonly resultCharacters?: number;
+  /** How long a call may take before it becomes a task, for clients that take tasks. */
+  readonly taskAfterMs?: number;
   /** Its annotations are believed where nobody else says a word. */
   readonly trusted?: boolean;
   /** Where it speaks MCP over streamable HTTP. */

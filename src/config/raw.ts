@@ -91,6 +91,7 @@ export interface RawConfig {
         readonly lease?: string;
         readonly perMinute?: number;
         readonly resultCharacters?: number;
+        readonly taskAfter?: string;
       }
     >
   >;

@@ -461,6 +461,10 @@ export const SCHEMA = {
             ...whole(1, 1_000_000, 60),
             description: 'Calls that it gets in a minute; more are refused and told when to come again.',
           },
+          taskAfter: duration(
+            '10s',
+            'How long a call of it may wait and run before it becomes a task, for clients that take tasks.',
+          ),
           resultCharacters: {
             ...whole(1000, 10_000_000, 100_000),
             description:

@@ -230,7 +230,7 @@ export class Arrivals {
     caller: KeyHolder,
     only: string | undefined,
     request: ServerRequest,
-    asked: Pick<Asked, 'use' | 'outlives'>,
+    asked: Pick<Asked, 'use' | 'outlives' | 'deferred'>,
     signal: AbortSignal,
   ): Promise<Told> {
     const { method, asking } = request;

@@ -97,6 +97,10 @@ export class Flight<K extends SyscallKind = SyscallKind> {
   rest: readonly Part[] = [];
   /** It goes on when its client is gone, so that the client can come back for the outcome. */
   outlives = false;
+  /** Its client took a task in place of its answer: it may wait as long as a call may. */
+  isTask = false;
+  /** How often its client was told that it waits. */
+  beats = 0;
   /** The model call as it leaves, named transforms applied. */
   outgoing: ModelCall | undefined;
   /** The rate limits it counts against, by backend; none where it is let go whatever they hold. */

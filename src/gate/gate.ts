@@ -29,6 +29,7 @@ import { Retries } from './retries.ts';
 import { releaseSlot, schedule } from './schedule.ts';
 import { start } from './start.ts';
 import { prepare } from './transform.ts';
+import { tellWaiting } from './waiting.ts';
 import type { Wait, Woken } from './waits.ts';
 
 type Waiting = Extract<Stage<never>, { kind: 'wait' }>;
@@ -252,8 +253,10 @@ export class Gate {
     const sink = 'sink' in flight.call.payload ? flight.call.payload.sink : undefined;
     sink?.waits(true);
     const unwatch = this.limits.watch(flight);
+    const quiet = tellWaiting(parts, flight, reason, resource);
     const woken = await parts.waits.park(wait, flight.signal, stage.onDeadline);
     unwatch();
+    quiet();
     sink?.waits(false);
     // Woken for another reason than a slot: leave the queue; the time of arrival keeps the place.
     if (flight.granted === undefined) parts.scheduler.cancel(id);

@@ -17,6 +17,7 @@ export const LIMITS = {
     unit: 'ms',
     what: 'how long an answer stands still with its paused agent before it goes on to its end',
   },
+  progressMs: { value: 5000, unit: 'ms', what: 'between two words to a client that its tool call waits' },
   maxHoldMs: {
     value: 600_000,
     unit: 'ms',

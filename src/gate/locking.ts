@@ -50,7 +50,7 @@ export function takeLocks(parts: Parts, flight: Flight, scheduled: PolicyCall): 
     kind: 'wait',
     reason: 'lock',
     resource,
-    holdMs: TOOL_LIMITS.lockWaitMs.value,
+    ...(flight.isTask ? {} : { holdMs: TOOL_LIMITS.lockWaitMs.value }),
     onDeadline: () => tooLong(parts, id),
   };
 }

@@ -11,6 +11,7 @@ import type { RetryClass } from '../base/manifest.ts';
 import type { Lease, ServerRequest } from '../base/ports.ts';
 import type { ToolCall, ToolOutcome } from '../base/syscall.ts';
 import { CALL, type CallRow } from '../db/schema/journal.ts';
+import type { TaskRow } from '../db/schema/tools.ts';
 import { applyEntry, callPut, endEntry, NO_ANSWER } from '../journal/calls.ts';
 import { rebuildRequest } from '../journal/context.ts';
 import { checkOf, retryOf } from '../tools/catalog.ts';
@@ -21,6 +22,7 @@ import type { Sign } from '../tools/traffic.ts';
 import type { Known, Repeated } from '../tools/uses.ts';
 import { Flight } from './flight.ts';
 import type { Gate } from './gate.ts';
+import { TaskKeeper, type TaskView } from './tasks.ts';
 
 /** What an agent's client asks of a tool that was found. */
 export interface UseRequest {
@@ -31,6 +33,8 @@ export interface UseRequest {
   readonly outlives?: boolean;
   /** The call in which its client asked about it by hook. */
   readonly continues?: CallId | undefined;
+  /** Gets the task that the call becomes when it takes long; its client takes none where there is no such. */
+  readonly deferred?: ((task: TaskView) => void) | undefined;
   /** The same as the client worded it, where it came by MCP. */
   readonly request?: ServerRequest;
 }
@@ -55,6 +59,7 @@ const AGAIN: ReadonlySet<RetryClass> = new Set<RetryClass>(['pure', 'idempotent'
 
 export class Offered {
   readonly #gate: Gate;
+  readonly tasks: TaskKeeper;
   /** Calls whose outcome is still to come, for repetitions that wait for it. */
   readonly #coming = new Map<string, Promise<ToolOutcome | Refusal>>();
 
@@ -63,6 +68,11 @@ export class Offered {
 
   constructor(gate: Gate) {
     this.#gate = gate;
+    this.tasks = new TaskKeeper(gate, {
+      make: (row, id, input, begun) => this.#remake(row, id, input, begun),
+      settled: (call) => this.#settled(call),
+      again: (call) => this.#knownOf(call),
+    });
   }
 
   async call(
@@ -71,12 +81,13 @@ export class Offered {
     found: Used,
     asked: UseRequest,
     signal: AbortSignal,
+    again?: { readonly id: CallId; begun(flight: Flight<'tool.call'>): void },
   ): Promise<Told> {
     const { parts } = this.#gate;
     const wrong = await parts.arguments.check(found, asked.input);
     if (wrong) return { call: undefined, outcome: wrong };
     const { clock, random, uses } = parts;
-    const id = newCallId(clock.now(), random);
+    const id = again?.id ?? newCallId(clock.now(), random);
     const payload = payloadOf(found, asked.input, `mcp:${id}`, asked.request);
     const flight = this.#flight(id, agent, caller.keyId, payload, signal, asked.continues);
     const retry = retryOf(payload);
@@ -95,8 +106,15 @@ export class Offered {
     signal.addEventListener('abort', () => uses.told(id, false), { once: true });
     const name = asked.use === undefined ? undefined : `${agent.pid}/${asked.use}`;
     if (name !== undefined) this.#named.set(name, { call: id, args });
+    again?.begun(flight);
     const made = this.#come(id, () => this.#make(flight));
-    return { call: id, outcome: await made.finally(() => name !== undefined && this.#named.delete(name)) };
+    const outcome = made.finally(() => name !== undefined && this.#named.delete(name));
+    if (asked.deferred) {
+      const { taskAfterMs = TOOL_LIMITS.taskAfterMs.value } = parts.servers.get(found.server)?.spec ?? {};
+      const task = { flight, tool: found.name, input: asked.input, use: asked.use, outcome };
+      this.tasks.watch(task, taskAfterMs, asked.deferred);
+    }
+    return { call: id, outcome: await outcome };
   }
 
   #find(agent: number, use: string | undefined, args: string): Repeated | undefined {
@@ -112,6 +130,38 @@ export class Offered {
       if (this.#coming.has(use.call)) continue;
       await this.#come(use.call, () => this.#again(use));
     }
+  }
+
+  /** A task of before a restart, by a call of its own. */
+  async #remake(
+    { agent: pid, tool, use }: TaskRow,
+    id: CallId,
+    input: JsonRecord,
+    begun: (flight: Flight<'tool.call'>) => void,
+  ): Promise<ToolOutcome | Refusal> {
+    const { agents, servers } = this.#gate.parts;
+    const agent = agents.get(pid);
+    const found = await servers.find(tool);
+    if ('code' in found) return found;
+    if (!agent) return refusal('not_found', `The agent ${pid} of the task is gone.`);
+    const { keyId, owner, name } = agent;
+    const caller = { keyId: keyId ?? '', owner, pid, name };
+    const asked = { input, use: use ?? undefined, outlives: true };
+    return (await this.call(caller, agent, found, asked, new AbortController().signal, { id, begun }))
+      .outcome;
+  }
+
+  async #knownOf(call: string): Promise<ToolOutcome | Refusal | undefined> {
+    const state = this.#gate.parts.uses.get(call)?.state as Repeated['kind'] | undefined;
+    return state && this.#repeat({ kind: state, call });
+  }
+
+  /** What became of a call that was in doubt; undefined where nobody has decided. */
+  async #settled(call: string): Promise<ToolOutcome | Refusal | undefined> {
+    const { uses } = this.#gate.parts;
+    const state = uses.get(call)?.state;
+    if (state === 'given_up') return givenUp(call);
+    return state === 'done' ? uses.answer(call) : undefined;
   }
 
   /** A person's word on a call in doubt: `done` and `abandon` close it, `retry` makes it once more. */

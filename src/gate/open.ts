@@ -37,6 +37,7 @@ import { OwnTools } from '../tools/own.ts';
 import { Results } from '../tools/results.ts';
 import { ToolServers } from '../tools/servers.ts';
 import { OWN } from '../tools/shorten.ts';
+import { Tasks } from '../tools/tasks.ts';
 import { Traffic } from '../tools/traffic.ts';
 import { Uses } from '../tools/uses.ts';
 import { Versions } from '../tools/versions.ts';
@@ -124,6 +125,7 @@ export async function openParts(from: Opening): Promise<Parts> {
     broker,
     servers: new ToolServers(store, withOwn(from.toolServers, results)),
     results,
+    tasks: await Tasks.open(store),
     uses: await Uses.open(store),
     arguments: new Arguments(),
     traffic: new Traffic(clock),

@@ -1,17 +1,21 @@
 /** Connects the door to the gate: keys to callers, hooks to tool calls, requests to walks. */
 import { type ErrorCode, type Refusal, refusal } from '../base/errors.ts';
 import type { BackendId, CallId } from '../base/ids.ts';
+import type { RpcReply } from '../base/mcp.ts';
 import type { ModelCall } from '../base/model.ts';
 import type { ServerChange, ServerRequest } from '../base/ports.ts';
+import type { ToolOutcome } from '../base/syscall.ts';
 import type { Arrivals } from '../gate/arrivals.ts';
 import type { Gate } from '../gate/gate.ts';
 import { toolEnded } from '../gate/outcomes.ts';
+import type { TaskView } from '../gate/tasks.ts';
 import { viewOf } from '../tools/view.ts';
 import type {
   Caller,
   HookAnswer,
   HookEvent,
   Kernel,
+  KernelTask,
   ListedModel,
   ModelKind,
   ModelWalk,
@@ -81,14 +85,24 @@ export class Door implements Kernel {
     caller: Caller,
     only: string | undefined,
     request: ServerRequest,
-    asked: { readonly use: string | undefined; readonly outlives: boolean },
+    { deferred, ...asked }: Parameters<Kernel['request']>[3],
     signal: AbortSignal,
   ): Promise<ServerReply> {
-    const { call, outcome } = await this.#arrivals.requested(caller, only, request, asked, signal);
-    if ('code' in outcome) return { call, reply: outcome };
-    if (outcome.kind !== 'called')
-      return { call, reply: refusal('failed', `${request.method} was let go and not called.`) };
-    return { call, reply: outcome.error ? { error: outcome.error } : { result: outcome.result } };
+    const told = deferred && ((task: TaskView) => deferred(taskOf(task)));
+    const asks = { ...asked, deferred: told };
+    const { call, outcome } = await this.#arrivals.requested(caller, only, request, asks, signal);
+    return { call, reply: replyOf(outcome) };
+  }
+
+  async task(caller: Caller, id: string): Promise<KernelTask | undefined> {
+    const agent = this.#arrivals.agentOf(caller);
+    const task = agent && (await this.#arrivals.offered.tasks.get(agent.pid, id));
+    return task && taskOf(task);
+  }
+
+  async cancelTask(caller: Caller, id: string): Promise<boolean> {
+    const agent = this.#arrivals.agentOf(caller);
+    return agent !== undefined && (await this.#arrivals.offered.tasks.cancel(agent.pid, id));
   }
 
   told(call: CallId, isDelivered: boolean): void {
@@ -133,3 +147,14 @@ export class Door implements Kernel {
     this.#gate.parts.observer.refusedAtDoor(code);
   }
 }
+
+function replyOf(outcome: ToolOutcome | Refusal): RpcReply | Refusal {
+  if ('code' in outcome) return outcome;
+  if (outcome.kind !== 'called') return refusal('failed', 'The call was let go and not made.');
+  return outcome.error ? { error: outcome.error } : { result: outcome.result };
+}
+
+const taskOf = ({ outcome, ...task }: TaskView): KernelTask => ({
+  ...task,
+  reply: outcome && replyOf(outcome),
+});

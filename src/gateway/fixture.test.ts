@@ -68,6 +68,12 @@ export class OpenKernel implements Kernel {
     return () => {};
   }
   told() {}
+  async task() {
+    return undefined;
+  }
+  async cancelTask() {
+    return false;
+  }
   models() {
     return [{ name: 'claude-a', owner: 'anthropic' }];
   }

@@ -64,6 +64,17 @@ export interface ServerReply {
   readonly reply: RpcReply | Refusal;
 }
 
+/** A call whose client took a task in place of its answer. Times as wall time in ms. */
+export interface KernelTask {
+  readonly id: string;
+  readonly state: 'working' | 'done' | 'cancelled';
+  readonly message: string | undefined;
+  readonly createdAt: number;
+  readonly changedAt: number;
+  readonly keptMs: number;
+  readonly reply: RpcReply | Refusal | undefined;
+}
+
 export interface Kernel {
   identify(secret: string): Caller | undefined;
   /** The whole walk; `accepted` is called with the call's id before anything is decided. */
@@ -73,15 +84,24 @@ export interface Kernel {
   view(only: string | undefined): Promise<ServerView | Refusal>;
   /**
    * A syscall; the server's own error is an answer. `use`: the client's own name for this use of the tool, which its
-   * retries carry too. `outlives`: a cut connection is not the client's word that it wants the call no more.
+   * retries carry too. `outlives`: a cut connection is not the client's word that it wants the call no more. `deferred`
+   * gets the task that the call becomes when it takes long.
    */
   request(
     caller: Caller,
     only: string | undefined,
     request: ServerRequest,
-    asked: { readonly use: string | undefined; readonly outlives: boolean },
+    asked: {
+      readonly use: string | undefined;
+      readonly outlives: boolean;
+      readonly deferred?: ((task: KernelTask) => void) | undefined;
+    },
     signal: AbortSignal,
   ): Promise<ServerReply>;
+  /** A task of the caller's agent; undefined where it has none of this id. */
+  task(caller: Caller, id: string): Promise<KernelTask | undefined>;
+  /** false where it has none. */
+  cancelTask(caller: Caller, id: string): Promise<boolean>;
   /** The answer of a call has left; or its connection was cut before. */
   told(call: CallId, isDelivered: boolean): void;
   /** The caller does not want to hear of this resource any more. */

@@ -27,6 +27,7 @@ export const LIMITS = {
   },
   streams: { value: 1000, unit: 'streams', what: 'of MCP that stay open for what servers say unasked' },
   watchedUris: { value: 1000, unit: 'resources', what: 'that one MCP client watches' },
+  taskPollMs: { value: 2000, unit: 'ms', what: 'between two looks of a client at its task' },
   suspendedMs: { value: 120_000, unit: 'ms', what: 'for an MCP client to answer what a tool server asks it' },
   suspendedCalls: { value: 1000, unit: 'calls', what: 'that wait for what their MCP clients are asked' },
   lossHeader: { value: 1024, unit: 'characters', what: 'the header that names what a translation lost' },

@@ -75,6 +75,13 @@ export const LIMITS = {
     unit: 'ms',
     what: 'how long an outcome that reached nobody is the answer to an equal call',
   },
+  taskAfterMs: {
+    value: 10_000,
+    unit: 'ms',
+    what: 'after which a call becomes a task, where its client takes tasks and mezz.yaml names no time',
+  },
+  taskKeptMs: { value: 86_400_000, unit: 'ms', what: 'that a task is found from its creation on' },
+  tasks: { value: 10_000, unit: 'tasks', what: 'that are found at once' },
   shownCharacters: {
     value: 100_000,
     unit: 'characters',

@@ -76,7 +76,7 @@ export function modernClient(url: string, capabilities: Any = {}): Client {
     headers: Record<string, string>,
     signal?: AbortSignal,
   ) => {
-    const name = params.name ?? params.uri;
+    const name = params.name ?? params.uri ?? params.taskId;
     const meta = {
       'io.modelcontextprotocol/protocolVersion': '2026-07-28',
       'io.modelcontextprotocol/clientCapabilities': capabilities,

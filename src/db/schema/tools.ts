@@ -145,4 +145,34 @@ export const HOLD = table<HoldRow>(
   ['call'],
 );
 
-export const TOOLS_TABLES: readonly Table[] = [CHANGE, USE, RESULT, VERSION, SEEN, HOLD];
+/** A call whose client took a task in place of an answer. */
+export type TaskRow = {
+  id: string;
+  agent: number;
+  /** The call that does it now. */
+  call: string;
+  /** As agents call the tool. */
+  tool: string;
+  /** Its arguments as JSON; null where bodies are not kept. */
+  input: string | null;
+  /** The client's own name for this use of the tool. */
+  use: string | null;
+  /** `working`, `done` or `cancelled`. */
+  state: string;
+  /** As JSON; null where there is none, or bodies are not kept. */
+  outcome: string | null;
+  at: number;
+  changedAt: number;
+};
+
+export const TASK = table<TaskRow>(
+  'tool_task',
+  {
+    ...{ id: 'text', agent: 'int', call: 'text', tool: 'text', input: 'text?', use: 'text?' },
+    ...{ state: 'text', outcome: 'text?', at: 'int', changedAt: 'int' },
+  },
+  ['id'],
+  [['at']],
+);
+
+export const TOOLS_TABLES: readonly Table[] = [CHANGE, USE, RESULT, VERSION, SEEN, HOLD, TASK];

@@ -103,7 +103,7 @@ async function forgetAgent(
   await parts.journal.append({
     entries: [{ kind: 'erase', agent: agent.pid, body }],
     puts: [...questions, ...seen.puts],
-    deletes: [...deletes, ...parts.uses.erase(agents), ...seen.deletes],
+    deletes: [...deletes, ...parts.uses.erase(agents), ...parts.tasks.erase(agents), ...seen.deletes],
     erases,
   });
   const after = await parts.store.stats();
@@ -122,7 +122,8 @@ async function forgetOwner(gate: Gate, owner: string): Promise<Forgotten | Refus
   const questions = await eraseQuestions(gate, new Set<number>(agents));
   parts.broker.versions.erase(new Set(agents));
   const seen = takeFresh(parts);
-  const deletes = [...parts.uses.erase(new Set(agents)), ...seen.deletes];
+  const gone = new Set(agents);
+  const deletes = [...parts.uses.erase(gone), ...parts.tasks.erase(gone), ...seen.deletes];
   for await (const [, { call }] of requestsOf(parts.store, owner))
     deletes.push({ table: REQUEST, key: [call] });
   for (const table of [CHANGE, RESULT])

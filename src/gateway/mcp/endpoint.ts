@@ -15,6 +15,7 @@ import type { Asked } from './methods.ts';
 import { isModern, serveModern } from './modern.ts';
 import { greeting, type Session, Sessions, serveEarlier } from './sessions.ts';
 import { Suspended } from './suspended.ts';
+import { LiveTasks } from './tasks.ts';
 
 export class McpEndpoint {
   readonly #kernel: Kernel;
@@ -23,6 +24,7 @@ export class McpEndpoint {
   readonly #feeds: Feeds;
   readonly #sessions: Sessions;
   readonly #suspended = new Suspended();
+  readonly #tasks = new LiveTasks();
 
   constructor(kernel: Kernel, bodies: Bodies, beats: Beats) {
     this.#kernel = kernel;
@@ -74,7 +76,10 @@ export class McpEndpoint {
   }
 
   get #modern() {
-    return { suspended: this.#suspended, feeds: this.#feeds, serverInfo: this.#serverInfo };
+    return {
+      ...{ suspended: this.#suspended, tasks: this.#tasks },
+      ...{ feeds: this.#feeds, serverInfo: this.#serverInfo },
+    };
   }
 
   get #serverInfo(): JsonRecord {

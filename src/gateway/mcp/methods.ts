@@ -8,7 +8,7 @@ import { isRecord, type JsonRecord } from '../../base/json.ts';
 import { MODERN, RPC, type RpcReply, rpcError, type ServerMethod } from '../../base/mcp.ts';
 import type { Asking } from '../../base/ports.ts';
 import { errorText } from '../../wire/errors.ts';
-import type { Caller, Kernel, ServerView } from '../kernel.ts';
+import type { Caller, Kernel, KernelTask, ServerView } from '../kernel.ts';
 import { LIMITS } from '../limits.ts';
 import { namedUse } from '../uses.ts';
 
@@ -27,6 +27,8 @@ export interface Asked {
   readonly params: JsonRecord;
   /** A cut connection is not the client's word that it wants the call no more. */
   readonly outlives: boolean;
+  /** Gets the task that a call becomes when it takes long, where the client takes tasks. */
+  readonly deferred?: ((task: KernelTask) => void) | undefined;
 }
 
 /** Declared whatever servers there are: those that say nothing of their own offer empty lists. */
@@ -74,7 +76,7 @@ function misses(method: ServerMethod, { name, uri, ref, arguments: input }: Json
 }
 
 export async function request(
-  { kernel, caller, only, params, outlives }: Asked,
+  { kernel, caller, only, params, outlives, deferred }: Asked,
   method: ServerMethod,
   asking: Asking,
   signal: AbortSignal,
@@ -86,14 +88,14 @@ export async function request(
     caller,
     only,
     { method, params, asking },
-    { use, outlives },
+    { use, outlives, deferred },
     signal,
   );
   return { call, reply: 'code' in reply ? refused(method, params, reply) : reply };
 }
 
 /** A refused tool call is a result that the model reads, not an error that its client hides; an unknown name is an error. */
-function refused(method: ServerMethod, params: JsonRecord, why: Refusal): RpcReply {
+export function refused(method: ServerMethod, params: JsonRecord, why: Refusal): RpcReply {
   const text = errorText(why);
   if (why.code === 'not_found')
     return rpcError(RPC.invalidParams, text, params.uri === undefined ? undefined : { uri: params.uri });

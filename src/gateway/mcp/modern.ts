@@ -18,10 +18,12 @@ import {
   rpcError,
 } from '../../base/mcp.ts';
 import type { Asking } from '../../base/ports.ts';
+import type { KernelTask } from '../kernel.ts';
 import type { Answer } from './answer.ts';
 import { type Feeds, listen } from './feeds.ts';
 import { type Asked, CAPABILITIES, inEra, perform } from './methods.ts';
 import { type Suspended, SuspendedCall } from './suspended.ts';
+import { created, type LiveTasks, NO_TASKS, TASKS, takesTasks, withoutTasks } from './tasks.ts';
 
 export const VERSIONS = [MODERN, ...EARLIER];
 
@@ -47,8 +49,12 @@ const wrong = (code: number, message: string, data?: Json): Wrong => ({
 export interface Modern {
   readonly suspended: Suspended;
   readonly feeds: Feeds;
+  readonly tasks: LiveTasks;
   readonly serverInfo: JsonRecord;
 }
+
+const asksForTasks = ({ notifications }: JsonRecord): boolean =>
+  isRecord(notifications) && notifications.taskIds !== undefined;
 
 /** Answers one request. */
 export async function serveModern(
@@ -66,10 +72,18 @@ export async function serveModern(
   switch (asked.method) {
     case 'server/discover':
       return done({
-        result: { supportedVersions: VERSIONS, capabilities: CAPABILITIES, ttlMs: 0, cacheScope: 'private' },
+        result: {
+          ...{ supportedVersions: VERSIONS, ttlMs: 0, cacheScope: 'private' },
+          capabilities: { ...CAPABILITIES, extensions: { [TASKS]: {} } },
+        },
       });
     case 'subscriptions/listen':
+      if (asksForTasks(asked.params) && !takesTasks(asked.params)) return done(NO_TASKS);
       return listen(modern.feeds, asked, id, answer);
+    case 'tasks/get':
+    case 'tasks/update':
+    case 'tasks/cancel':
+      return done(takesTasks(asked.params) ? await modern.tasks.serve(asked) : NO_TASKS);
     default:
       return run(modern, asked, id, answer);
   }
@@ -129,7 +143,12 @@ const sameNumber = (a: string | undefined, b: string): boolean =>
   a !== undefined && a.trim() !== '' && Number(a) === Number(b);
 
 /** A syscall or a list; its answer may come in pieces, with questions between them. */
-async function run({ suspended, serverInfo }: Modern, asked: Asked, id: Json, answer: Answer): Promise<void> {
+async function run(
+  { suspended, tasks, serverInfo }: Modern,
+  asked: Asked,
+  id: Json,
+  answer: Answer,
+): Promise<void> {
   const { method, params, caller, only } = asked;
   const named = NAMED[method];
   const binding = JSON.stringify([caller.keyId, only ?? null, method, (named && params[named]) ?? null]);
@@ -147,8 +166,16 @@ async function run({ suspended, serverInfo }: Modern, asked: Asked, id: Json, an
   const call = new SuspendedCall(binding, suspended);
   call.answerTo(answer, id);
   answer.onLeft(() => call.abandon(answer));
-  const own = found ? { ...asked, params: { ...params, requestState: found.state } } : asked;
+  const deferred = (task: KernelTask) => {
+    if (call.becomes(inEra(created(task), MODERN, serverInfo))) tasks.enter(task, call);
+  };
+  const own = {
+    ...asked,
+    params: found ? { ...params, requestState: found.state } : params,
+    deferred: method === 'tools/call' && takesTasks(params) ? deferred : undefined,
+  };
   const performed = await perform(own, askingOf(own, call), call.signal);
+  tasks.leave(call);
   if (!performed) return answer.end(id, rpcError(RPC.noMethod, `mezz serves no ${method}`), 404);
   const reply = inEra(seal(performed.reply, suspended, binding), MODERN, serverInfo);
   call.end(reply, (to) => to.report(asked.kernel, performed.call));
@@ -161,7 +188,7 @@ function askingOf({ caller, params }: Asked, call: SuspendedCall): Asking {
   const token = meta.progressToken;
   return {
     who: caller.keyId,
-    capabilities: isRecord(capabilities) ? capabilities : {},
+    capabilities: isRecord(capabilities) ? withoutTasks(capabilities) : {},
     logLevel: typeof level === 'string' ? level : undefined,
     takesInputRequired: true,
     wantsProgress: token !== undefined,

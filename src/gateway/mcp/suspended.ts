@@ -46,6 +46,21 @@ export class SuspendedCall {
     if (this.#answer?.to === answer) this.#left.abort();
   }
 
+  /** Its client gets a task in place of the answer, where it waits for one just now. */
+  becomes(task: RpcReply): boolean {
+    if (!this.#answer || this.#end) return false;
+    const { to, id } = this.#answer;
+    this.#answer = undefined;
+    to.end(id, task);
+    return true;
+  }
+
+  /** What its server has asked and nobody has answered; undefined where that is nothing. */
+  get questions(): JsonRecord | undefined {
+    if (this.#asks.size === 0) return undefined;
+    return Object.fromEntries([...this.#asks].map(([key, { ask }]) => [key, ask]));
+  }
+
   tell(message: JsonRecord): void {
     this.#answer?.to.tell(message);
   }
@@ -60,6 +75,12 @@ export class SuspendedCall {
   /** What the client answered. What it left out it is asked again. */
   resume(to: Answer, id: Json, responses: Json | undefined): void {
     this.answerTo(to, id);
+    this.answered(responses);
+    if (this.#asks.size > 0) this.#suspend();
+  }
+
+  /** Answers to questions by their keys; others are left. */
+  answered(responses: Json | undefined): void {
     const given = isRecord(responses) ? responses : {};
     for (const [key, { answered }] of [...this.#asks]) {
       const result = given[key];
@@ -67,7 +88,6 @@ export class SuspendedCall {
       this.#asks.delete(key);
       answered({ result });
     }
-    if (this.#asks.size > 0) this.#suspend();
   }
 
   /** The answer leaves now, or when the client comes back for it; `ended` is told by which connection. */
@@ -82,7 +102,15 @@ export class SuspendedCall {
   }
 
   #suspend(): void {
-    if (!this.#answer) return;
+    // A task's client asks for its questions; for those, too, it has its time.
+    if (!this.#answer) {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(
+        () => this.#giveUp('the client did not answer in time'),
+        LIMITS.suspendedMs.value,
+      ).unref();
+      return;
+    }
     this.#handle ??= this.#waitingRoom.enter(this);
     if (this.#handle === undefined) return this.#giveUp('too many calls wait for their clients');
     const { to, id } = this.#answer;

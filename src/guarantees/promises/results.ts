@@ -1,7 +1,51 @@
-/** Promises about what tools answer. */
+/** Promises about what tools answer, and when. */
 import type { Promised } from '../promise.ts';
 
 export const RESULT_PROMISES: readonly Promised[] = [
+  {
+    id: 'long-calls-are-tasks',
+    group: 'tools',
+    text: 'A call of a tool that has waited or run for long becomes a task where its client takes tasks of MCP: durable before the client is told, found by its agent alone, and made on after the kernel was killed, what may take effect twice never silently twice; a client that wants progress hears what its call waits for.',
+    restsOn:
+      'A row for each task, and the ledger of uses: what it does not know was never sent or changes nothing. A doubt keeps its task open until its retry class or a person settles it.',
+    bypassedBy:
+      'A task is kept for a day. Where bodies are not stored it ends with the kernel, and says so. A manifest that is wrong about what a second sending does. Only clients of 2026-07-28 that declare the extension take tasks.',
+    tests: [
+      [
+        'src/gate/tasks.test.ts',
+        'a call that takes long becomes a task, durable before its client is told, and its end is found by its agent alone',
+      ],
+      [
+        'src/gate/tasks.test.ts',
+        'a call that waits tells so, in numbers that grow; as a task it waits on where another is told to come again',
+      ],
+      [
+        'src/gate/tasks.test.ts',
+        'a task goes on after the kernel was killed: what waited is made, what may be is made again, what may not is a doubt',
+      ],
+      [
+        'src/gate/tasks.test.ts',
+        'killed again and again, a task that may take effect twice is sent once, or is a doubt',
+      ],
+      ['src/gate/tasks.test.ts', 'a task that its client cancels ends, whether it waits or runs'],
+      [
+        'src/gate/tasks.test.ts',
+        'where bodies are not kept no word of a task is stored, and after a restart it says so',
+      ],
+      [
+        'test/tasks.test.ts',
+        'a slow call is a task for who takes tasks, found by its agent alone, and an answer for everybody else',
+      ],
+      [
+        'test/tasks.test.ts',
+        "a task's question is asked and answered by its handle, and a cancelled one ends",
+      ],
+      [
+        'test/tasks.test.ts',
+        'a task outlives the kernel: one that may have taken effect waits for a person, and ends by their word',
+      ],
+    ],
+  },
   {
     id: 'results-read-on',
     group: 'tools',
