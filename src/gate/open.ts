@@ -87,8 +87,7 @@ export async function openParts(from: Opening): Promise<Parts> {
   const agents = await AgentTable.open(store);
   const isThere = (agent: number) => (agents.get(agent)?.hold ?? 'exited') !== 'exited';
   const results = new Results(store);
-  const living = [...agents.all()].filter(({ hold }) => hold !== 'exited').map(({ pid }) => pid);
-  const versions = await Versions.open(store, living);
+  const versions = await Versions.open(store, isThere);
   const broker = new Broker(clock, from.workspace ?? NO_WORKSPACE, isThere, versions);
   const journal = await openJournal({ store, clock });
   const onFault = (fault: string): void => {

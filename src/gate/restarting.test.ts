@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HOLD, SEEN, VERSION } from '../db/schema/tools.ts';
 import { LIMITS } from '../tools/limits.ts';
+import { Versions } from '../tools/versions.ts';
 import { closeAgent } from './exits.ts';
 import { settle } from './fixture.test.ts';
 import { recover } from './recovery.ts';
@@ -84,6 +85,19 @@ test('a call that its client runs on keeps its locks over a restart, until its e
   }
 });
 
+test('a file that was forgotten among very many is not taken for seen when it is known again', () => {
+  const versions = new Versions();
+  const author = { agent: 2, name: 'bob', tool: 'Write', call: 'c1', at: 0 };
+  for (let n = 0; n < 3; n++) versions.wrote('file:/a', author, true);
+  versions.stamp(1, 'file:/a');
+  assert.equal(versions.unseen(1, 'file:/a'), undefined);
+  for (let n = 0; n < LIMITS.knownKeys.value; n++) versions.see(`file:/${n}`, undefined);
+  assert.equal(versions.knows('file:/a'), false);
+  assert.equal(versions.size, LIMITS.knownKeys.value);
+  versions.wrote('file:/a', author, true);
+  assert.equal(versions.unseen(1, 'file:/a')?.author.agent, 2);
+});
+
 test('what is kept of versions is bounded, and goes with the agents that are forgotten', async () => {
   const before = await open();
   const ann = await before.hire('ann');
@@ -100,6 +114,9 @@ test('what is kept of versions is bounded, and goes with the agents that are for
   versions.stamp(ann.agent.pid, 'file:/repo/1.txt');
   assert.deepEqual(before.parts.broker.takeFresh(), { puts: [], deletes: [] });
   assert.equal((await before.store.stats()).batches, batches);
+  // Of who is gone nothing is known again, and its rows go.
+  const next = await Versions.open(before.store, () => false);
+  assert.deepEqual([next.size, next.takeFresh(0).deletes.length], [5, 5]);
   versions.erase(new Set([ann.agent.pid]));
   await before.store.commit(before.parts.broker.takeFresh());
   assert.deepEqual([await rows(), await before.store.range(SEEN, { limit: 10 })], [[], []]);

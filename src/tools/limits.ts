@@ -18,11 +18,21 @@ export const LIMITS = {
     unit: 'ms',
     what: 'how long a command that mezz cannot read keeps the checkout; what it changes later is noticed',
   },
-  knownKeys: { value: 20_000, unit: 'keys', what: 'keys whose version is remembered' },
+  knownKeys: { value: 10_000, unit: 'keys', what: 'keys whose version is remembered' },
   stampsPerAgent: {
     value: 5000,
     unit: 'keys',
     what: 'keys of which an agent is known to have seen a version',
+  },
+  stampsAtStart: {
+    value: 20_000,
+    unit: 'keys',
+    what: 'that agents had seen and that are known again after a start, the latest',
+  },
+  stampsDropped: {
+    value: 1000,
+    unit: 'keys',
+    what: 'that agents had seen and that leave the store with a start, of those not known again',
   },
   discovered: {
     value: 500,

@@ -50,22 +50,37 @@ export interface Unseen {
 export class Versions {
   readonly #known = new Map<string, Known>();
   readonly #stamps = new Map<number, Map<string, Seen>>();
+  /** Numbers of versions only grow, over all keys: what was forgotten and is known again is newer than any stamp. */
+  #last = 0;
   /** What the store does not have as it is here, also where it is no more here. */
   readonly #freshKeys = new Set<string>();
   readonly #freshStamps = new Map<number, Set<string>>();
 
-  /** As they were when the kernel last ran. `agents`: those that are still there. */
-  static async open(store: Store, agents: Iterable<number>): Promise<Versions> {
+  /** As they were when the kernel last ran; of what agents that are gone have seen nothing. */
+  static async open(store: Store, isThere: (agent: number) => boolean): Promise<Versions> {
     const versions = new Versions();
     const rows = await store.range(VERSION, { by: ['at'], reverse: true, limit: LIMITS.knownKeys.value });
     for (const row of rows.reverse()) versions.#known.set(row.key, knownOf(row));
-    for (const agent of agents) {
-      const seen = await store.range(SEEN, { prefix: [agent], limit: LIMITS.stampsPerAgent.value });
-      seen.sort((a, b) => a.at - b.at);
-      const stamps = seen.map(({ key, n, hash }) => [key, { n, hash: hash ?? undefined }] as const);
-      if (stamps.length > 0) versions.#stamps.set(agent, new Map(stamps));
+    const seen = await store.range(SEEN, { by: ['at'], reverse: true, limit: LIMITS.stampsAtStart.value });
+    for (const { agent, key, n, hash } of seen.reverse()) {
+      versions.#last = Math.max(versions.#last, n);
+      if (!isThere(agent)) {
+        versions.#freshStamp(agent, key);
+        continue;
+      }
+      const stamps = versions.#stamps.get(agent) ?? new Map<string, Seen>();
+      versions.#stamps.set(agent, stamps.set(key, { n, hash: hash ?? undefined }));
     }
+    for (const { n } of versions.#known.values()) versions.#last = Math.max(versions.#last, n);
+    await versions.#dropOlder(store, seen[0]?.at);
     return versions;
+  }
+
+  /** Rows that are not known again leave the store too, some with each start. */
+  async #dropOlder(store: Store, at: number | undefined): Promise<void> {
+    if (at === undefined) return;
+    const older = await store.range(SEEN, { by: ['at'], to: at - 1, limit: LIMITS.stampsDropped.value });
+    for (const { agent, key } of older) if (!this.#stamps.get(agent)?.has(key)) this.#freshStamp(agent, key);
   }
 
   /** What has changed since it was last asked; whoever takes it stores it. */
@@ -110,7 +125,7 @@ export class Versions {
   see(key: string, digest: Digest | undefined): boolean {
     const known = this.#known.get(key);
     if (!known) {
-      this.#keep({ key, n: 0, digest, authors: [] });
+      this.#keep({ key, n: this.#last, digest, authors: [] });
       return false;
     }
     const isOther = known.digest?.hash !== digest?.hash;
@@ -122,10 +137,10 @@ export class Versions {
 
   /** A new version. Its author has seen it whole if it had seen the one before, or put all of it there itself. */
   wrote(key: string, author: Author, whole: boolean): void {
-    const known = this.#keep(this.#known.get(key) ?? { key, n: 0, digest: undefined, authors: [] });
+    const known = this.#keep(this.#known.get(key) ?? { key, n: this.#last, digest: undefined, authors: [] });
     this.#freshKeys.add(key);
     const saw = this.#stamps.get(author.agent)?.get(key)?.n === known.n;
-    known.n++;
+    known.n = ++this.#last;
     known.authors.push({ n: known.n, author });
     if (known.authors.length > LIMITS.authors.value) known.authors.shift();
     if (saw || whole) this.stamp(author.agent, key);

@@ -127,6 +127,7 @@ export const SEEN = table<SeenRow>(
   'tool_seen',
   { agent: 'int', key: 'text', n: 'int', hash: 'text?', at: 'int' },
   ['agent', 'key'],
+  [['at']],
 );
 
 /** What a client's own tool call touches, from its START until its end is known: it goes on without the kernel. */

@@ -92,7 +92,7 @@ export const TOOL_PROMISES: readonly Promised[] = [
     group: 'tools',
     text: 'What agents have seen of files, who wrote what since, and what a call that its client runs on holds are known again after a kill -9 of the kernel: a stale replace is refused as before, and a peer waits as before.',
     restsOn:
-      'Rows in the transactions of START and END, for 20,000 keys, 5,000 of each agent; what was written while no kernel ran is seen by its content.',
+      'Rows in the transactions of START and END, for 10,000 keys and the latest 20,000 that agents have seen; what was written while no kernel ran is seen by its content.',
     bypassedBy:
       '`journal.bodies: off` keeps no hashes of contents either: then a restart forgets them. What a client did while no kernel ran it did unasked. `mezz forget` forgets them too.',
     needs: ['hooked'],
