@@ -42,12 +42,34 @@ export interface Limiter {
   take(fresh: number, output: number, nowS: number): LabReply;
 }
 
+/** The slots of an engine that queues by itself. */
+class Line {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(slots: number) {
+    this.#free = slots;
+  }
+
+  async take(): Promise<void> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  give(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#free++;
+  }
+}
+
 /** The engine as a script of the lab. */
 class StubEngine {
   readonly #cache: PrefixCache;
   readonly #scale: number;
   readonly #nowS: () => number;
   readonly #limiter: Limiter | undefined;
+  readonly #line: Line | undefined;
   readonly jobs = new Map<string, Job>();
   readonly runs = new Map<string, { startedS: number; tookS: number }>();
   busyS = 0;
@@ -55,11 +77,12 @@ class StubEngine {
   /** Calls that were turned away. */
   refused = 0;
 
-  constructor(cacheTokens: number, scale: number, nowS: () => number, limiter: Limiter | undefined) {
+  constructor({ cacheTokens, scale, limiter, isDirect, slots }: LiveOptions, nowS: () => number) {
     this.#cache = new PrefixCache(cacheTokens);
     this.#scale = scale;
     this.#nowS = nowS;
     this.#limiter = limiter;
+    this.#line = isDirect ? new Line(slots) : undefined;
   }
 
   answer(request: LabRequest): LabReply | undefined {
@@ -82,7 +105,7 @@ class StubEngine {
     this.#cache.running.add(job.id);
     this.#cache.put(job, input + output);
     const isLast = job.at === job.program.steps.length - 1;
-    const hold = sleep((1000 * tookS) / this.#scale).then(() => {
+    const hold = this.#hold(tookS).then(() => {
       this.#cache.running.delete(job.id);
       if (isLast) this.#cache.drop(job);
     });
@@ -101,6 +124,12 @@ class StubEngine {
     const id = `${name}.${job.at}`;
     return { ...limit, hold, answer: { id, parts, stop: isLast ? 'end' : 'calls', usage } };
   }
+
+  async #hold(tookS: number): Promise<void> {
+    await this.#line?.take();
+    await sleep((1000 * tookS) / this.#scale);
+    this.#line?.give();
+  }
 }
 
 export interface LiveOptions {
@@ -109,6 +138,8 @@ export interface LiveOptions {
   readonly slots: number;
   readonly hired: readonly Hired[];
   readonly limiter?: Limiter;
+  /** No kernel: the agents speak to the engine, which queues what finds no slot. */
+  readonly isDirect?: boolean;
   /** More settings of the backend, and of mezz.yaml. */
   readonly backend?: string;
   readonly more?: string;
@@ -138,10 +169,15 @@ export class Live {
   }
 
   static async open(options: LiveOptions): Promise<Live> {
-    const { scale, cacheTokens, slots, hired, backend = 'credential: local', more = '' } = options;
+    const { scale, slots, hired, isDirect, backend = 'credential: local', more = '' } = options;
     const clock: { live?: Live } = {};
-    const engine = new StubEngine(cacheTokens, scale, () => clock.live?.nowS ?? 0, options.limiter);
+    const engine = new StubEngine(options, () => clock.live?.nowS ?? 0);
     const lab: Lab = await openLab(LAB_DEFAULTS, systemClock, (request) => engine.answer(request));
+    if (isDirect) {
+      const keys = hired.map(({ name }) => name);
+      clock.live = new Live(options, engine, lab.origin, keys, () => lab.close());
+      return clock.live;
+    }
     const scratch = mkdtempSync(join(tmpdir(), 'mezz-bench-'));
     const config = `
 backends:
