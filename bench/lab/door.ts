@@ -22,6 +22,7 @@ import type { Caller, Kernel, ModelKind, ModelWalk } from '../../src/gateway/ker
 import { openGateway } from '../../src/gateway/server.ts';
 
 const MODEL = 'gpt-bench';
+const NOTHING = { tools: [], prompts: [], resources: [], templates: [], ttlMs: 0 };
 const spec: BackendSpec = {
   id: 'bench' as BackendId,
   url: `${process.argv[2] as string}/v1`,
@@ -89,7 +90,8 @@ const kernel: Kernel = {
   },
   model: (caller: Caller, _kind: ModelKind, call, accepted) => walk(caller, call, accepted),
   hook: () => Promise.resolve({ decision: 'go' }),
-  view: async () => ({ tools: [], prompts: [], resources: [], templates: [], ttlMs: 0 }),
+  view: async () => NOTHING,
+  show: async () => NOTHING,
   request: async () => ({ call: undefined, reply: { result: {} } }),
   told() {},
   task: async () => undefined,

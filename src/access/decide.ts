@@ -9,7 +9,7 @@ import { type Refusal, refusal } from '../base/errors.ts';
 import { Recent } from '../base/recent.ts';
 import { buildContext, buildEntities, principalId } from './context.ts';
 import { LIMITS } from './limits.ts';
-import { type Policy, parsePolicies, type Slice, Slices } from './policies.ts';
+import { type Policy, parsePolicies, relax, type Slice, Slices } from './policies.ts';
 import type { AccessRequest, Principal } from './request.ts';
 
 export type { AccessRequest, Principal };
@@ -59,6 +59,13 @@ interface Verdict {
   readonly error?: string;
 }
 
+const NOTHING_KNOWN: Omit<AccessRequest, 'chain' | 'action' | 'resource'> = {
+  args: {},
+  labels: [],
+  facts: { hostedTools: [], permittedHostedTools: [], level: 'seen', localHour: 0 },
+  approved: true,
+};
+
 const isUsable = (findings: readonly Finding[]) => findings.every(({ level }) => level !== 'fail');
 let holders = 0;
 
@@ -72,6 +79,9 @@ export class Access {
   #policies: ReadonlyMap<string, Policy> = new Map();
   #slices: Slices;
   #epoch = 0;
+  /** Made when first asked about, for the text in force. */
+  #relaxed: Slices | undefined;
+  readonly #never = new Recent<string, boolean>(LIMITS.memo.value);
 
   /** Throws PolicyError when the text has findings of level `fail`: without policies nothing may run. */
   constructor(options: {
@@ -130,6 +140,8 @@ export class Access {
     this.#policies = new Map(policies.map((policy) => [policy.id, policy]));
     this.#slices = new Slices(policies, this.#prefix);
     this.#memo.clear();
+    this.#relaxed = undefined;
+    this.#never.clear();
     this.#epoch += 1;
     return findings;
   }
@@ -145,6 +157,31 @@ export class Access {
     const decision = this.#observe(this.#evaluate(request, slice, built.context));
     if (key !== undefined) this.#memo.set(key, decision);
     return decision;
+  }
+
+  /** Is this refused to one of the chain whatever its arguments, the hour or a person say? May say no too often. */
+  never({ chain, action, resource }: Pick<AccessRequest, 'chain' | 'action' | 'resource'>): boolean {
+    if (this.#profile === 'observe') return false;
+    const key = JSON.stringify([chain, action, resource]);
+    const known = this.#never.get(key);
+    if (known !== undefined) return known;
+    this.#relaxed ??= new Slices(relax([...this.#policies.values()]), `${this.#prefix}~`);
+    const slice = this.#relaxed.find({ action, ...resource });
+    const request = { ...NOTHING_KNOWN, chain, action, resource };
+    const { type, id } = resource;
+    const isNever = chain.some((principal) => {
+      const verdict = evaluateOnce({
+        principal: principalId(principal),
+        action: { type: 'Action', id: action },
+        resource: { type, id },
+        context: { approved: true },
+        preparsedPolicySetId: slice.name,
+        entities: buildEntities(principal, request),
+      });
+      return !verdict.allowed && verdict.error === undefined;
+    });
+    this.#never.set(key, isNever);
+    return isNever;
   }
 
   #observe(decision: Decision): Decision {

@@ -24,6 +24,12 @@ export interface Resource {
   readonly access: Access;
 }
 
+/**
+ * What is done about a call in doubt that nobody could be asked about: a person is (`ask`), it is made once more, or it
+ * counts as done or as given up.
+ */
+export type DoubtRule = 'ask' | 'retry' | 'done' | 'abandon';
+
 /** A call that tells whether another took effect. */
 export interface Check {
   /** A tool of the same server. */
@@ -57,7 +63,11 @@ export interface Manifest {
   readonly retry?: RetryClass;
   /** Of a `checkable` tool: how the server is asked. */
   readonly check?: Check;
+  /** Of a call in doubt; its server's setting where nobody says. */
+  readonly doubt?: DoubtRule;
   readonly undo?: Undo;
+  /** What each sending of a call costs, in USD: it counts against budgets as a model's does. */
+  readonly costUsd?: number;
   /** How long a call may run; the bound of all tools where nobody says. */
   readonly timeoutMs?: number;
 }

@@ -2,7 +2,7 @@
 import type { Refusal } from './errors.ts';
 import type { AccountId, BackendId, CallId } from './ids.ts';
 import type { JsonRecord } from './json.ts';
-import type { InstanceMode, ManifestFile } from './manifest.ts';
+import type { DoubtRule, InstanceMode, ManifestFile } from './manifest.ts';
 import type { RpcError, RpcReply, ServerMethod } from './mcp.ts';
 import type { DialectName, HintName, ModelCall, ModelOutcome } from './model.ts';
 import type { CredentialKind, Ticket } from './ticket.ts';
@@ -123,6 +123,8 @@ export interface ToolServerSpec {
   readonly resultCharacters?: number;
   /** How long a call may take before it becomes a task, for clients that take tasks. */
   readonly taskAfterMs?: number;
+  /** What is done about its calls in doubt; a person is asked where nobody says. */
+  readonly doubt?: DoubtRule;
   /** Its annotations are believed where nobody else says a word. */
   readonly trusted?: boolean;
   /** Where it speaks MCP over streamable HTTP. */

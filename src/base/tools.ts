@@ -159,7 +159,8 @@ export interface ToolVerbs {
   /** Takes back what an agent and those below it changed, or one call, the newest first. */
   undo: Verb<{ agent?: string; call?: string; since?: number; dryRun?: boolean }, { steps: UndoView[] }>;
   locks: Verb<{ agent?: string }, LocksView>;
-  tools: Verb<Record<string, never>, { tools: ToolView[]; problems: string[] }>;
+  /** All, or those that one agent sees. */
+  tools: Verb<{ agent?: string }, { tools: ToolView[]; problems: string[] }>;
   'tool.servers': Verb<Record<string, never>, { servers: ToolServerView[] }>;
   /** Made as this agent, and decided as its own. */
   'tool.call': Verb<Selector & { name: string; args: JsonRecord }, { result: JsonRecord; isError: boolean }>;

@@ -15,6 +15,9 @@ export const NO_USAGE: Usage = { input: 0, cacheRead: 0, cacheWrite: 0, output: 
 /** Money in integer nano-dollars (1e-9 USD): safe integers up to nine million dollars. */
 export type NanoUsd = number;
 
+/** What a dollar is in it. */
+export const NANO_PER_USD = 1e9;
+
 /** "$1.2345" with as many digits as matter. */
 export function formatUsd(nano: NanoUsd): string {
   const usd = nano / 1e9;

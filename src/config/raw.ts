@@ -1,5 +1,5 @@
 /** mezz.yaml after the schema accepted it: the types its settings then have. */
-import type { InstanceMode } from '../base/manifest.ts';
+import type { DoubtRule, InstanceMode } from '../base/manifest.ts';
 import type { DialectName, HintName } from '../base/model.ts';
 import type { CredentialChoice, ToolAuth } from '../base/ports.ts';
 import type { LabOptions } from '../drivers/lab/options.ts';
@@ -91,6 +91,7 @@ export interface RawConfig {
         readonly lease?: string;
         readonly perMinute?: number;
         readonly resultCharacters?: number;
+        readonly doubt?: DoubtRule;
         readonly taskAfter?: string;
       }
     >

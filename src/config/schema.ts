@@ -6,6 +6,7 @@ import { EARLIER, MODERN } from '../base/mcp.ts';
 import { HINTS } from '../base/model.ts';
 import { POLICIES } from '../scheduler/policies/all.ts';
 import { authSchema } from './authschema.ts';
+import { boundsSchema } from './boundsschema.ts';
 import { DURATION, MONEY, SHARE, SIZE } from './units.ts';
 
 const ID = '^[a-z][a-z0-9._-]{0,63}$';
@@ -456,20 +457,7 @@ export const SCHEMA = {
           ),
           idle: duration('15m', 'How long a process stays that nobody calls.'),
           lease: duration('2m', 'How long an agent keeps a leased one after its last call.'),
-          calls: { ...whole(1, 10_000, 4), description: 'Calls that may run there at once; more wait.' },
-          perMinute: {
-            ...whole(1, 1_000_000, 60),
-            description: 'Calls that it gets in a minute; more are refused and told when to come again.',
-          },
-          taskAfter: duration(
-            '10s',
-            'How long a call of it may wait and run before it becomes a task, for clients that take tasks.',
-          ),
-          resultCharacters: {
-            ...whole(1000, 10_000_000, 100_000),
-            description:
-              'Of a result longer than this an agent is shown the head and the tail; it reads on with mezz__read_result. 100000 by default.',
-          },
+          ...boundsSchema({ whole, duration, choice }),
           trusted: {
             type: 'boolean',
             title: 'true or false',

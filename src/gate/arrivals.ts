@@ -26,6 +26,7 @@ import { LIMITS } from './limits.ts';
 import { movedOn } from './locking.ts';
 import { type Asked, Offered, type Told, type Used, type UseRequest } from './offered.ts';
 import { toolEnded } from './outcomes.ts';
+import { clientOf } from './sight.ts';
 import { SYSCALLS } from './syscalls.ts';
 import { Withheld } from './withheld.ts';
 
@@ -236,6 +237,8 @@ export class Arrivals {
     const { method, asking } = request;
     const found = await findFor(this.#gate.parts.servers, only, method, request.params);
     if ('code' in found) return { call: undefined, outcome: found };
+    const changed = this.#gate.parts.shown.changed(clientOf(caller, only), found);
+    if (changed) return { call: undefined, outcome: changed };
     const { params, ...tool } = found;
     const { arguments: args, ...rest } = params;
     const input = method === 'tools/call' ? (isRecord(args) ? args : {}) : rest;

@@ -1,13 +1,18 @@
 /** What a call will cost at most, and probably: the proven bound for strict limits, the learned estimate for others. */
 
 import { type Refusal, refusal } from '../base/errors.ts';
-import { NO_USAGE } from '../base/usage.ts';
+import type { Payloads, SyscallKind } from '../base/syscall.ts';
+import { NANO_PER_USD, NO_USAGE } from '../base/usage.ts';
 import { proveBound } from '../budget/estimate.ts';
 import type { Bound, Charge } from '../budget/ledger.ts';
 import type { Candidate } from './catalog.ts';
 import { type Flight, scopesOf } from './flight.ts';
 import type { Parts } from './parts.ts';
 import { SYSCALLS } from './syscalls.ts';
+
+/** What a tool's manifest says that a sending costs. */
+const toolCost = (payload: Payloads[SyscallKind]): number =>
+  'manifest' in payload ? Math.round((payload.manifest?.costUsd ?? 0) * NANO_PER_USD) : 0;
 
 const ONE_REQUEST: Bound = { usd: 0, tokens: 0, output: 0, requests: 1 };
 const NO_REQUEST: Bound = { ...ONE_REQUEST, requests: 0 };
@@ -18,7 +23,8 @@ export function chargeOf(parts: Parts, flight: Flight, candidate: Candidate | un
   const payload = flight.call.payload;
   if (flight.isJoined) return { scopes, bound: NO_REQUEST, estimate: NO_REQUEST };
   if (!SYSCALLS[flight.call.kind].charged || !('facts' in payload) || !candidate) {
-    return { scopes, bound: ONE_REQUEST, estimate: ONE_REQUEST };
+    const priced = { ...ONE_REQUEST, usd: toolCost(payload) };
+    return { scopes, bound: priced, estimate: priced };
   }
   const { facts, decoded } = payload;
   // A plan is not billed per token: its calls cost nothing here, its windows are watched instead.

@@ -52,8 +52,12 @@ export async function end<K extends SyscallKind>(
     return book(parts, flight, calledResult(parts, flight, outcome));
   if (!('code' in outcome)) return book(parts, flight, resultOf(parts, flight, outcome as ModelOutcome));
   const known = isStillInDoubt(flight, outcome) ? STILL_IN_DOUBT : outcome;
-  return book(parts, flight, { ...NO_ANSWER, code: known.code, ...leaveUse(parts, flight, known) });
+  const cost = sentCost(flight);
+  return book(parts, flight, { ...NO_ANSWER, cost, code: known.code, ...leaveUse(parts, flight, known) });
 }
+
+/** What ends later was booked with its START, whatever came of it. */
+const sentCost = ({ call, reserved }: Flight): number => (SYSCALLS[call.kind].endsLater ? reserved.usd : 0);
 
 const STILL_IN_DOUBT = refusal('in_doubt', 'An earlier sending may have taken effect.');
 
@@ -77,6 +81,7 @@ function calledResult(parts: Parts, flight: Flight, outcome: Called): Result {
   const use = 'toolUseId' in call.payload ? [{ id: call.payload.toolUseId, isError }] : [];
   return {
     ...NO_ANSWER,
+    cost: sentCost(flight),
     code: isError ? 'failed' : 'ok',
     answer: parts.salts.commit(agent.owner, sha256Hex(text)),
     bytesOut: text.length,

@@ -44,7 +44,8 @@ export function takeLocks(parts: Parts, flight: Flight, scheduled: PolicyCall): 
   if (refused) return refuse(refused);
   if (flight.locked) return go(undefined);
   const first = blockedBy(parts, id)[0];
-  const resource = first?.effect.key ?? broker.locks.fullPlace(id)?.name ?? broker.locks.name;
+  const { locks } = broker;
+  const resource = first?.effect.key ?? locks.fullPlace(id)?.name ?? locks.lacking(id) ?? locks.name;
   broker.waited({ call: id, agent: flight.agent.pid }, resource, first?.claim.agent ?? 0);
   return {
     kind: 'wait',
@@ -71,7 +72,9 @@ function tooLong(parts: Parts, call: string): Refusal {
     ? tellObstacle(parts, first)
     : full
       ? `${full.size} calls run at ${full.name}, and more may not`
-      : 'Another call holds what this one needs';
+      : parts.broker.locks.lacking(call) !== undefined
+        ? `${parts.broker.locks.lacking(call)} has got its calls of this minute`
+        : 'Another call holds what this one needs';
   return refusal('busy', `Waited ${TOOL_LIMITS.lockWaitMs.value / 1000} s: ${who}.`, {
     rule: 'limit:tools.lockWaitMs',
     retryAfterMs: 10_000,

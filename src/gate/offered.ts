@@ -8,13 +8,13 @@ import { type Refusal, refusal } from '../base/errors.ts';
 import { type CallId, newCallId } from '../base/ids.ts';
 import { isRecord, type JsonRecord, parseJson } from '../base/json.ts';
 import type { RetryClass } from '../base/manifest.ts';
-import type { Lease, ServerRequest } from '../base/ports.ts';
+import type { Lease, ServerRequest, ToolServerSpec } from '../base/ports.ts';
 import type { ToolCall, ToolOutcome } from '../base/syscall.ts';
 import { CALL, type CallRow } from '../db/schema/journal.ts';
 import type { TaskRow } from '../db/schema/tools.ts';
-import { applyEntry, callPut, endEntry, NO_ANSWER } from '../journal/calls.ts';
+import { applyEntry, type CallEnd, callPut, endEntry, NO_ANSWER } from '../journal/calls.ts';
 import { rebuildRequest } from '../journal/context.ts';
-import { checkOf, retryOf } from '../tools/catalog.ts';
+import { checkOf, manifestOf, retryOf } from '../tools/catalog.ts';
 import { LIMITS as TOOL_LIMITS } from '../tools/limits.ts';
 import type { Place } from '../tools/locks.ts';
 import type { Offer } from '../tools/servers.ts';
@@ -217,9 +217,11 @@ export class Offered {
       const checked = await this.#check(flight.agent, flight.keyId, payload);
       const use = this.#gate.parts.uses.get(id);
       if (typeof checked === 'object' && use) await this.#close(use, 'check', checked);
-      if (checked !== 'not done') return checked ?? outcome;
-    } else if (!AGAIN.has(retry)) return outcome;
-    return this.#walk(flight);
+      if (typeof checked === 'object') return checked;
+      if (checked === 'not done') return this.#walk(flight);
+    } else if (AGAIN.has(retry)) return this.#walk(flight);
+    const ruled = await this.#byRule(id, payload);
+    return ruled === 'again' ? this.#walk(flight) : (ruled ?? outcome);
   }
 
   async #walk(flight: Flight<'tool.call'>): Promise<ToolOutcome | Refusal> {
@@ -228,10 +230,10 @@ export class Offered {
     const spec = parts.servers.get(payload.server)?.spec;
     const cwd = spec?.cwd ?? '/';
     flight.effects = await parts.broker.effectsOf(payload, cwd);
-    flight.places = placesOf(flight, spec?.calls);
+    flight.places = placesOf(flight, spec);
     const held = parts.servers.get(payload.server)?.heldFrom?.(flight.agent.pid);
     if (held) return this.#heldBy(payload.server, held);
-    const refused = parts.traffic.enter(payload.server, spec?.perMinute);
+    const refused = parts.traffic.enter(payload.server);
     if (refused) return refused;
     const walked = await this.#gate.walk(flight);
     const outcome = walked.kind === 'refused' ? walked.refusal : walked.outcome;
@@ -250,6 +252,21 @@ export class Offered {
     });
   }
 
+  /**
+   * What an operator has said for all such doubts: `again` makes it once more; undefined where a person is to be asked.
+   */
+  async #byRule(call: string, payload: ToolCall): Promise<ToolOutcome | Refusal | 'again' | undefined> {
+    const { servers, uses } = this.#gate.parts;
+    const rule = manifestOf(payload)?.doubt ?? servers.get(payload.server)?.spec.doubt ?? 'ask';
+    const use = uses.get(call);
+    if (rule === 'ask' || use?.state !== 'in_doubt') return undefined;
+    if (rule === 'retry') return 'again';
+    const outcome =
+      rule === 'done' ? said(`It counts as done, by the rule of ${payload.server}.`) : undefined;
+    await this.#close(use, 'rule', outcome);
+    return outcome ?? givenUp(call);
+  }
+
   /** A call of before, as its row and its stored body tell it. */
   async #again(use: Known, isAsked = false): Promise<ToolOutcome | Refusal> {
     const { parts } = this.#gate;
@@ -263,11 +280,15 @@ export class Offered {
     const payload = payloadOf(found, body.input, row.toolUseId ?? '');
     // As its manifest is now: an operator may have learned what a second sending does.
     const retry = retryOf(payload);
-    if (retry === 'unsafe' && !isAsked) return inDoubt(use.call);
-    if (retry === 'checkable' && !isAsked) {
-      const checked = await this.#check(agent, agent.keyId ?? '', payload);
-      if (typeof checked === 'object') await this.#close(use, 'check', checked);
-      if (checked !== 'not done') return checked ?? inDoubt(use.call);
+    const checked =
+      retry === 'checkable' && !isAsked ? await this.#check(agent, agent.keyId ?? '', payload) : undefined;
+    if (typeof checked === 'object') {
+      await this.#close(use, 'check', checked);
+      return checked;
+    }
+    if (!isAsked && !AGAIN.has(retry) && checked !== 'not done') {
+      const ruled = await this.#byRule(use.call, payload);
+      if (ruled !== 'again') return ruled ?? inDoubt(use.call);
     }
     return this.#walk(this.#revived(row, agent, payload, use));
   }
@@ -304,7 +325,7 @@ export class Offered {
   /** The outcome of a call in doubt became known, or nobody wants it any more. */
   async #close(
     use: Known,
-    resolved: 'check' | 'done' | 'abandon',
+    resolved: NonNullable<CallEnd['resolved']>,
     outcome: ToolOutcome | undefined,
   ): Promise<void> {
     const { parts } = this.#gate;
@@ -363,10 +384,11 @@ const payloadOf = (
 
 function placesOf(
   { agent, call }: Flight<'tool.call'>,
-  calls: number = TOOL_LIMITS.callsPerServer.value,
+  { calls = TOOL_LIMITS.callsPerServer.value, perMinute }: Partial<ToolServerSpec> = {},
 ): Place[] {
+  const rate = perMinute === undefined ? {} : { perMinute };
   return [
-    { name: `calls:${call.payload.server}`, size: calls },
+    { name: `calls:${call.payload.server}`, size: calls, ...rate },
     { name: `agent:${agent.pid}`, size: TOOL_LIMITS.callsPerAgent.value },
   ];
 }

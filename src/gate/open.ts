@@ -37,6 +37,7 @@ import { OwnTools } from '../tools/own.ts';
 import { Results } from '../tools/results.ts';
 import { ToolServers } from '../tools/servers.ts';
 import { OWN } from '../tools/shorten.ts';
+import { Shown } from '../tools/shown.ts';
 import { Tasks } from '../tools/tasks.ts';
 import { Traffic } from '../tools/traffic.ts';
 import { Uses } from '../tools/uses.ts';
@@ -95,6 +96,15 @@ export async function openParts(from: Opening): Promise<Parts> {
     // A store that fails here has stopped the kernel.
     journal.append({ entries: [{ kind: 'config', agent: 0, body }] }).catch(() => {});
   };
+  const scheduler = new Scheduler({
+    clock,
+    resources: [...slotsOf(from), broker.locks],
+    history,
+    meter: governor,
+    onFault,
+    ...scheduling,
+  });
+  broker.rates.onFree = () => scheduler.stir(broker.locks.name);
   return {
     clock,
     random,
@@ -112,19 +122,13 @@ export async function openParts(from: Opening): Promise<Parts> {
     estimator: await Estimator.open(store),
     windows,
     reserves: await Reserves.open(store, windows),
-    scheduler: new Scheduler({
-      clock,
-      resources: [...slotsOf(from), broker.locks],
-      history,
-      meter: governor,
-      onFault,
-      ...scheduling,
-    }),
+    scheduler,
     governor,
     broker,
     servers: new ToolServers(store, withOwn(from.toolServers, results)),
     results,
     tasks: await Tasks.open(store),
+    shown: new Shown(),
     uses: await Uses.open(store),
     arguments: new Arguments(),
     traffic: new Traffic(clock),

@@ -30,6 +30,7 @@ import type { Arguments } from '../tools/arguments.ts';
 import type { Broker } from '../tools/broker.ts';
 import type { Results } from '../tools/results.ts';
 import type { ToolServers } from '../tools/servers.ts';
+import type { Shown } from '../tools/shown.ts';
 import type { Tasks } from '../tools/tasks.ts';
 import type { Traffic } from '../tools/traffic.ts';
 import type { Uses } from '../tools/uses.ts';
@@ -80,6 +81,7 @@ export interface Parts {
   readonly uses: Uses;
   readonly results: Results;
   readonly tasks: Tasks;
+  readonly shown: Shown;
   readonly arguments: Arguments;
   readonly traffic: Traffic;
   readonly agents: AgentTable;

@@ -113,7 +113,8 @@ function book(parts: Parts, balances: Booking, open: Open, entry: EntryRow): voi
     else {
       // What its client asked about by hook was counted then.
       const requests = typeof body.continues === 'string' ? 0 : 1;
-      balances.book(scopes, { usage: NO_USAGE, cost: 0, model }, requests, dayOf(entry, body));
+      const cost = Number(body.reservedUsd ?? 0);
+      balances.book(scopes, { usage: NO_USAGE, cost, model }, requests, dayOf(entry, body));
     }
     return;
   }

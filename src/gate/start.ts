@@ -86,7 +86,7 @@ function enterUse(parts: Parts, { use, call, agent, digest }: Flight, now: numbe
 /** A call whose END comes from elsewhere, or never, counts as a request from its START on. */
 function bookAtStart(parts: Parts, flight: Flight, now: number): NonNullable<Batch['puts']> {
   if (!SYSCALLS[flight.call.kind].endsLater) return [];
-  const used = { usage: NO_USAGE, cost: 0, model: bookedModel(flight) };
+  const used = { usage: NO_USAGE, cost: flight.reserved.usd, model: bookedModel(flight) };
   return parts.ledger.settle(flight.call.id, used, now).puts;
 }
 

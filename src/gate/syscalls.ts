@@ -54,8 +54,14 @@ function modelArgs(call: ModelCall): JsonRecord {
 export const toolText = (call: ToolCall): string =>
   canonicalJson({ server: call.server, tool: call.tool, input: call.input });
 
+export const toolResource = ({ server, tool }: Pick<ToolCall, 'server' | 'tool'>): ResourceName => ({
+  type: 'Tool',
+  id: `${server}/${tool}`,
+  parents: [server],
+});
+
 const toolSpec: SyscallSpec<'tool.call'> = {
-  resource: (call) => ({ type: 'Tool', id: `${call.server}/${call.tool}`, parents: [call.server] }),
+  resource: toolResource,
   args: (call) => call.input,
   digest: (call) => sha256Hex(toolText(call)),
   needsBackend: false,

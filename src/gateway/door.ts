@@ -8,6 +8,7 @@ import type { ToolOutcome } from '../base/syscall.ts';
 import type { Arrivals } from '../gate/arrivals.ts';
 import type { Gate } from '../gate/gate.ts';
 import { toolEnded } from '../gate/outcomes.ts';
+import { showTo } from '../gate/sight.ts';
 import type { TaskView } from '../gate/tasks.ts';
 import { viewOf } from '../tools/view.ts';
 import type {
@@ -81,6 +82,10 @@ export class Door implements Kernel {
     return viewOf(this.#gate.parts.servers, only);
   }
 
+  show(caller: Caller, only: string | undefined): Promise<ServerView | Refusal> {
+    return showTo(this.#gate.parts, caller, only);
+  }
+
   async request(
     caller: Caller,
     only: string | undefined,
@@ -115,12 +120,7 @@ export class Door implements Kernel {
   }
 
   onServerChange(listener: (server: string, change: ServerChange) => void): () => void {
-    const stops = [...this.#gate.parts.servers.all()].map(
-      (server) => server.onChange?.((change) => listener(server.spec.id, change)) ?? (() => {}),
-    );
-    return () => {
-      for (const stop of stops) stop();
-    };
+    return this.#gate.parts.servers.onChange(listener);
   }
 
   models(): readonly ListedModel[] {

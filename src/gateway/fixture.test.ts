@@ -57,6 +57,9 @@ export class OpenKernel implements Kernel {
     const tools = [{ name: 'box__open', inputSchema: { type: 'object' } }];
     return { tools, prompts: [], resources: [], templates: [], ttlMs: 0 };
   }
+  show() {
+    return this.view();
+  }
   async request(_caller: unknown, _only: unknown, { params }: ServerRequest): Promise<ServerReply> {
     if (params.name !== 'box__open')
       return { call: undefined, reply: refusal('not_found', `There is no tool "${params.name}".`) };

@@ -82,6 +82,8 @@ export interface Kernel {
   hook(caller: Caller, event: HookEvent, signal: AbortSignal): Promise<HookAnswer>;
   /** What an MCP client of mezz sees: all tool servers, or the one that it names. */
   view(only: string | undefined): Promise<ServerView | Refusal>;
+  /** The same as this caller sees it, without what it may never call; remembered as shown to it. */
+  show(caller: Caller, only: string | undefined): Promise<ServerView | Refusal>;
   /**
    * A syscall; the server's own error is an answer. `use`: the client's own name for this use of the tool, which its
    * retries carry too. `outlives`: a cut connection is not the client's word that it wants the call no more. `deferred`

@@ -66,7 +66,7 @@ export interface CallEnd {
   readonly firstByteMs: number | null;
   readonly waitedMs: number;
   /** The outcome was not known at first: who told it. */
-  readonly resolved?: 'check' | 'done' | 'abandon';
+  readonly resolved?: 'check' | 'done' | 'abandon' | 'rule';
   /** How often it was stopped between two tokens and went on, and how long it stood still all together. */
   readonly suspended?: number;
   readonly suspendedMs?: number;

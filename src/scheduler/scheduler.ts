@@ -266,6 +266,11 @@ export class Scheduler {
     for (const name of resources) if (this.#queue.hasLine(name, limit)) this.#serve(name);
   }
 
+  /** Time alone has made room: whoever waits is tried, the first first. */
+  stir(resource: string): void {
+    this.#serve(resource);
+  }
+
   /** What serving costs there was learned better. */
   reprice(resource: string, terms: Terms): void {
     const found = this.#resources.get(resource);

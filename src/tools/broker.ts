@@ -13,6 +13,7 @@ import { effectsOf } from './catalog.ts';
 import { type Discards, type Effect, isWrite, overlaps } from './effects.ts';
 import { LIMITS } from './limits.ts';
 import { Locks } from './locks.ts';
+import { Rates } from './rates.ts';
 import { type Author, type Fresh, Versions } from './versions.ts';
 
 /** A call as the broker knows it. */
@@ -89,7 +90,8 @@ export const NO_WORKSPACE: Workspace = {
 };
 
 export class Broker {
-  readonly locks = new Locks();
+  readonly rates: Rates;
+  readonly locks: Locks;
   readonly versions: Versions;
   readonly counts: Counts = { waits: 0, conflicts: 0, stale: 0, round: 0, lost: 0, overrun: 0, absorbed: 0 };
   readonly events: ToolEvent[] = [];
@@ -112,6 +114,8 @@ export class Broker {
     versions = new Versions(),
   ) {
     this.#clock = clock;
+    this.rates = new Rates(clock);
+    this.locks = new Locks(this.rates);
     this.#workspace = workspace;
     this.#isThere = isThere;
     this.versions = versions;

@@ -90,6 +90,11 @@ export const LIMITS = {
     unit: 'ms',
     what: 'after which a call becomes a task, where its client takes tasks and mezz.yaml names no time',
   },
+  shownLists: {
+    value: 2000,
+    unit: 'lists',
+    what: 'of tools of which it is remembered which definitions they showed',
+  },
   taskKeptMs: { value: 86_400_000, unit: 'ms', what: 'that a task is found from its creation on' },
   tasks: { value: 10_000, unit: 'tasks', what: 'that are found at once' },
   shownCharacters: {

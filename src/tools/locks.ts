@@ -8,6 +8,7 @@ import { ENGINE } from '../scheduler/cost.ts';
 import type { Resource } from '../scheduler/resource.ts';
 import { conflict, type Effect } from './effects.ts';
 import { LIMITS } from './limits.ts';
+import type { Rated, Rates } from './rates.ts';
 
 /** What a call wants to hold. */
 export interface Claim {
@@ -21,8 +22,7 @@ export interface Claim {
 }
 
 /** A server or an agent, of which so many calls may run at once. */
-export interface Place {
-  readonly name: string;
+export interface Place extends Rated {
   readonly size: number;
 }
 
@@ -37,12 +37,18 @@ export class Locks implements Resource {
   readonly name = 'locks';
   /** Holding them costs no tokens. */
   readonly terms = ENGINE;
+  readonly #rates: Rates | undefined;
   readonly #claims = new Map<string, Claim>();
   readonly #held = new Map<string, Claim>();
   /** Calls that are held, by place. */
   readonly #taken = new Map<string, number>();
   /** Who was tried in this pass and could not have its keys: it stands before whoever is tried after it. */
   readonly #before = new Map<string, Claim>();
+
+  /** `rates`: where places bear so many calls a minute. */
+  constructor(rates?: Rates) {
+    this.#rates = rates;
+  }
 
   /** What a call will ask for, told before it is submitted. */
   declare(claim: Claim): void {
@@ -64,13 +70,14 @@ export class Locks implements Resource {
   tryAcquire(call: string): boolean {
     const claim = this.#claims.get(call);
     assert(claim && !this.#held.has(call), `call ${call} declares once what it locks, and locks once`);
-    if (this.#inTheWay(claim)) {
+    if (this.#inTheWay(claim) || this.lacking(call) !== undefined) {
       this.#before.set(call, claim);
       return false;
     }
     this.#before.delete(call);
     this.#held.set(call, claim);
     this.#take(claim, 1);
+    this.#rates?.take(claim.places ?? []);
     return true;
   }
 
@@ -95,6 +102,11 @@ export class Locks implements Resource {
   /** The place of a call's that is full, if one is. */
   fullPlace(call: string): Place | undefined {
     return this.#claims.get(call)?.places?.find(({ name, size }) => this.taken(name) >= size);
+  }
+
+  /** The place of a call's that has borne its calls of this minute, if one has. */
+  lacking(call: string): string | undefined {
+    return this.#rates?.lacking(this.#claims.get(call)?.places ?? []);
   }
 
   /** How many calls run there. */

@@ -6,7 +6,7 @@
 import { type Refusal, refusal } from '../base/errors.ts';
 import { sha256Hex } from '../base/hash.ts';
 import { canonicalJson, isRecord, type JsonRecord, parseJson } from '../base/json.ts';
-import type { Described, ToolServer, ToolServerSpec } from '../base/ports.ts';
+import type { Described, ServerChange, ToolServer, ToolServerSpec } from '../base/ports.ts';
 import { META, type MetaRow } from '../db/schema/meta.ts';
 import type { Store } from '../db/store.ts';
 import { tellDiff } from './diff.ts';
@@ -50,6 +50,8 @@ export class ToolServers {
     { readonly described: Described; readonly offers: Promise<readonly Offer[]> }
   >();
 
+  readonly #listeners = new Set<(server: string, change: ServerChange) => void>();
+
   constructor(store: Store, servers: ReadonlyMap<string, ToolServer>) {
     this.#store = store;
     this.#servers = servers;
@@ -70,6 +72,18 @@ export class ToolServers {
 
   all(): Iterable<ToolServer> {
     return this.#servers.values();
+  }
+
+  /** `listener` hears what servers say unasked, and of definitions that were accepted; the result ends that. */
+  onChange(listener: (server: string, change: ServerChange) => void): () => void {
+    this.#listeners.add(listener);
+    const stops = [...this.#servers].map(([id, server]) =>
+      server.onChange?.((change) => listener(id, change)),
+    );
+    return () => {
+      this.#listeners.delete(listener);
+      for (const stop of stops) stop?.();
+    };
   }
 
   /** What every server offers, in the order of their names; one that does not start offers nothing, and why. */
@@ -133,6 +147,7 @@ export class ToolServers {
     if ('code' in offered) return offered;
     await this.#pin(name, offered.offers);
     this.#known.delete(name);
+    for (const listener of this.#listeners) listener(name, { kind: 'tools' });
     return offered.offers
       .filter(({ kind }) => kind === 'tool')
       .map((offer) => ({ ...offer, state: 'accepted' }));

@@ -1,5 +1,5 @@
 /**
- * What each tool server can bear: how many calls a minute, and none while it only fails. Invariant: of a server that failed
+ * What each tool server can bear while it only fails: none. Invariant: of a server that failed
  * so often in a row one call at a time finds out whether it is back, after a pause that grows.
  */
 import type { Clock } from '../base/clock.ts';
@@ -14,7 +14,7 @@ export interface Health {
   readonly failures: number;
   /** Until when no call is let through; undefined where all are. */
   readonly shutUntil: number | undefined;
-  /** Calls refused because of either. */
+  /** Calls refused because of that. */
   readonly refused: number;
 }
 
@@ -24,11 +24,7 @@ interface State {
   /** A call finds out just now whether the server is back. */
   isProbed: boolean;
   refused: number;
-  tokens: number;
-  filledAt: number;
 }
-
-const MINUTE_MS = 60_000;
 
 export class Traffic {
   readonly #clock: Clock;
@@ -39,9 +35,9 @@ export class Traffic {
   }
 
   /** Why no call may go there now; undefined lets one go, whose end must be told. */
-  enter(server: string, perMinute: number | undefined): Refusal | undefined {
-    const state = this.#of(server, perMinute);
-    const refused = this.#shut(server, state) ?? this.#spend(server, state, perMinute);
+  enter(server: string): Refusal | undefined {
+    const state = this.#of(server);
+    const refused = this.#shut(server, state);
     if (refused) state.refused++;
     else if (state.failures >= LIMITS.failuresInRow.value) state.isProbed = true;
     return refused;
@@ -49,7 +45,7 @@ export class Traffic {
 
   /** A call that was let through has ended. */
   left(server: string, sign: Sign): void {
-    const state = this.#of(server, undefined);
+    const state = this.#of(server);
     state.isProbed = false;
     if (sign === 'answered') state.failures = 0;
     if (sign !== 'failed') return;
@@ -75,28 +71,10 @@ export class Traffic {
     });
   }
 
-  #spend(server: string, state: State, perMinute: number | undefined): Refusal | undefined {
-    if (perMinute === undefined) return undefined;
-    const now = this.#clock.now();
-    state.tokens = Math.min(perMinute, state.tokens + ((now - state.filledAt) * perMinute) / MINUTE_MS);
-    state.filledAt = now;
-    if (state.tokens >= 1) {
-      state.tokens--;
-      return undefined;
-    }
-    return refusal('busy', `${server} takes ${perMinute} calls a minute, and they are used.`, {
-      rule: `tools.${server}.perMinute`,
-      retryAfterMs: Math.ceil(((1 - state.tokens) * MINUTE_MS) / perMinute),
-    });
-  }
-
-  #of(server: string, perMinute: number | undefined): State {
+  #of(server: string): State {
     const known = this.#states.get(server);
     if (known) return known;
-    const state = {
-      ...{ failures: 0, shutUntil: 0, isProbed: false, refused: 0 },
-      ...{ tokens: perMinute ?? 0, filledAt: this.#clock.now() },
-    };
+    const state = { failures: 0, shutUntil: 0, isProbed: false, refused: 0 };
     this.#states.set(server, state);
     return state;
   }

@@ -9,6 +9,8 @@ import { callable, type Offer, type Offered, type ToolServers } from './servers.
 import { linkTo, OWN } from './shorten.ts';
 
 export interface View {
+  /** The tools, as they are known here. */
+  readonly offers: readonly Offer[];
   readonly tools: readonly JsonRecord[];
   readonly prompts: readonly JsonRecord[];
   readonly resources: readonly JsonRecord[];
@@ -24,18 +26,25 @@ export interface Found
   readonly params: JsonRecord;
 }
 
-/** `only`: the one server that the client sees. */
-export async function viewOf(servers: ToolServers, only: string | undefined): Promise<View | Refusal> {
+/** `only`: the one server that the client sees. `isHidden`: tools that it may never call. */
+export async function viewOf(
+  servers: ToolServers,
+  only: string | undefined,
+  isHidden: (offer: Offer) => boolean = () => false,
+): Promise<View | Refusal> {
   const seen = await offered(servers, only);
   if ('code' in seen) return seen;
+  const offers = seen
+    .flatMap((one) => one.offers)
+    .filter((offer) => offer.state === 'accepted' && !isHidden(offer));
   const shown = (kind: Offer['kind']) =>
-    seen
-      .flatMap((one) => one.offers)
-      .filter((offer) => offer.kind === kind && offer.state === 'accepted')
+    offers
+      .filter((offer) => offer.kind === kind)
       .map(({ name, definition }) => (only === undefined ? { ...definition, name } : definition))
       .sort((a, b) => (String(a.name) < String(b.name) ? -1 : 1));
   const ttls = seen.map(({ described }) => described.ttlMs ?? 0);
   return {
+    offers: offers.filter(({ kind }) => kind === 'tool'),
     tools: shown('tool'),
     prompts: shown('prompt'),
     resources: seen.flatMap(({ described }) => described.resources ?? []),

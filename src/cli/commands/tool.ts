@@ -12,11 +12,15 @@ import { asJson, asList, change, show, type ViewOptions } from '../view.ts';
 
 const firstLine = (text: string): string => text.split('\n', 1)[0] ?? '';
 
-function list(session: Session, options: ViewOptions): Promise<void> {
+interface ListOptions extends ViewOptions {
+  readonly agent?: string;
+}
+
+function list(session: Session, options: ListOptions): Promise<void> {
   const { terminal } = session;
   return show(session, options, {
     verb: 'tools',
-    request: {},
+    request: options.agent === undefined ? {} : { agent: options.agent },
     ids: ({ tools }) => tools.map(({ name }) => name),
     render: ({ tools, problems }) => {
       terminal.printTable(
@@ -152,9 +156,9 @@ function resolve(session: Session, call: string, options: ResolveOptions): Promi
 
 export function define(program: Command, session: Session): void {
   const tool = program.command('tool').description('tool servers that mezz starts, and what they offer');
-  asList(tool.command('ls', { isDefault: true }).description('list tools, as agents call them')).action(
-    (options: ViewOptions) => list(session, options),
-  );
+  asList(tool.command('ls', { isDefault: true }).description('list tools, as agents call them'))
+    .option('--agent <agent>', 'only those that this agent sees: pid, name, or the beginning of a name')
+    .action((options: ListOptions) => list(session, options));
   asList(tool.command('ps').description('list tool servers')).action((options: ViewOptions) =>
     servers(session, options),
   );

@@ -3,6 +3,7 @@
 import { refusal } from '../../base/errors.ts';
 import type { ToolView } from '../../base/tools.ts';
 import type { Gate } from '../../gate/gate.ts';
+import { isNever } from '../../gate/sight.ts';
 import type { Offer } from '../../tools/servers.ts';
 import { type Handlers, selectAgent } from './context.ts';
 import { type LoginVerb, loginVerbs } from './logins.ts';
@@ -27,9 +28,15 @@ export const toolVerbs: Handlers<
   ...manifestVerbs,
   ...loginVerbs,
 
-  async tools({ gate }) {
-    const { offers, problems } = await gate.parts.servers.list();
-    return { tools: offers.map(viewOf), problems: problems.map(({ message }) => message) };
+  async tools(context, { agent: selector }) {
+    const { parts } = context.gate;
+    const agent = selector === undefined ? undefined : selectAgent(context, selector);
+    if (agent && 'code' in agent) return agent;
+    const { offers, problems } = await parts.servers.list();
+    const seen = agent
+      ? offers.filter((offer) => offer.state === 'accepted' && !isNever(parts, agent, offer))
+      : offers;
+    return { tools: seen.map(viewOf), problems: problems.map(({ message }) => message) };
   },
 
   async 'tool.servers'({ gate }) {

@@ -104,9 +104,9 @@ export function refused(method: ServerMethod, params: JsonRecord, why: Refusal):
   return rpcError(ERRORS[why.code].status, text, { code: why.code });
 }
 
-async function list({ kernel, only, method, params }: Asked): Promise<RpcReply> {
+async function list({ kernel, caller, only, method, params }: Asked): Promise<RpcReply> {
   const [member, of] = LISTS[method] as (typeof LISTS)[string];
-  const view = await kernel.view(only);
+  const view = await kernel.show(caller, only);
   if ('code' in view) return rpcError(RPC.invalidParams, errorText(view));
   const from = params.cursor === undefined ? 0 : cursorOf(params.cursor);
   if (from === undefined) return rpcError(RPC.invalidParams, 'this cursor is not one of mezz');

@@ -47,6 +47,68 @@ export const RESULT_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'forbidden-tools-hidden',
+    group: 'tools',
+    text: 'A tool that no access policy ever lets an agent call, whatever its arguments, the hour or a person say, is not in its lists, and calling it is refused; one that may be permitted is shown (`mezz tool ls --agent`).',
+    restsOn:
+      'The policies in force without what they ask of a call: permits say yes, forbids with such a question are left out. What these refuse, the whole refuses.',
+    bypassedBy:
+      'Names that an agent knows from elsewhere: what it calls by them is refused. Prompts and resources.',
+    needs: ['enforcing'],
+    tests: [
+      [
+        'src/gate/sight.test.ts',
+        'a tool that no policy ever lets an agent call is not shown to it; one that may be permitted is',
+      ],
+    ],
+  },
+  {
+    id: 'calls-as-shown',
+    group: 'tools',
+    text: 'A call of a tool whose definition was changed and accepted since its client listed it is refused once, with the new definition; clients hear when an operator accepts one.',
+    restsOn: 'The digests of the definitions that each key was shown last.',
+    bypassedBy:
+      'A client that never listed the tools since the kernel started: its calls are checked by what is accepted.',
+    tests: [
+      [
+        'src/gate/sight.test.ts',
+        'a call is checked by the definition that its client was shown: of a newer one it is told first, and sees it',
+      ],
+    ],
+  },
+  {
+    id: 'doubts-by-rule',
+    group: 'tools',
+    text: 'What is done about a call in doubt is said beforehand for a tool (`doubt` in its manifest) or a server (`doubt` in `mezz.yaml`): ask a person, which is the default, make it once more, or count it as done or given up; a rule never makes a call a third time.',
+    restsOn: 'The retry class goes first; the rule closes the doubt in the journal, or sends once more.',
+    bypassedBy: 'A rule that is wrong about its tool: once more may be the effect twice.',
+    tests: [
+      [
+        'src/gate/doubts.test.ts',
+        'a doubt is settled by the rule of its tool, else of its server, else by a person alone',
+      ],
+      [
+        'src/gate/doubts.test.ts',
+        'a call that is made once more by a rule and is broken off again is a doubt: no rule makes it a third time',
+      ],
+      ['src/gate/doubts.test.ts', 'what a crash left in doubt is settled by its rule at the next start'],
+    ],
+  },
+  {
+    id: 'tools-charged',
+    group: 'money',
+    text: 'Each sending of a call of a tool with a price (`costUsd` in its manifest) is charged to its agent, its parents and its owner, is in the bill, and counts against budgets, strict ones too; the journal proves it.',
+    restsOn: 'The reservation is booked with START, whatever comes of the call.',
+    bypassedBy: 'A price that the manifest has wrong. Calls by hook have none.',
+    tests: [
+      [
+        'src/gate/toolrates.test.ts',
+        'each sending of a tool with a price is charged: in the bill, against a strict budget, and as the journal proves',
+      ],
+      ['src/gate/toolrates.test.ts', 'a sending that nobody knows the end of is charged, too'],
+    ],
+  },
+  {
     id: 'results-read-on',
     group: 'tools',
     text: "A tool's result that is longer than its server's bound is shown with its head, its tail and how to read on; its agent reads all of it, in stretches, by a tool of mezz or the link in it, and no other agent can.",

@@ -292,7 +292,10 @@ export const TOOL_PROMISES: readonly Promised[] = [
         'src/tools/traffic.test.ts',
         'a server that only fails gets no more calls, then one at a time after a growing pause, until it answers',
       ],
-      ['src/tools/traffic.test.ts', 'a server gets its calls a minute, and says when the next may come'],
+      [
+        'src/gate/toolrates.test.ts',
+        'beyond its calls a minute a server is waited for, in order, and no longer than a call waits for locks',
+      ],
     ],
   },
   {

@@ -67,6 +67,13 @@ const TOOL = {
         description:
           'What making the same call once more would do: nothing; no more than the first; its server knows a repetition by its key; its server can be asked; the effect twice (the default).',
       },
+      doubt: {
+        enum: ['ask', 'retry', 'done', 'abandon'],
+        title: 'one of ask, retry, done, abandon',
+        examples: ['retry'],
+        description:
+          'What is done about a call that may or may not have taken effect: a person is asked (the default), it is made once more, or it counts as done, or as given up.',
+      },
       check: closed(
         'How the server is asked whether a checkable call took effect.',
         {
@@ -101,6 +108,14 @@ const TOOL = {
         },
         ['tool', 'input'],
       ),
+      costUsd: {
+        type: 'number',
+        title: 'a price in USD from 0 to 1000',
+        minimum: 0,
+        maximum: 1000,
+        examples: [0.01],
+        description: 'What each sending of a call costs; it counts against budgets and is in the bill.',
+      },
       timeoutMs: {
         type: 'integer',
         title: 'a whole number from 1 to 3600000',
