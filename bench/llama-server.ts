@@ -61,7 +61,9 @@ async function ask(url: string, body: JsonRecord, at: (length: number) => void =
 /** Passes everything on and keeps how many tokens were read for each request to go on. */
 async function startTap(target: string, read: number[]): Promise<{ server: Server; origin: string }> {
   const server = createServer((incoming, outgoing) => {
-    const onward = open(`${target}${incoming.url}`, { method: incoming.method, headers: incoming.headers });
+    const { method, headers } = incoming;
+    // A connection each: the server ends one that it has used a hundred times, whoever is about to use it again.
+    const onward = open(`${target}${incoming.url}`, { method, headers, agent: false });
     outgoing.on('close', () => onward.destroy());
     onward.on('error', () => outgoing.destroy());
     onward.on('response', (answer) => {
