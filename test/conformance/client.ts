@@ -52,7 +52,8 @@ try {
     ((await ask(method, {})).result?.[member] ?? []) as Any[];
   const offered = await list('tools/list', 'tools');
   const calls =
-    context.toolCalls ?? offered.map(({ name }) => ({ name, arguments: ARGUMENTS[String(name)] ?? {} }));
+    context.toolCalls ??
+    offered.map(({ name }) => ({ name, arguments: argumentsFor(String(name), offered) }));
   for (const call of calls) await ask('tools/call', { ...call });
   for (const { uri } of await list('resources/list', 'resources')) await ask('resources/read', { uri });
   for (const { name } of await list('prompts/list', 'prompts')) await ask('prompts/get', { name });
@@ -60,6 +61,12 @@ try {
   await kernel.close();
 }
 process.exit(0);
+
+/** One tool wants to see what reached the agent of the other's schema. */
+function argumentsFor(name: string, offered: readonly Any[]): Any {
+  const seen = offered.find((tool) => tool.name === 'json_schema_2020_12_tool');
+  return name === 'json_schema_echo' ? { schema: seen?.inputSchema } : (ARGUMENTS[name] ?? {});
+}
 
 /** As the settings of mezz have it. */
 function authOf(): { readonly auth?: Any } {
