@@ -18,6 +18,7 @@ const BUDGET_MINUTES = {
   'agents.test.ts': 12,
   'cuts.test.ts': 10,
   'sdks.test.ts': 10,
+  'conformance.test.ts': 12,
   other: 8,
 };
 

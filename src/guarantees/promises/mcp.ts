@@ -33,6 +33,20 @@ export const MCP_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'mcp-conformance',
+    group: 'tools',
+    text: "Every scored scenario of the official conformance suite's two frozen sets (2025-11-25 and 2026-07-28) passes through mezz, with mezz as the server and with mezz as the client, logins included.",
+    restsOn: 'The version of the suite that the page names, and its frozen sets.',
+    bypassedBy:
+      'What no scenario asks. The set of 2026-07-28 was run against a tool server of that era alone, and extensions are not scored.',
+    tests: [
+      [
+        'test/long/conformance.test.ts',
+        'every scored scenario passes through mezz, and the published page says what a run says',
+      ],
+    ],
+  },
+  {
     id: 'mcp-kept-reads',
     group: 'tools',
     text: 'A resource that its server said stays as it is for a while is not asked for again in that time, except after a call of a tool there or a notice of change; each read is decided and recorded all the same, and what a server calls private is given to no other agent.',
