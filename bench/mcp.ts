@@ -1,7 +1,9 @@
 /**
- * What mezz adds to a call of a tool by MCP over HTTP, on an idle kernel, one call at a time: in turns direct to the tool
- * server, through a plain MCP proxy, through the whole kernel, and, in the same turns, two durable commits of the same
- * disk (SQLite, WAL, synchronous=FULL, one row each): a call is recorded before it is made and when it is answered.
+ * What mezz adds to a call of a tool by MCP over HTTP, on an idle kernel: in turns direct to the tool server, through a
+ * plain MCP proxy, to a server made with the SDK that answers by itself, through one that asks the tool server with the
+ * SDK's client, through the whole kernel, and, in the same turns, two durable commits of the same disk (SQLite, WAL,
+ * synchronous=FULL, one row each): a call is recorded before it is made and when it is answered. First one call at a
+ * time, then eight, in turns of a hundred.
  * Usage: node scripts/with-node.js bench/mcp.ts [--rounds 300] [--json]
  */
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -10,96 +12,148 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Pool } from 'undici';
 import { option, print } from './lab/report.ts';
-import { startSubject } from './lab/subject.ts';
+import { type Subject, startSubject } from './lab/subject.ts';
 
-const scratch = mkdtempSync(join(tmpdir(), 'mezz-bench-'));
-const server = await startSubject('server', { file: 'mcp-server.ts' });
-const origin = server.said.origin as string;
-const proxy = await startSubject('proxy', { file: 'mcp-proxy.ts', args: [origin] });
-const full = await startSubject('full', { file: 'kernel.ts', args: [origin, scratch, '1', '256', origin] });
-
-const db = new DatabaseSync(join(scratch, 'commit.db'));
-db.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT)');
-const insert = db.prepare('INSERT INTO t(v) VALUES(?)');
+const AT_ONCE = 8;
+const TURN = 100;
+const WARMUP = 300;
 
 interface Way {
   readonly pool: Pool;
   readonly path: string;
   readonly tool: string;
+  /** The process between the caller and the tool server. */
+  readonly subject: Subject | undefined;
+  session: Record<string, string>;
 }
-const wayTo = (to: string, path = '/', tool = 'tool_7'): Way => ({
-  pool: new Pool(to, { connections: 1 }),
-  ...{ path, tool },
+type Name = 'direct' | 'proxy' | 'sdk' | 'sdk proxy' | 'mezz';
+
+const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+let calls = 0;
+
+const wayTo = (subject: Subject | undefined, to: string, path = '/', tool = 'tool_7'): Way => ({
+  pool: new Pool(to, { connections: AT_ONCE }),
+  ...{ path, tool, subject, session: {} },
 });
-const ways = {
-  direct: wayTo(origin),
-  proxy: wayTo(proxy.said.origin as string),
-  full: wayTo(full.said.origin as string, `/a/${full.said.keys}/mcp`, 'bench__tool_7'),
-};
-const times: Record<keyof typeof ways | 'commits', number[]> = {
-  direct: [],
-  proxy: [],
-  full: [],
-  commits: [],
-};
+
+const post = ({ pool, path, session }: Way, message: object) =>
+  pool.request({
+    method: 'POST',
+    path,
+    headers: { ...headers, ...session },
+    body: JSON.stringify({ jsonrpc: '2.0', ...message }),
+  });
+
+/** The SDK's server wants a session before anything else. */
+async function greet(way: Way): Promise<void> {
+  const params = {
+    protocolVersion: '2025-11-25',
+    capabilities: {},
+    clientInfo: { name: 'bench', version: '1' },
+  };
+  const greeting = await post(way, { id: 0, method: 'initialize', params });
+  await greeting.body.text();
+  const session = greeting.headers['mcp-session-id'];
+  if (typeof session !== 'string') throw new Error(`no session: ${greeting.statusCode}`);
+  way.session = { 'mcp-session-id': session, 'mcp-protocol-version': '2025-11-25' };
+  await (await post(way, { method: 'notifications/initialized' })).body.dump();
+}
 
 /** Every call is another: none repeats what was asked before. */
-async function callMs({ pool, path, tool }: Way, id: number): Promise<number> {
-  const params = { name: tool, arguments: { path: `/tmp/file-${id}.txt`, n: id } };
-  const body = JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params });
-  const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+async function callMs(way: Way): Promise<number> {
+  const id = ++calls;
+  const params = { name: way.tool, arguments: { path: `/tmp/file-${id}.txt`, n: id } };
   const startedAt = performance.now();
-  const answer = await pool.request({ method: 'POST', path, headers, body });
+  const answer = await post(way, { id, method: 'tools/call', params });
   const text = await answer.body.text();
   const ms = performance.now() - startedAt;
   if (!text.includes('done done')) throw new Error(`${answer.statusCode}: ${text.slice(0, 400)}`);
   return ms;
 }
 
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
+
+/** One call of each way after the other: medians in ms, by name. */
+async function oneByOne(ways: readonly [Name, Way][], rounds: number, commitsMs: () => number) {
+  const times = new Map<string, number[]>();
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, way] of ways) times.set(name, [...(times.get(name) ?? []), await callMs(way)]);
+    times.set('commits', [...(times.get('commits') ?? []), commitsMs()]);
+  }
+  return Object.fromEntries([...times].map(([name, all]) => [name, median(all)]));
+}
+
+/** CPU of the process in the middle, µs a call, and calls a second, each the median of turns. */
+async function inTurns(ways: readonly [Name, Way][], atOnce: number, turns: number) {
+  const cpu = new Map<string, number[]>();
+  const rate = new Map<string, number[]>();
+  for (let turn = 0; turn < turns; turn++)
+    for (const [name, way] of ways) {
+      const before = (await way.subject?.read())?.cpuUs ?? 0;
+      const startedAt = performance.now();
+      let left = TURN;
+      const caller = async () => {
+        while (left-- > 0) await callMs(way);
+      };
+      await Promise.all(Array.from({ length: atOnce }, caller));
+      rate.set(name, [...(rate.get(name) ?? []), (TURN * 1000) / (performance.now() - startedAt)]);
+      const after = (await way.subject?.read())?.cpuUs ?? 0;
+      cpu.set(name, [...(cpu.get(name) ?? []), (after - before) / TURN]);
+    }
+  const medians = (all: Map<string, number[]>) =>
+    Object.fromEntries([...all].map(([name, values]) => [name, median(values)]));
+  return { cpuUs: medians(cpu), callsPerS: medians(rate) };
+}
+
+const scratch = mkdtempSync(join(tmpdir(), 'mezz-bench-'));
+const server = await startSubject('server', { file: 'mcp-server.ts' });
+const origin = server.said.origin as string;
+const proxy = await startSubject('proxy', { file: 'mcp-proxy.ts', args: [origin] });
+const sdk = await startSubject('sdk', { file: 'mcp-sdk.ts' });
+const sdkProxy = await startSubject('sdk proxy', { file: 'mcp-sdk.ts', args: [origin] });
+const full = await startSubject('mezz', { file: 'kernel.ts', args: [origin, scratch, '1', '256', origin] });
+const ways: [Name, Way][] = [
+  ['direct', wayTo(undefined, origin)],
+  ['proxy', wayTo(proxy, proxy.said.origin as string)],
+  ['sdk', wayTo(sdk, sdk.said.origin as string)],
+  ['sdk proxy', wayTo(sdkProxy, sdkProxy.said.origin as string)],
+  ['mezz', wayTo(full, full.said.origin as string, `/a/${full.said.keys}/mcp`, 'bench__tool_7')],
+];
+const db = new DatabaseSync(join(scratch, 'commit.db'));
+db.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT)');
+const insert = db.prepare('INSERT INTO t(v) VALUES(?)');
 function commitsMs(): number {
   const startedAt = performance.now();
   for (let at = 0; at < 2; at++) insert.run('x'.repeat(300));
   return performance.now() - startedAt;
 }
 
-const rounds = option('rounds', 300);
-const warmup = 300;
-const cpuUs = { proxy: 0, full: 0 };
 try {
-  for (let round = -warmup; round < rounds; round++) {
-    if (round === 0)
-      for (const one of [proxy, full]) cpuUs[one.name as 'proxy'] -= (await one.read()).cpuUs / rounds;
-    for (const [name, way] of Object.entries(ways) as [keyof typeof ways, Way][]) {
-      const ms = await callMs(way, round + warmup);
-      if (round >= 0) times[name].push(ms);
-    }
-    const ms = commitsMs();
-    if (round >= 0) times.commits.push(ms);
-  }
-  for (const one of [proxy, full]) cpuUs[one.name as 'proxy'] += (await one.read()).cpuUs / rounds;
+  for (const [name, way] of ways) if (name.startsWith('sdk')) await greet(way);
+  await inTurns(ways, AT_ONCE, WARMUP / TURN);
+  const rounds = option('rounds', 300);
+  const medianMs = await oneByOne(ways, rounds, commitsMs);
+  const turns = Math.ceil(rounds / TURN);
+  const alone = await inTurns(ways, 1, turns);
+  const crowd = await inTurns(ways, AT_ONCE, turns);
+  const added = (name: Name) => (medianMs[name] as number) - (medianMs.direct as number);
+  print({ medianMs, addedMs: added('mezz'), alone, crowd }, [
+    ['a call of a tool', 'median, ms', 'CPU, µs', `${AT_ONCE} at once: CPU, µs`, 'calls a second'],
+    ...ways.map(([name, { subject }]) => [
+      name,
+      (medianMs[name] as number).toFixed(3),
+      subject ? (alone.cpuUs[name] as number).toFixed(0) : '',
+      subject ? (crowd.cpuUs[name] as number).toFixed(0) : '',
+      (crowd.callsPerS[name] as number).toFixed(0),
+    ]),
+    ['two commits of this disk', (medianMs.commits as number).toFixed(3), '', '', ''],
+    ['added by mezz', added('mezz').toFixed(3), '', '', ''],
+    ['added by the SDK proxy', added('sdk proxy').toFixed(3), '', '', ''],
+  ]);
 } finally {
-  await Promise.all(Object.values(ways).map(({ pool }) => pool.destroy()));
+  await Promise.all(ways.map(([, { pool }]) => pool.destroy()));
   db.close();
-  for (const subject of [proxy, full, server]) await subject.stop();
+  for (const subject of [sdk, sdkProxy, proxy, full, server]) await subject.stop();
   rmSync(scratch, { recursive: true, force: true });
 }
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
-const medianMs = Object.fromEntries(Object.entries(times).map(([name, values]) => [name, median(values)]));
-const result = {
-  medianMs,
-  addedMs: median(times.full) - median(times.direct),
-  addedToProxyMs: median(times.full) - median(times.proxy),
-  cpuUs,
-};
-print(result, [
-  ['a call of a tool', 'median, ms', 'CPU, µs'],
-  ...Object.entries(medianMs).map(([name, ms]) => [
-    name,
-    ms.toFixed(3),
-    name in cpuUs ? cpuUs[name as 'proxy'].toFixed(0) : '',
-  ]),
-  ['added by mezz (full - direct)', result.addedMs.toFixed(3), ''],
-  ['... beyond the proxy (full - proxy)', result.addedToProxyMs.toFixed(3), ''],
-]);

@@ -112,10 +112,22 @@ export class Coverage {
     if (row.decidedBy === null) agent.decided++;
     row.decidedBy = by;
     if (denied) row.state = 'denied';
-    const programs = [...known.unasked];
-    known.unasked.clear();
+    return [row, ...this.#answered(known, by)].map((one) => ({ table: INTENT, row: { ...one } }));
+  }
+
+  /** A call that mezz itself makes was decided. Nothing of it is remembered: no client tells its end. */
+  made(agent: Agent, by: string): Put[] {
+    agent.seen++;
+    agent.decided++;
+    return this.#answered(this.#of(agent.pid), by).map((one) => ({ table: INTENT, row: { ...one } }));
+  }
+
+  /** The programs that run have been asked about. */
+  #answered({ unasked }: Known, by: string): IntentRow[] {
+    const programs = [...unasked];
+    unasked.clear();
     for (const one of programs) one.decidedBy = by;
-    return [row, ...programs].map((one) => ({ table: INTENT, row: { ...one } }));
+    return programs;
   }
 
   /** Results that came back, by hook or in the next request; results of unknown calls are ignored. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ToolAnswer, ToolServer } from '../base/ports.ts';
 import { CALL } from '../db/schema/journal.ts';
+import type { Batch } from '../db/store.ts';
 import { openGate, settle } from './fixture.test.ts';
 import { proveBalances } from './proof.ts';
 import { recover } from './recovery.ts';
@@ -50,6 +51,42 @@ test('tools of a server without a manifest run one at a time, also those of one 
   const rows = await parts.store.range(CALL, { limit: 10 });
   assert.deepEqual(rows.map(({ state }) => state).sort(), ['done', 'failed']);
   assert.deepEqual((await proveBalances(parts)).problems, []);
+});
+
+test('a tool call is two commits of a bounded number of rows, decided once, from memory the second time', async () => {
+  const { server, asked } = newServer();
+  const batches: Batch[] = [];
+  const hooks = { beforeCommit: (batch: Batch) => Promise.resolve(void batches.push(batch)) };
+  const { arrivals, caller, parts } = await openGate(undefined, hooks, undefined, [server]);
+  const memos: boolean[] = [];
+  const decide = parts.access.decide.bind(parts.access);
+  parts.access.decide = (request) => {
+    const decision = decide(request);
+    memos.push(decision.memo);
+    return decision;
+  };
+  const call = async (n: number) => {
+    batches.length = 0;
+    const told = arrivals.tooled(caller, { name: 'box__get', input: { n } }, new AbortController().signal);
+    await settle();
+    asked.at(-1)?.answer(DONE);
+    await told;
+    return batches.map(({ entries = [], puts = [] }) => [
+      ...entries.map(({ kind }) => kind),
+      ...puts.map(({ table }) => table.name).sort(),
+    ]);
+  };
+  await call(1);
+  const [start = [], end = [], ...more] = await call(2);
+  assert.deepEqual(more, []);
+  // Two scopes (agent, owner) in three periods.
+  const balances = Array<string>(6).fill('balance');
+  const booked = ['call.start', 'agent', ...balances, 'call', 'journal_order', 'tool_use', 'usage'];
+  assert.deepEqual(start, booked);
+  assert.deepEqual(end, ['call.end', 'agent', 'call', 'change', 'journal_order', 'tool_use']);
+  assert.deepEqual(memos, [false, true]);
+  const { seen, decided } = parts.agents.get(caller.pid ?? 0) ?? {};
+  assert.deepEqual([seen, decided], [2, 2]);
 });
 
 test('after a crash a call at a tool server is in doubt and was sent once; a hooked one goes on', async () => {

@@ -74,23 +74,16 @@ const leaveUse = (parts: Parts, { use, call }: Flight, outcome: Called | Refusal
 function calledResult(parts: Parts, flight: Flight, outcome: Called): Result {
   const { result, isError, error } = outcome;
   const left = leaveUse(parts, flight, outcome);
-  const { agent, call } = flight;
   const now = parts.clock.now();
   const rest = keepRest(parts, flight, now);
   const text = JSON.stringify(error ?? result);
-  const use = 'toolUseId' in call.payload ? [{ id: call.payload.toolUseId, isError }] : [];
   return {
     ...NO_ANSWER,
     cost: sentCost(flight),
     code: isError ? 'failed' : 'ok',
-    answer: parts.salts.commit(agent.owner, sha256Hex(text)),
+    answer: parts.salts.commit(flight.agent.owner, sha256Hex(text)),
     bytesOut: text.length,
-    puts: [
-      ...parts.coverage.closed(agent, use),
-      ...(isError ? [] : keepInverse(parts, flight, result, now)),
-      ...left.puts,
-      ...rest.puts,
-    ],
+    puts: [...(isError ? [] : keepInverse(parts, flight, result, now)), ...left.puts, ...rest.puts],
     deletes: left.deletes,
     blobs: rest.blobs,
   };

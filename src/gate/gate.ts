@@ -147,7 +147,7 @@ export class Gate {
       if (staged.kind !== 'go') return this.#halt(flight, staged);
     }
     // Files are looked at, which takes time: what was decided before is decided again.
-    if (needsLook(generic)) return (await this.#look(flight)) ?? 'again';
+    if (needsLook(parts, generic)) return (await this.#look(flight)) ?? 'again';
     if (parts.epochs.value !== epoch) return 'again';
     const reserved = reserve(parts, generic);
     if (reserved.kind !== 'go') return this.#halt(flight, reserved);

@@ -92,7 +92,8 @@ export async function inspect(parts: Parts, flight: Flight): Promise<Refusal | u
 }
 
 /** It holds its locks, and what they guard was not looked at since. */
-export const needsLook = (flight: Flight): boolean => flight.locked && !flight.inspected;
+export const needsLook = ({ broker }: Parts, flight: Flight): boolean =>
+  flight.locked && !flight.inspected && broker.hasToLook(flight);
 
 /** The client runs the tool from here on: the broker keeps the locks. */
 export function handOver(parts: Parts, flight: Flight): void {

@@ -93,7 +93,7 @@ export class Offered {
     const retry = retryOf(payload);
     flight.use = { name: asked.use, retry, tool: found.name };
     flight.outlives = retry !== 'pure' && (asked.use !== undefined || asked.outlives === true);
-    const args = parts.salts.commit(agent.owner, flight.digest);
+    const args = retry === 'pure' ? '' : parts.salts.commit(agent.owner, flight.digest);
     // Nothing may come between the look that finds nothing and the call's own place in the list.
     for (;;) {
       const repeated = retry === 'pure' ? undefined : this.#find(agent.pid, asked.use, args);

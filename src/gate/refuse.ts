@@ -7,6 +7,7 @@ import { applyEntry, callPut, refuseEntry } from '../journal/calls.ts';
 import { storeBody } from './body.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
+import { countDecided } from './start.ts';
 
 /** What the access policies refused is kept as if it had started: another text of them can be tried on it. */
 const REPLAYED: ReadonlySet<string> = new Set(['denied', 'awaiting_approval', 'hosted_tool']);
@@ -32,10 +33,7 @@ export async function recordRefusal(parts: Parts, flight: Flight, why: Refusal):
   flight.row = applyEntry(flight.row, entry);
   parts.observer.ended(refusedCall(flight, why, now));
   const body = REPLAYED.has(why.code) ? storeBody(parts, flight, now) : { puts: [], blobs: [] };
-  const coverage =
-    'toolUseId' in call.payload
-      ? parts.coverage.decided(agent, call.payload.toolUseId, call.payload.tool, call.id, true, now)
-      : [];
+  const coverage = flight.attempt === 0 ? countDecided(parts, flight, true, now) : [];
   await parts.journal
     .append({
       entries: [entry],

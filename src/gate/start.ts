@@ -12,6 +12,8 @@ import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
 import { SYSCALLS } from './syscalls.ts';
 
+type Puts = NonNullable<Batch['puts']>;
+
 export async function start(parts: Parts, flight: Flight, decided: Decided): Promise<Ticket | Refusal> {
   const { call, agent, granted } = flight;
   const now = parts.clock.now();
@@ -31,10 +33,7 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
   if (flight.attempt === 1) parts.loops.record(flight.guarded, flight.reserved.usd, now);
   else parts.loops.settle(flight.guarded.tree, flight.reserved.usd, now);
   const approved = decided.approval === undefined ? [] : parts.approvals.use(decided.approval, now).puts;
-  const coverage =
-    'toolUseId' in call.payload && !flight.isJoined
-      ? parts.coverage.decided(agent, call.payload.toolUseId, call.payload.tool, call.id, false, now)
-      : [];
+  const coverage = flight.attempt === 1 && !flight.isJoined ? countDecided(parts, flight, false, now) : [];
   const used = enterUse(parts, flight, now);
   const seen = takeFresh(parts);
   flight.step(now, 'start', startDetail(flight));
@@ -75,6 +74,15 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
   });
 }
 
+/** A tool call was decided before it happened: it counts so once, however often it is sent. */
+export function countDecided(parts: Parts, { call, agent }: Flight, denied: boolean, now: number): Puts {
+  if (!('toolUseId' in call.payload)) return [];
+  const { how, toolUseId, tool } = call.payload;
+  return how === 'brokered'
+    ? parts.coverage.made(agent, call.id)
+    : parts.coverage.decided(agent, toolUseId, tool, call.id, denied, now);
+}
+
 /** What a second sending of could do harm is in the ledger from its START on. */
 function enterUse(parts: Parts, { use, call, agent, digest }: Flight, now: number) {
   if (!use || use.retry === 'pure') return { puts: [], deletes: [] };
@@ -84,7 +92,7 @@ function enterUse(parts: Parts, { use, call, agent, digest }: Flight, now: numbe
 }
 
 /** A call whose END comes from elsewhere, or never, counts as a request from its START on. */
-function bookAtStart(parts: Parts, flight: Flight, now: number): NonNullable<Batch['puts']> {
+function bookAtStart(parts: Parts, flight: Flight, now: number): Puts {
   if (!SYSCALLS[flight.call.kind].endsLater) return [];
   const used = { usage: NO_USAGE, cost: flight.reserved.usd, model: bookedModel(flight) };
   return parts.ledger.settle(flight.call.id, used, now).puts;

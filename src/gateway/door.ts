@@ -1,6 +1,7 @@
 /** Connects the door to the gate: keys to callers, hooks to tool calls, requests to walks. */
 import { type ErrorCode, type Refusal, refusal } from '../base/errors.ts';
 import type { BackendId, CallId } from '../base/ids.ts';
+import type { JsonRecord } from '../base/json.ts';
 import type { RpcReply } from '../base/mcp.ts';
 import type { ModelCall } from '../base/model.ts';
 import type { ServerChange, ServerRequest } from '../base/ports.ts';
@@ -10,7 +11,7 @@ import type { Gate } from '../gate/gate.ts';
 import { toolEnded } from '../gate/outcomes.ts';
 import { showTo } from '../gate/sight.ts';
 import type { TaskView } from '../gate/tasks.ts';
-import { viewOf } from '../tools/view.ts';
+import { definitionOf } from '../tools/view.ts';
 import type {
   Caller,
   HookAnswer,
@@ -78,12 +79,12 @@ export class Door implements Kernel {
     return refused ? { decision: 'deny', refusal: refused } : { decision: 'go' };
   }
 
-  view(only: string | undefined): Promise<ServerView | Refusal> {
-    return viewOf(this.#gate.parts.servers, only);
-  }
-
   show(caller: Caller, only: string | undefined): Promise<ServerView | Refusal> {
     return showTo(this.#gate.parts, caller, only);
+  }
+
+  definition(only: string | undefined, name: string): Promise<JsonRecord | undefined> {
+    return definitionOf(this.#gate.parts.servers, only, name);
   }
 
   async request(

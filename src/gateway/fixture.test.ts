@@ -53,12 +53,12 @@ export class OpenKernel implements Kernel {
     return this.answer;
   }
   readonly version = '0';
-  async view() {
+  async show() {
     const tools = [{ name: 'box__open', inputSchema: { type: 'object' } }];
     return { tools, prompts: [], resources: [], templates: [], ttlMs: 0 };
   }
-  show() {
-    return this.view();
+  async definition(_only: unknown, name: string) {
+    return (await this.show()).tools.find((tool) => tool.name === name);
   }
   async request(_caller: unknown, _only: unknown, { params }: ServerRequest): Promise<ServerReply> {
     if (params.name !== 'box__open')

@@ -80,10 +80,13 @@ export interface Kernel {
   /** The whole walk; `accepted` is called with the call's id before anything is decided. */
   model(caller: Caller, kind: ModelKind, call: ModelCall, accepted: (id: CallId) => void): Promise<ModelWalk>;
   hook(caller: Caller, event: HookEvent, signal: AbortSignal): Promise<HookAnswer>;
-  /** What an MCP client of mezz sees: all tool servers, or the one that it names. */
-  view(only: string | undefined): Promise<ServerView | Refusal>;
-  /** The same as this caller sees it, without what it may never call; remembered as shown to it. */
+  /**
+   * What an MCP client of mezz sees: all tool servers, or the one that it names, without what its agent may never call;
+   * remembered as shown to it.
+   */
   show(caller: Caller, only: string | undefined): Promise<ServerView | Refusal>;
+  /** The definition of one tool, as its server words it; undefined where there is none that may be called. */
+  definition(only: string | undefined, name: string): Promise<JsonRecord | undefined>;
   /**
    * A syscall; the server's own error is an answer. `use`: the client's own name for this use of the tool, which its
    * retries carry too. `outlives`: a cut connection is not the client's word that it wants the call no more. `deferred`

@@ -132,6 +132,17 @@ export class Broker {
     return effectsOf(call, call.cwd ?? cwd, this.#workspace);
   }
 
+  /** Is there anything to look at before such a call? What a tool server holds nobody sees from here. */
+  hasToLook({ effects }: Pick<Use, 'effects'>): boolean {
+    return effects.some(
+      (effect) =>
+        effect.path !== undefined ||
+        effect.access === 'replace' ||
+        /^(port|git):/.test(effect.key) ||
+        (effect.key.startsWith('file:') && isWrite(effect)),
+    );
+  }
+
   /** Looks at what the call touches, under its locks: why it must not run as things are, or undefined. */
   async check(use: Use): Promise<Obstruction | undefined> {
     for (const effect of use.effects) await this.#look(effect, use);

@@ -45,6 +45,17 @@ test('what is accepted of a server is looked up once for what it says, not for e
   assert.equal(reads(), 1);
 });
 
+test('a call waits for no other server than that of its tool, also where one name begins like the other', async () => {
+  const spec = (id: string): ToolServerSpec => ({ id, command: [id], env: {}, cwd: '/' });
+  const silent = { spec: spec('mute'), describe: () => new Promise(() => {}) };
+  const short = { spec: spec('box'), describe: async () => ({ ...saying('short'), tools: [] }) };
+  const long = { spec: spec('box__deep'), describe: async () => saying('deep') };
+  const all = [silent, short, long].map((one) => [one.spec.id, one as unknown as ToolServer] as const);
+  const servers = new ToolServers(new MemoryStore(), new Map(all));
+  const found = await servers.find('box__deep__count');
+  assert.equal('code' in found ? found.code : found.server, 'box__deep');
+});
+
 test('what a server says anew is looked at anew, an acceptance holds at once, and what was accepted before no more', async () => {
   const { servers, find, reads, says } = await openServer();
   const before = saying('counts');

@@ -111,15 +111,20 @@ export class ToolServers {
     return { server: id, described, offers: await this.#offersFor(server.spec, described) };
   }
 
-  /** The tool of this name. */
+  /** The tool of this name. Only servers whose tools may have it are asked: no other can keep the call waiting. */
   async find(name: string): Promise<Offer | Refusal> {
-    const id = [...this.#servers.keys()].find((one) => name.startsWith(publicName(one, '')));
-    const offered = id === undefined ? undefined : await this.offeredBy(id);
-    if (offered && 'code' in offered) return offered;
-    const found = offered?.offers.find((offer) => offer.kind === 'tool' && offer.name === name);
-    if (!found)
-      return refusal('not_found', `There is no tool "${name}".`, { remedy: 'mezz tool ls lists them' });
-    return callable(found) ?? found;
+    let why: Refusal | undefined;
+    for (const id of this.#servers.keys()) {
+      if (!name.startsWith(publicName(id, ''))) continue;
+      const offered = await this.offeredBy(id);
+      if ('code' in offered) {
+        why ??= offered;
+        continue;
+      }
+      const found = offered.offers.find((offer) => offer.kind === 'tool' && offer.name === name);
+      if (found) return callable(found) ?? found;
+    }
+    return why ?? refusal('not_found', `There is no tool "${name}".`, { remedy: 'mezz tool ls lists them' });
   }
 
   /** What a server offers now against what was accepted, in lines. */

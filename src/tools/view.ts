@@ -60,6 +60,10 @@ export async function findFor(
   method: ServerMethod,
   params: JsonRecord,
 ): Promise<Found | Refusal> {
+  if (method === 'tools/call' && only === undefined) {
+    const tool = await servers.find(String(params.name));
+    return 'code' in tool ? tool : { ...tool, params: { ...params, name: tool.tool } };
+  }
   // What a result did not show is read by its address, also by who sees one server alone.
   const isOwn = typeof params.uri === 'string' && params.uri.startsWith(linkTo(''));
   const seen = await offered(servers, isOwn ? OWN : only);
@@ -91,19 +95,23 @@ export async function findFor(
     const { server, offer } = found;
     return method === 'tools/call' ? { ...offer, params: own(offer.tool) } : at(server, own(offer.tool));
   };
-  if (method === 'tools/call') {
-    const found = named('tool', params.name, (name) => ({ ...params, name }));
-    if (only !== undefined || !('code' in found) || found.code !== 'not_found') return found;
-    // Its server may be one that offers nothing just now: then that is why.
-    const why = await servers.find(String(params.name));
-    return 'code' in why ? why : found;
-  }
+  if (method === 'tools/call') return named('tool', params.name, (name) => ({ ...params, name }));
   if (method === 'prompts/get') return named('prompt', params.name, (name) => ({ ...params, name }));
   const ref = isRecord(params.ref) ? params.ref : {};
   if (method === 'completion/complete' && ref.type === 'ref/prompt')
     return named('prompt', ref.name, (name) => ({ ...params, ref: { ...ref, name } }));
   const server = byUri(method === 'completion/complete' ? ref.uri : params.uri);
   return 'code' in server ? server : at(server, params);
+}
+
+/** The definition of a tool that may be called, as its server words it. */
+export async function definitionOf(
+  servers: ToolServers,
+  only: string | undefined,
+  name: string,
+): Promise<JsonRecord | undefined> {
+  const found = await findFor(servers, only, 'tools/call', { name });
+  return 'code' in found ? undefined : found.definition;
 }
 
 async function offered(

@@ -30,7 +30,7 @@ export class Answer {
   readonly #beats: Beats;
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
-  readonly #onLeft: (() => void)[] = [];
+  readonly #onLeft: ((isCut: boolean) => void)[] = [];
 
   /** `streams`: the client reads events. */
   constructor(
@@ -44,15 +44,16 @@ export class Answer {
     this.#headers = headers;
     this.#beats = beats;
     response.once('close', () => {
+      const isCut = !this.#isOver;
       this.#isOver = true;
       clearTimeout(this.#timer);
-      for (const task of this.#onLeft) task();
+      for (const task of this.#onLeft) task(isCut);
     });
     if (streams) this.#beatAfter(beats.quietMs);
   }
 
-  /** `task` runs when the connection of this answer closes, before its end or after. */
-  onLeft(task: () => void): void {
+  /** `task` runs when the connection of this answer closes, and is told whether that was before its end. */
+  onLeft(task: (isCut: boolean) => void): void {
     this.#onLeft.push(task);
   }
 

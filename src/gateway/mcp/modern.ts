@@ -124,8 +124,7 @@ async function checkParams(
   { kernel, only, method, params }: Asked,
 ): Promise<Wrong | undefined> {
   if (method !== 'tools/call') return undefined;
-  const view = await kernel.view(only);
-  const tool = 'code' in view ? undefined : view.tools.find(({ name }) => name === params.name);
+  const tool = await kernel.definition(only, String(params.name));
   const marked = headerParams(tool?.inputSchema);
   if (typeof marked === 'string') return undefined;
   const input = isRecord(params.arguments) ? params.arguments : {};

@@ -143,7 +143,7 @@ export async function serveEarlier(
   const left = new AbortController();
   const key = JSON.stringify(id);
   session?.running.set(key, left);
-  answer.onLeft(() => left.abort());
+  answer.onLeft((isCut) => isCut && left.abort());
   const performed = await perform(asked, askingOf(asked, session, answer), left.signal);
   session?.running.delete(key);
   done(performed?.reply ?? rpcError(RPC.noMethod, `mezz serves no ${method}`));
