@@ -5,7 +5,8 @@ import type { Launch } from '../../src/base/control.ts';
 import { boot } from '../../src/boot.ts';
 import { ControlClient } from '../../src/sdk/client.ts';
 
-const [upstream = '', stateDir = '', agents = '8', slots, toolServer] = process.argv.slice(2);
+// `tools`: the address of a tool server, or all of them as JSON.
+const [upstream = '', stateDir = '', agents = '8', slots, tools] = process.argv.slice(2);
 // With slots of its own it is asked without a bound on output, which no strict limit would let pass.
 const strict = slots === undefined;
 const configPath = join(stateDir, 'mezz.yaml');
@@ -19,7 +20,7 @@ models:
 limits:
   - { scope: 'owner:me', dimension: tokens, period: month, cap: 9000000000000, strict: ${strict} }
   - { scope: 'owner:me', dimension: usd, period: day, cap: 1000000usd }
-${toolServer === undefined ? '' : `tools: { bench: { url: '${toolServer}', trusted: true } }`}
+${tools === undefined ? '' : `tools: ${tools.startsWith('{') ? tools : `{ bench: { url: '${tools}', trusted: true } }`}`}
 `,
   { mode: 0o600 },
 );
