@@ -115,7 +115,7 @@ export class Room {
 
   async start(): Promise<void> {
     if (this.#closing) throw new UsageFailure('The kernel of the experiments is being ended');
-    this.#starting = ensureKernel(this.#session, ['--config', this.#configPath]);
+    this.#starting = ensureKernel(this.#session, ['--config', this.#configPath, '--no-try']);
     await this.#starting;
   }
 
