@@ -77,7 +77,8 @@ describe('the window check', () => {
       assert.equal(code, 0, `${argv.join(' ')}: ${err}`);
     }
     const { agents } = await kernel.control.call('ps', { all: true });
-    assert.equal(agents.length, 6);
+    // Beside them are those that tried the backends.
+    assert.equal(agents.filter(({ name }) => !name.startsWith('trial')).length, 6);
   });
 
   test('knows better once it has seen that client here', async () => {

@@ -163,6 +163,9 @@ export class Scheduler {
     if (isKept || !this.preemption.hasSeat(waiting, resource)) return false;
     if (!this.#tolls.tryTake(waiting, resource.name) || !resource.tryAcquire(waiting.call)) return false;
     this.#tell({ kind: 'arrived', at: now, call: waiting });
+    // Asked all the same: that a policy fails should be known before the first call has to wait.
+    this.#policy.keyOf(waiting);
+    this.#settleFault();
     this.#grant(waiting, resource, []);
     return true;
   }

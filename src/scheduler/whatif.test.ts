@@ -59,9 +59,7 @@ test('a policy that fails is no answer', () => {
       throw new Error('no');
     },
   };
-  // It is asked where somebody waits.
-  const calls = [call('a', 1, 0, 0, 0, 100), call('b', 2, 0, 10, 100, 200)];
-  assert.match(replay(calls, broken, world).fault ?? '', /broken failed/);
+  assert.match(replay([call('a', 1, 0, 0, 0, 100)], broken, world).fault ?? '', /broken failed/);
 });
 
 test('what first come, first served did, the replay of it does again', () => {
