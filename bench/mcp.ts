@@ -16,7 +16,8 @@ import { type Subject, startSubject } from './lab/subject.ts';
 
 const AT_ONCE = 8;
 const TURN = 100;
-const WARMUP = 300;
+/** A kernel that has just come up is still being compiled. */
+const WARMUP = 2000;
 
 interface Way {
   readonly pool: Pool;
