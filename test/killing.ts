@@ -130,7 +130,8 @@ export class KernelProcess {
 
   /** Its origin, once it listens. */
   async up(): Promise<string> {
-    const child = spawn(process.execPath, [BIN, 'up', '--foreground', '--port', '0'], {
+    // A trial of the backend would send the same again after each start.
+    const child = spawn(process.execPath, [BIN, 'up', '--foreground', '--no-try', '--port', '0'], {
       env: { ...process.env, MEZZ_HOME: this.#stateDir },
       stdio: ['ignore', 'ignore', 'ignore'],
     });
