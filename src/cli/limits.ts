@@ -55,6 +55,11 @@ export const LIMITS = {
     unit: 'ms',
     what: 'how long a coding agent of a demonstration may take for its part',
   },
+  demoServerMs: {
+    value: 300_000,
+    unit: 'ms',
+    what: 'after this a server that an agent of a demonstration started ends by itself',
+  },
   settleMs: {
     value: 400,
     unit: 'ms',

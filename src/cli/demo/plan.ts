@@ -116,6 +116,8 @@ export class Plan {
   /** Ends what the agents left running, and says what came of their work. */
   end(): Outcome {
     const folder = join(this.repo, '.git');
+    // A server that only now finds its port free ends when it sees this.
+    writeFileSync(join(folder, 'over'), '');
     for (const file of readdirSync(folder).filter((one) => one.startsWith('serves-')))
       end(join(folder, file));
     return { stories: this.#stories, refused: this.#refused };
@@ -217,8 +219,9 @@ export class Plan {
     return { does: 'shell', what: `cd ${this.repo} && ${command}`, after };
   }
 
+  /** Ended with the plan; where nobody does that any more, by itself. */
   #server(name: Name, port: number): string {
-    const serve = `require('http').createServer((q, s) => s.end()).listen(process.env.PORT, '127.0.0.1', () => require('fs').writeFileSync('.git/serves-${name}', String(process.pid)))`;
+    const serve = `require('http').createServer((q, s) => s.end()).listen(process.env.PORT, '127.0.0.1', () => { const fs = require('fs'); if (fs.existsSync('.git/over')) process.exit(); fs.writeFileSync('.git/serves-${name}', String(process.pid)); }); setTimeout(process.exit, ${LIMITS.demoServerMs.value})`;
     return `{ PORT=${port} setsid ${process.execPath} -e "${serve}" >/dev/null 2>&1 </dev/null & }`;
   }
 
@@ -256,7 +259,9 @@ const wholeCommits = (repo: string): number =>
 /** The process that the file names. */
 function end(file: string): void {
   try {
-    process.kill(Number(readFileSync(file, 'utf8')));
+    const pid = Number(readFileSync(file, 'utf8'));
+    // A file that is only just being written has none yet, and 0 would be all of this process's own group.
+    if (pid > 0) process.kill(pid);
   } catch {
     // It has ended with its agent.
   }
