@@ -135,3 +135,14 @@ export function standardHeaders(method: string, params: JsonRecord): Record<stri
     ...(typeof name === 'string' ? { 'mcp-name': encodeHeader(name) } : {}),
   };
 }
+
+/** What is told of a task, whatever came of it. Times as wall time in ms. */
+export interface TaskHead {
+  readonly id: string;
+  readonly state: 'working' | 'done' | 'cancelled';
+  /** What it waits for. */
+  readonly message: string | undefined;
+  readonly createdAt: number;
+  readonly changedAt: number;
+  readonly keptMs: number;
+}

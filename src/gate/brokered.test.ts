@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { ToolAnswer, ToolServer } from '../base/ports.ts';
 import { CALL } from '../db/schema/journal.ts';
 import type { Batch } from '../db/store.ts';
-import { openGate, settle } from './fixture.test.ts';
+import { memosOf, openGate, settle } from './fixture.test.ts';
 import { proveBalances } from './proof.ts';
 import { recover } from './recovery.ts';
 
@@ -58,13 +58,7 @@ test('a tool call is two commits of a bounded number of rows, decided once, from
   const batches: Batch[] = [];
   const hooks = { beforeCommit: (batch: Batch) => Promise.resolve(void batches.push(batch)) };
   const { arrivals, caller, parts } = await openGate(undefined, hooks, undefined, [server]);
-  const memos: boolean[] = [];
-  const decide = parts.access.decide.bind(parts.access);
-  parts.access.decide = (request) => {
-    const decision = decide(request);
-    memos.push(decision.memo);
-    return decision;
-  };
+  const memos = memosOf(parts);
   const call = async (n: number) => {
     batches.length = 0;
     const told = arrivals.tooled(caller, { name: 'box__get', input: { n } }, new AbortController().signal);

@@ -17,6 +17,7 @@ import { Arrivals, openEntry } from './arrivals.ts';
 import { Catalog } from './catalog.ts';
 import { Gate } from './gate.ts';
 import { type Changeable, openParts } from './open.ts';
+import type { Parts } from './parts.ts';
 
 const shipped = (name: string) => readFileSync(new URL(`../../policies/${name}`, import.meta.url), 'utf8');
 
@@ -179,3 +180,15 @@ const answered = (usage: Usage | undefined): Extract<ModelOutcome, { kind: 'answ
   firstByteAtMs: 0,
   bytesOut: 1,
 });
+
+/** Whether each decision from now on came from memory, in order. */
+export function memosOf({ access }: Pick<Parts, 'access'>): boolean[] {
+  const memos: boolean[] = [];
+  const decide = access.decide.bind(access);
+  access.decide = (request) => {
+    const decision = decide(request);
+    memos.push(decision.memo);
+    return decision;
+  };
+  return memos;
+}

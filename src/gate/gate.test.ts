@@ -4,7 +4,7 @@ import { AGENT } from '../db/schema/agents.ts';
 import { CALL } from '../db/schema/journal.ts';
 import type { Batch } from '../db/store.ts';
 import { resumedRows } from './exhausted.ts';
-import { openGate, settle } from './fixture.test.ts';
+import { memosOf, openGate, settle } from './fixture.test.ts';
 import { toolEnded } from './outcomes.ts';
 import { proveBalances } from './proof.ts';
 
@@ -85,13 +85,7 @@ test('a model call is two commits of a bounded number of rows, decided from memo
   const { model, performed, parts } = await openGate(undefined, {
     beforeCommit: (batch) => Promise.resolve(void batches.push(batch)),
   });
-  const memos: boolean[] = [];
-  const decide = parts.access.decide.bind(parts.access);
-  parts.access.decide = (request) => {
-    const decision = decide(request);
-    memos.push(decision.memo);
-    return decision;
-  };
+  const memos = memosOf(parts);
   const call = async (text: string) => {
     batches.length = 0;
     const walked = model('one', text);

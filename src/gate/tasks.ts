@@ -2,9 +2,11 @@
  * Calls that become tasks: one that has waited or run so long is no longer its client's connection to keep, and goes on
  * over a restart of the kernel. Invariant: it is made as any other call is, by the ledger of uses never twice silently.
  */
+
 import { type Refusal, refusal } from '../base/errors.ts';
 import { type CallId, newCallId } from '../base/ids.ts';
 import { isRecord, type JsonRecord, parseJson } from '../base/json.ts';
+import type { TaskHead } from '../base/mcp.ts';
 import type { ToolOutcome } from '../base/syscall.ts';
 import type { TaskRow } from '../db/schema/tools.ts';
 import { LIMITS as TOOL_LIMITS } from '../tools/limits.ts';
@@ -14,14 +16,7 @@ import type { Gate } from './gate.ts';
 type Outcome = ToolOutcome | Refusal;
 type ToolFlight = Flight<'tool.call'>;
 
-export interface TaskView {
-  readonly id: string;
-  readonly state: 'working' | 'done' | 'cancelled';
-  /** What it waits for. */
-  readonly message: string | undefined;
-  readonly createdAt: number;
-  readonly changedAt: number;
-  readonly keptMs: number;
+export interface TaskView extends TaskHead {
   /** Of a finished one. */
   readonly outcome: Outcome | undefined;
 }

@@ -6,7 +6,7 @@
 import type { ErrorCode, Refusal } from '../base/errors.ts';
 import type { CallId } from '../base/ids.ts';
 import type { JsonRecord } from '../base/json.ts';
-import type { RpcReply } from '../base/mcp.ts';
+import type { RpcReply, TaskHead } from '../base/mcp.ts';
 import type { ModelCall, ModelOutcome } from '../base/model.ts';
 import type { ServerChange, ServerRequest } from '../base/ports.ts';
 
@@ -64,14 +64,8 @@ export interface ServerReply {
   readonly reply: RpcReply | Refusal;
 }
 
-/** A call whose client took a task in place of its answer. Times as wall time in ms. */
-export interface KernelTask {
-  readonly id: string;
-  readonly state: 'working' | 'done' | 'cancelled';
-  readonly message: string | undefined;
-  readonly createdAt: number;
-  readonly changedAt: number;
-  readonly keptMs: number;
+/** A call whose client took a task in place of its answer. */
+export interface KernelTask extends TaskHead {
   readonly reply: RpcReply | Refusal | undefined;
 }
 
