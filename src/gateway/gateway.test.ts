@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { getEventListeners, once } from 'node:events';
+import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import test, { after, before, describe } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
@@ -198,6 +198,43 @@ describe('bytes pass unchanged', () => {
     assert.equal(got.headers['retry-after'], '3');
     assert.equal(got.headers['x-request-id'], 'theirs');
     assert.deepEqual(got.body, lastAnswer());
+  });
+  for (const blocks of [1, 100])
+    test(`whole answers of ${256 * blocks} bytes that are no text, and headers that are no ASCII`, async () => {
+      const body = Buffer.from(Array.from({ length: 256 * blocks }, (_, i) => i % 256));
+      const named = Buffer.from('name of Zürich, 3 €').toString('latin1');
+      script = () => ({ raw: { body, type: 'application/octet-stream' }, headers: { 'x-named': named } });
+      const got = await send('POST', '/v1/messages', BODIES['/v1/messages?beta=true']?.(false));
+      assert.deepEqual(got.body, body);
+      assert.equal(got.headers['x-named'], named);
+    });
+  test('several calls on one connection, of which the client leaves the last', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const sendOn = () => {
+      const to = { port, host: '127.0.0.1', method: 'POST', path: '/v1/messages', agent };
+      const request = httpRequest({ ...to, headers: { 'x-mezz-key': KEY } });
+      request.on('error', () => {});
+      return request.end(BODIES['/v1/messages?beta=true']?.(true));
+    };
+    script = () => ({ text: 'x' });
+    for (let i = 0; i < 20; i++) {
+      const [response] = (await once(sendOn(), 'response')) as [IncomingMessage];
+      await once(response.resume(), 'end');
+    }
+    const signals = new Set(kernel.calls.slice(-20).map((call) => call.signal));
+    assert.deepEqual(
+      [...signals].map((signal) => getEventListeners(signal, 'abort').length),
+      [0],
+    );
+    script = () => ({ text: 'x', chunkBytes: 40, pace: () => new Promise(() => {}) });
+    const outcomes = kernel.outcomes.length;
+    const seen = upstream.requests.length;
+    const last = sendOn();
+    await turn(() => upstream.requests.length > seen);
+    last.destroy();
+    await turn(() => kernel.outcomes.length > outcomes);
+    const outcome = kernel.outcomes.at(-1);
+    assert.ok(outcome?.kind === 'broken' && outcome.refusal.code === 'cancelled');
   });
   test('the end of a stream waits for END', async () => {
     script = () => ({ text: 'held' });

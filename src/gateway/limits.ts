@@ -77,6 +77,11 @@ export const LIMITS = {
     what: "of an upstream's error told inside a stream that was begun with heartbeats",
   },
   heartbeatMs: { value: 15_000, unit: 'ms', what: 'between two heartbeats to such a client' },
+  joinedBytes: {
+    value: 12_288,
+    unit: 'bytes',
+    what: 'of a whole answer that leaves in one write with its head',
+  },
   flushLookMs: { value: 5, unit: 'ms', what: 'between two looks whether they have left' },
 } as const;
 

@@ -91,9 +91,12 @@ export class HttpSink implements ResponseSink {
   whole(status: number, headers: readonly string[], body: Uint8Array): void {
     if (this.#response.destroyed) return;
     this.headSent = true;
-    const all = [...headers, 'content-length', String(body.length), ...this.own];
+    const all = [...headers, 'content-length', String(body.length), ...this.#extra, ...this.#transforms];
     this.#response.writeHead(status, all as unknown as Record<string, string>);
-    this.#response.end(body);
+    if (body.length > LIMITS.joinedBytes.value) return void this.#response.end(body);
+    // One character a byte: node joins a text to the head, and one write takes both.
+    const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
+    this.#response.end(bytes.toString('latin1'), 'latin1');
   }
 
   drained(): Promise<void> {

@@ -30,7 +30,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #compressed: CompressedStream | undefined;
   /** Chunks of a compressed stream are taken one after the other. */
   #taken: Promise<void> = Promise.resolve();
-  #held: Uint8Array[] = [];
+  #held: Buffer[] = [];
   #heldBytes = 0;
   /** The answer outgrew what is held: it passes, and only its last chunk waits for END. */
   #overflow = false;
@@ -198,11 +198,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   async #endBody(): Promise<void> {
-    const tail = Buffer.concat(this.#held);
+    const tail = this.#held.length === 1 ? (this.#held[0] as Buffer) : Buffer.concat(this.#held);
     const { translation } = this.#call;
     if (translation) return this.#endTranslated(tail, translation);
     if (this.#status >= 300 || this.#overflow) return this.#answer(tail, NO_FACTS, this.#status >= 300);
-    const plain = await decodeBody(headerValue(this.#headers, 'content-encoding'), tail);
+    const encoding = headerValue(this.#headers, 'content-encoding');
+    const plain = encoding === undefined ? tail : await decodeBody(encoding, tail);
     const facts = 'code' in plain ? undefined : readFacts(this.#call, plain);
     this.#answer(tail, facts ?? NO_FACTS, false);
   }
