@@ -24,7 +24,7 @@ export class Bodies {
   }
 
   /** One at a time: how large a compressed body becomes is known only when it is too large. */
-  decode(encoding: string | undefined, body: Buffer): Promise<Uint8Array | Refusal> {
+  decode(encoding: string, body: Buffer): Promise<Uint8Array | Refusal> {
     const decoded = this.#decoding.then(() => decodeBody(encoding, body));
     this.#decoding = decoded;
     return decoded;
@@ -56,8 +56,8 @@ export class HeldBody {
   }
 
   /** The plain bytes of a body that was collected. */
-  async decode(encoding: string | undefined, body: Buffer): Promise<Uint8Array | Refusal> {
-    if (body.length === 0 || encoding === undefined) return body;
+  async decode(encoding: string, body: Buffer): Promise<Uint8Array | Refusal> {
+    if (body.length === 0) return body;
     const decoded = await this.#bodies.decode(encoding, body);
     if ('code' in decoded || decoded === body) return decoded;
     return this.#take(decoded.length) ? decoded : FULL;

@@ -2,20 +2,13 @@
  * Requests that never became one: too slow, too long, not HTTP, or an upgrade. The client is told in its dialect where
  * its request says which, and an answer that is on its way on the same connection is never disturbed.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { ERRORS, type Refusal, refusal } from '../base/errors.ts';
-import type { Dialect } from '../wire/dialect.ts';
 import { DIALECTS } from '../wire/registry.ts';
 import { refuseAtDoor } from './call.ts';
+import type { Underway } from './connection.ts';
 import type { Kernel } from './kernel.ts';
-
-/** The newest request of a connection whose head could be read. */
-export interface Underway {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly dialect: Dialect;
-}
 
 export function refuseBroken(
   kernel: Kernel,

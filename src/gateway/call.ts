@@ -24,16 +24,16 @@ export async function serveModel(
   caller: Caller,
   route: ModelRoute,
   headers: readonly string[],
-  request: IncomingMessage,
+  signal: AbortSignal,
   response: ServerResponse,
 ): Promise<void> {
   const { kernel, bodies } = desk;
   const dialect = DIALECTS[route.dialect];
   const held = bodies.hold();
   try {
-    const asked = await readCall(held, route, request);
+    const asked = await readCall(held, route, response.req);
     if ('code' in asked) return refuseAtDoor(kernel, response, dialect, asked);
-    await walk(desk, caller, route, { ...asked, headers }, response);
+    await walk(desk, caller, route, { ...asked, headers, signal }, response);
   } finally {
     held.release();
   }
@@ -48,7 +48,8 @@ async function readCall(
 ): Promise<Asked | Refusal> {
   const body = await held.collect(request, LIMITS.bodyBytes.value);
   if ('code' in body) return body;
-  const decoded = await held.decode(request.headers['content-encoding'], body);
+  const encoding = request.headers['content-encoding'];
+  const decoded = encoding === undefined ? body : await held.decode(encoding, body);
   if ('code' in decoded) return decoded;
   const facts =
     route.kind === 'model.object' ? objectFacts(route) : DIALECTS[route.dialect].readRequest(decoded);
@@ -60,12 +61,11 @@ async function walk(
   { kernel, patience }: Desk,
   caller: Caller,
   route: ModelRoute,
-  asked: Asked & Pick<ModelCall, 'headers'>,
+  asked: Asked & Pick<ModelCall, 'headers' | 'signal'>,
   response: ServerResponse,
 ): Promise<void> {
   const dialect = DIALECTS[route.dialect];
   const { stream } = asked.facts;
-  const left = leaving(response);
   const extra: string[] = [];
   const { quietMs, heartbeatMs: everyMs } = patience;
   const heartbeat = stream ? { bytes: dialect.encodeHeartbeat(), quietMs, everyMs } : undefined;
@@ -75,30 +75,11 @@ async function walk(
     dialect: route.dialect,
     path: route.upstreamPath,
     sink,
-    signal: left,
   };
   const walked = await kernel.model(caller, route.kind, call, (id) => extra.push('x-mezz-call', id));
   if (walked.kind === 'refused')
     return sendRefusal(response, dialect, sink, stream ? 0 : undefined, walked.refusal);
   finish(response, dialect, sink, stream, walked.outcome);
-}
-
-/**
- * Aborted when the client goes. One that closes only its own half counts as gone: nothing tells it from one that
- * closed both until bytes are sent in vain, and until then its call would run and cost.
- */
-function leaving(response: ServerResponse): AbortSignal {
-  const left = new AbortController();
-  const { socket } = response.req;
-  const leave = () => left.abort();
-  if (socket.readableEnded) leave();
-  socket.once('end', leave);
-  response.once('close', () => {
-    socket.off('end', leave);
-    // An answer that is all out has nobody left to tell, and an abort costs more than the rest of the call's end.
-    if (!response.writableFinished) leave();
-  });
-  return left.signal;
 }
 
 /** A request about an upstream object has no body to read facts in: the id in its path is the fact. */

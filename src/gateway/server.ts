@@ -7,8 +7,9 @@ import type { Dialect } from '../wire/dialect.ts';
 import { anthropicModel, anthropicModels, openaiModel, openaiModels } from '../wire/models.ts';
 import { DIALECTS } from '../wire/registry.ts';
 import { Bodies } from './body.ts';
-import { refuseBroken, refuseUpgrade, type Underway } from './broken.ts';
+import { refuseBroken, refuseUpgrade } from './broken.ts';
 import { notFound, refuseAtDoor, sendError, serveModel } from './call.ts';
+import { Connection } from './connection.ts';
 import { serveHook } from './hooks.ts';
 import { holdsKey, identify } from './identify.ts';
 import type { Kernel } from './kernel.ts';
@@ -35,7 +36,7 @@ interface Desk {
   readonly bodies: Bodies;
   readonly mcp: McpEndpoint;
   readonly patience: Patience;
-  readonly underway: WeakMap<Socket, Underway>;
+  readonly connections: Map<Socket, Connection>;
 }
 
 export async function openGateway(
@@ -70,19 +71,19 @@ export async function openGateway(
     bodies,
     mcp: new McpEndpoint(kernel, bodies, patience),
     patience,
-    underway: new WeakMap(),
+    connections: new Map(),
   };
   // A client that closed its half can still be told why its call ended; Node's types do not know this old switch.
   Object.assign(server, { httpAllowHalfOpen: true });
   server.maxConnections = LIMITS.connections.value;
-  const connections = new Set<Socket>();
+  const { connections } = desk;
   server.on('connection', (socket) => {
-    connections.add(socket);
+    connections.set(socket, new Connection(socket));
     socket.once('close', () => connections.delete(socket));
   });
   server.on('upgrade', (request, socket) => refuseUpgrade(kernel, request, socket as Socket));
   server.on('clientError', (error, socket) =>
-    refuseBroken(kernel, desk.underway.get(socket as Socket), error, socket as Socket),
+    refuseBroken(kernel, connections.get(socket as Socket)?.underway, error, socket as Socket),
   );
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -111,10 +112,13 @@ export async function openGateway(
 
 async function serve(desk: Desk, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { kernel, hosts } = desk;
+  const connection = desk.connections.get(request.socket);
+  // It broke while its request was read: nobody is there to be told anything.
+  if (!connection) return void response.destroy();
   const method = request.method ?? 'GET';
   const matched = matchRoute(method, request.url ?? '/');
   const dialect = guessDialect(matched.route, matched.path, request);
-  desk.underway.set(request.socket, { request, response, dialect });
+  connection.underway = { request, response, dialect };
   const barred = checkOrigin(request, hosts, matched.route);
   if (barred) return refuseAtDoor(kernel, response, dialect, barred);
   const route = matched.route;
@@ -139,7 +143,7 @@ async function serve(desk: Desk, request: IncomingMessage, response: ServerRespo
     case 'mcp':
       return desk.mcp.serve(caller, route.only, request, response);
     case 'model':
-      return serveModel(desk, caller, route, headers, request, response);
+      return serveModel(desk, caller, route, headers, connection.left, response);
   }
 }
 
