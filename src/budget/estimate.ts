@@ -33,8 +33,8 @@ export class Estimator {
   }
 
   /**
-   * Takes in what a call really used: an exponentially weighted mean per model and client. One row changes, whatever
-   * was learned before; it belongs into the transaction that books the call.
+   * Takes in what a call really used: an exponentially weighted mean per model and client. Once much is known, its row
+   * changes only now and then.
    */
   learn(model: string, client: string, bodyBytes: number, usage: Usage): Changes {
     const tokensIn = usage.input + usage.cacheRead + usage.cacheWrite;
@@ -55,8 +55,10 @@ export class Estimator {
     const oldest = this.#learned.keys().next().value;
     const full = this.#learned.size > LIMITS.learned.value && oldest !== undefined;
     if (full) this.#learned.delete(oldest);
+    const every = LIMITS.learnedPerRow.value;
+    const isStored = learned.count < every || learned.count % every === 0;
     return {
-      puts: [{ table: ESTIMATE, row: { id, ...learned } }],
+      puts: isStored ? [{ table: ESTIMATE, row: { id, ...learned } }] : [],
       deletes: full ? [{ table: ESTIMATE, key: [oldest] }] : [],
     };
   }

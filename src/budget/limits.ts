@@ -2,6 +2,11 @@
 export const LIMITS = {
   page: { value: 1_000, unit: 'rows', what: 'read from the store at once' },
   learned: { value: 1_024, unit: 'pairs', what: 'of model and client whose token counts are remembered' },
+  learnedPerRow: {
+    value: 16,
+    unit: 'calls',
+    what: 'of a model after which what was learned is stored again: a crash loses what came since',
+  },
   prices: { value: 1_024, unit: 'models', what: 'whose price is remembered' },
   forecastMs: {
     value: 600_000,

@@ -119,6 +119,18 @@ describe('estimates', () => {
     assert.ok(Math.abs((again.error() ?? 0) - (estimator.error() ?? 1)) < 1e-9);
   });
 
+  test('what is known well is stored again only now and then', () => {
+    const estimator = new Estimator();
+    const every = LIMITS.learnedPerRow.value;
+    const rows = Array.from({ length: 10 * every }, (_, i) =>
+      estimator.learn('m', 'c', 4_000, { ...NO_USAGE, input: 500 + i }),
+    ).flatMap(({ puts }) => puts.map(({ row }) => row.count));
+    assert.deepEqual(
+      rows.slice(every - 1),
+      Array.from({ length: 10 }, (_, i) => every * (i + 1)),
+    );
+  });
+
   test('a call without usage teaches nothing', () => {
     const estimator = new Estimator();
     estimator.learn('m', 'c', 4_000, NO_USAGE);

@@ -75,9 +75,9 @@ test('a tool call is two commits of a bounded number of rows, decided once, from
   assert.deepEqual(more, []);
   // Two scopes (agent, owner) in three periods.
   const balances = Array<string>(6).fill('balance');
-  const booked = ['call.start', 'agent', ...balances, 'call', 'journal_order', 'tool_use', 'usage'];
+  const booked = ['call.start', 'agent', ...balances, 'call', 'tool_use', 'usage'];
   assert.deepEqual(start, booked);
-  assert.deepEqual(end, ['call.end', 'agent', 'call', 'change', 'journal_order', 'tool_use']);
+  assert.deepEqual(end, ['call.end', 'agent', 'call', 'change', 'tool_use']);
   assert.deepEqual(memos, [false, true]);
   const { seen, decided } = parts.agents.get(caller.pid ?? 0) ?? {};
   assert.deepEqual([seen, decided], [2, 2]);

@@ -103,8 +103,10 @@ export async function book(parts: Parts, flight: Flight, result: Result): Promis
     ...parts.ledger.bookedOn(now),
   });
   flight.row = applyEntry(flight.row, entry);
+  const { endsLater } = SYSCALLS[call.kind];
+  if (!endsLater) agent.calls++;
   // What ends later was booked with its START.
-  const settled = SYSCALLS[call.kind].endsLater
+  const settled = endsLater
     ? []
     : parts.ledger.settle(
         call.id,

@@ -100,19 +100,10 @@ test('a model call is two commits of a bounded number of rows, decided from memo
   await call('first');
   const [start = [], end = [], ...more] = await call('second');
   assert.deepEqual(more, []);
-  assert.deepEqual(start, ['call.start', 'agent', 'call', 'journal_order']);
+  assert.deepEqual(start, ['call.start', 'call']);
   // Three scopes (agent, owner, account) in three periods.
   const balances = Array<string>(9).fill('balance');
-  assert.deepEqual(end, [
-    'call.end',
-    'agent',
-    ...balances,
-    'call',
-    'estimate',
-    'journal_order',
-    'service',
-    'usage',
-  ]);
+  assert.deepEqual(end, ['call.end', 'agent', ...balances, 'call', 'estimate', 'service', 'usage']);
   assert.deepEqual(memos, [false, true]);
 });
 

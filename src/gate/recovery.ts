@@ -45,8 +45,9 @@ export async function recover(parts: Parts): Promise<number> {
     const usage = allOf(held);
     const scopes = payersOf(parts, row.agent, start);
     const model = String(start.model);
-    // What ends later was booked with its START.
-    const settled = SYSCALLS[row.kind as SyscallKind].endsLater
+    // What ends later was booked and counted with its START.
+    const { endsLater } = SYSCALLS[row.kind as SyscallKind];
+    const settled = endsLater
       ? { puts: [] }
       : parts.ledger.recover([{ call: row.id, scopes, ...held, model }], now);
     // What changes nothing leaves no doubt.
@@ -76,6 +77,9 @@ export async function recover(parts: Parts): Promise<number> {
       cost: row.reservedUsd,
     });
     if (agent) {
+      if (!endsLater) agent.calls++;
+      agent.lastAt = Math.max(agent.lastAt ?? 0, row.startedAt ?? 0);
+      agent.account = row.account ?? agent.account;
       agent.input += usage.input;
       agent.output += usage.output;
       agent.cost += row.reservedUsd;

@@ -22,7 +22,8 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
   const before = keepBefore(parts, flight, now);
   const entry = draft(parts, flight, decided, now);
   flight.row = applyEntry(flight.row, entry);
-  if (!flight.isJoined) agent.calls++;
+  const { endsLater } = SYSCALLS[call.kind];
+  if (endsLater && !flight.isJoined) agent.calls++;
   agent.lastAt = now;
   const met = granted
     ? parts.accounts.seen(granted.account, granted.credential, granted.backend.provider).puts
@@ -42,7 +43,7 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
       entries: [entry],
       puts: [
         ...(flight.row ? [callPut(flight.row)] : []),
-        agentPut(agent),
+        ...(endsLater ? [agentPut(agent)] : []),
         ...stored.puts,
         ...before.puts,
         ...approved,

@@ -46,7 +46,10 @@ const draft = (agent: number, i: number) => ({ kind: 'call.note', agent, body: {
 
 test('seq and n are dense, no append reads, and a reopened journal goes on with the same root', async () => {
   const store = new FakeStore();
-  const journal = await open(store);
+  let journal = await open(store);
+  await journal.append({ entries: [draft(9, 0)] });
+  // Twice within one tile: what the first knew of must not be lost to the second.
+  for (let i = 0; i < 2; i++) journal = await open(store);
   const reads = store.reads;
   for (let i = 0; i < 700; i++) await journal.append({ entries: [draft(i % 3, i), draft(7, i)] });
   assert.equal(store.reads, reads);
@@ -58,9 +61,12 @@ test('seq and n are dense, no append reads, and a reopened journal goes on with 
     counts.set(row.agent, n + 1);
   });
   const again = await open(store);
-  assert.deepEqual([again.size, again.root()], [1400, journal.root()]);
-  await again.append({ entries: [draft(7, 0)] });
-  assert.equal(store.rows.at(-1)?.n, 700);
+  assert.deepEqual([again.size, again.root()], [1401, journal.root()]);
+  await again.append({ entries: [draft(7, 0), draft(9, 1)] });
+  assert.deepEqual(
+    store.rows.slice(-2).map(({ n }) => n),
+    [700, 1],
+  );
 });
 
 test('a checkpoint holds size and root before it; a failed commit is final; an oversized body takes no seq', async () => {

@@ -59,28 +59,39 @@ export async function openJournal(from: { readonly store: Store; readonly clock:
       'the Merkle tree of the journal has holes: rows of mezz.db were changed or lost',
       'mezz restore <backup> puts a good copy in its place',
     );
-  return new Writer(from.store, from.clock, tree, await readOrders(from.store));
+  return new Writer(from.store, from.clock, tree, await readOrders(from.store, tree.size));
 }
 
-async function readOrders(store: Store): Promise<Map<number, number>> {
-  const orders = new Map<number, number>();
+/** The number of each agent's last entry: rows say it as of the last complete tile, entries since then. */
+async function readOrders(store: Store, size: number): Promise<Orders> {
+  const last = new Map<number, number>();
   const limit = LIMITS.page.value;
   for (let from = 0; ; ) {
     const rows = await store.range(ORDER, { from, limit });
-    for (const row of rows) orders.set(row.agent, row.n);
-    if (rows.length < limit) return orders;
+    for (const row of rows) last.set(row.agent, row.n);
+    if (rows.length < limit) break;
     from = (rows.at(-1)?.agent ?? 0) + 1;
   }
+  const open = size % LIMITS.tileHashes.value;
+  const entries = await store.entries({ log: 0, fromSeq: size - open, limit: open + 1 });
+  for (const { agent, n } of entries) last.set(agent, n);
+  return { last, changed: new Set(entries.map(({ agent }) => agent)) };
+}
+
+interface Orders {
+  readonly last: Map<number, number>;
+  /** Agents whose row is not written yet: they have entries since the last complete tile. */
+  readonly changed: Set<number>;
 }
 
 class Writer implements Journal {
   #store: Store;
   #clock: Clock;
   #tree: MerkleTree;
-  #orders: Map<number, number>;
+  readonly #orders: Orders;
   #failed: unknown;
 
-  constructor(store: Store, clock: Clock, tree: MerkleTree, orders: Map<number, number>) {
+  constructor(store: Store, clock: Clock, tree: MerkleTree, orders: Orders) {
     this.#store = store;
     this.#clock = clock;
     this.#tree = tree;
@@ -107,20 +118,20 @@ class Writer implements Journal {
     const seq = this.#tree.size;
     const now = this.#clock.now();
     const puts = [...(what.puts ?? [])];
-    const touched = new Set<number>();
+    const { last, changed } = this.#orders;
     const entries = what.entries.map((draft, i): EntryRow => {
-      const n = (this.#orders.get(draft.agent) ?? -1) + 1;
-      this.#orders.set(draft.agent, n);
-      touched.add(draft.agent);
       const { agent, kind, call = null, at = now } = draft;
+      const n = (last.get(agent) ?? -1) + 1;
+      last.set(agent, n);
+      changed.add(agent);
       const row = { log: 0, seq: seq + i, agent, n, call, kind, at, body: bodies[i] as string };
       const leaf = leafOf(row);
       for (const { level, index, hashes } of this.#tree.append(leaf)) {
         puts.push(put(TILE, { log: 0, level, tile: index, hashes }));
+        if (level === 0) puts.push(...this.#takeOrders());
       }
       return { ...row, leaf };
     });
-    for (const agent of touched) puts.push(put(ORDER, { agent, n: this.#orders.get(agent) ?? 0 }));
     try {
       await this.#store.commit({ ...what, entries, puts });
     } catch (error) {
@@ -128,6 +139,14 @@ class Writer implements Journal {
       throw error;
     }
     return { seq };
+  }
+
+  /** Not with every entry: what came since is read at the start, from the entries of the tile that is not complete. */
+  #takeOrders(): ReturnType<typeof put>[] {
+    const { last, changed } = this.#orders;
+    const puts = [...changed].map((agent) => put(ORDER, { agent, n: last.get(agent) ?? 0 }));
+    changed.clear();
+    return puts;
   }
 }
 

@@ -55,7 +55,7 @@ export class History {
     return tableOf(this.#curves);
   }
 
-  /** A turn of this image ended after so much service. What changes in the store. */
+  /** A turn of this image ended after so much service. What changes in the store: now and then, once much is known. */
   learn(image: string, service: number): Changes {
     const cells = this.#images.get(image) ?? noCells();
     this.#images.delete(image);
@@ -73,8 +73,10 @@ export class History {
       this.#images.delete(oldest);
       this.#changed.add(oldest);
     }
+    const every = LIMITS.samplesPerRow.value;
+    const isStored = total < every || total % every === 0;
     return {
-      puts: [{ table: SERVICE, row: { id: image, cells: JSON.stringify(cells) } }],
+      puts: isStored ? [{ table: SERVICE, row: { id: image, cells: JSON.stringify(cells) } }] : [],
       deletes: full ? [{ table: SERVICE, key: [oldest] }] : [],
     };
   }

@@ -62,6 +62,11 @@ export const LIMITS = {
     unit: 'turns',
     what: 'finished turns at most until policies hear of them',
   },
+  samplesPerRow: {
+    value: 16,
+    unit: 'turns',
+    what: 'finished turns of one kind until its row is written again: a crash loses what came since',
+  },
   keyParts: { value: 16, unit: 'numbers', what: 'of one key that a policy gives' },
   reasonText: { value: 200, unit: 'characters', what: 'of one reason that a policy gives' },
   reasons: { value: 8, unit: 'reasons', what: 'of one call that a policy gives' },

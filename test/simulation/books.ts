@@ -212,10 +212,14 @@ export class Books {
     const rows = new Map<string, Amount>();
     for (const row of durable.all(AGENT)) add(rows, String(row.pid), { ...row, requests: row.calls });
     const own = new Map<string, Amount>();
+    const tools = new Set<string | null | undefined>();
     for (const entry of durable.entries) {
-      if (entry.kind === 'call.start') add(own, String(entry.agent), { ...NO_COUNTS, requests: 1 });
+      const isTool = entry.kind === 'call.start' && entry.body.kind === 'tool.call';
+      if (isTool) tools.add(entry.call);
+      if (isTool) add(own, String(entry.agent), { ...NO_COUNTS, requests: 1 });
+      const requests = tools.has(entry.call) ? 0 : 1;
       if (entry.kind === 'call.end')
-        add(own, String(entry.agent), { ...usageOf(entry), cost: Number(entry.body.cost), requests: 0 });
+        add(own, String(entry.agent), { ...usageOf(entry), cost: Number(entry.body.cost), requests });
     }
     this.#same('agents', rows, own);
   }

@@ -1,7 +1,10 @@
 import type { Table } from '../store.ts';
 import { table } from './table.ts';
 
-/** One row per agent. `hold` is stored; running, waiting and ready are derived. Counters change in END's transaction. */
+/**
+ * One row per agent. `hold` is stored; running, waiting and ready are derived. Counters change in END's transaction, `calls`
+ * of tools in START's. After a crash `turns` may lack those of calls that ran.
+ */
 export type AgentRow = {
   pid: number;
   name: string;

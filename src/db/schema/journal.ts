@@ -15,7 +15,7 @@ export type SaltRow = { owner: string; salt: Uint8Array; at: number };
 
 export const SALT = table<SaltRow>('salt', { owner: 'text', salt: 'bytes', at: 'int' }, ['owner']);
 
-/** The number of an agent's last entry, so that appends read nothing. */
+/** The number of an agent's last entry when the last tile of leaves was complete, so that appends read nothing. */
 export type OrderRow = { agent: number; n: number };
 
 export const ORDER = table<OrderRow>('journal_order', { agent: 'int', n: 'int' }, ['agent']);
