@@ -5,7 +5,17 @@ export const LIMITS = {
     unit: 'batches',
     what: 'may wait for the writer; one more is a failed store, as the disk has stopped keeping up',
   },
-  batchesPerCommit: { value: 1_024, unit: 'batches', what: 'share one transaction at most' },
+  batchesPerCommit: { value: 1_024, unit: 'batches', what: 'share one write to the disk at most' },
+  redoHalfBytes: {
+    value: 1_048_576,
+    unit: 'bytes',
+    what: 'each half of the redo log holds; a larger batch goes to the database at once',
+  },
+  applyAfterMs: {
+    value: 250,
+    unit: 'ms',
+    what: 'a batch that is on disk lies in the redo log alone, if nobody reads what it wrote',
+  },
   acknowledgedAtOnce: {
     value: 64,
     unit: 'batches',

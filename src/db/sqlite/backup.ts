@@ -12,13 +12,16 @@ import {
   rmSync,
 } from 'node:fs';
 import { link, open, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../store.ts';
 import { Channel } from './channel.ts';
 import { storeError } from './failure.ts';
 import { SCHEMA_VERSION, schemaVersion } from './migrations.ts';
 import { DATABASE, holdLock, syncDirectory } from './open.ts';
+import { REDO } from './redo.ts';
+
+const LOGS = [`${DATABASE}-wal`, REDO];
 
 /**
  * Writes a consistent copy to `path` in a worker of its own, so that neither commits nor reads wait for it. The copy
@@ -62,9 +65,12 @@ export function restoreBackup(backup: string, directory: string): { readonly asi
   try {
     const part = join(directory, `${DATABASE}.part`);
     copyDurably(backup, part);
+    const log = logBeside(backup) && join(directory, `${REDO}.part`);
+    if (log) copyDurably(join(dirname(backup), REDO), log);
     const aside = setAside(directory);
-    // The log goes first: next to another database it would be replayed into it. Both live on in `aside`.
-    for (const end of ['-wal', '-shm']) rmSync(join(directory, DATABASE + end), { force: true });
+    // The logs go first: next to another database they would be replayed into it. They live on in `aside`.
+    for (const name of [...LOGS, `${DATABASE}-shm`]) rmSync(join(directory, name), { force: true });
+    if (log) renameSync(log, join(directory, REDO));
     renameSync(part, join(directory, DATABASE));
     syncDirectory(directory);
     return { aside };
@@ -103,6 +109,10 @@ function verifyBackup(path: string): void {
 const damaged = (path: string): StoreError =>
   new StoreError('corrupt', `${path} is not a sound backup of mezz`, 'choose another backup');
 
+/** A copy made by `mezz backup` needs none; a database that a restore set aside may have its last commits there. */
+const logBeside = (path: string): boolean =>
+  basename(path) === DATABASE && existsSync(join(dirname(path), REDO));
+
 function copyDurably(from: string, to: string): void {
   rmSync(to, { force: true });
   // What a restore set aside after a crash has its last commits in a log of its own: only SQLite can read the two.
@@ -123,10 +133,8 @@ function setAside(directory: string): string | undefined {
   while (existsSync(join(directory, `before-restore-${n}`))) n++;
   const aside = join(directory, `before-restore-${n}`);
   mkdirSync(aside, { mode: 0o700 });
-  for (const end of ['', '-wal']) {
-    const path = join(directory, DATABASE + end);
-    if (existsSync(path)) linkSync(path, join(aside, DATABASE + end));
-  }
+  for (const name of [DATABASE, ...LOGS])
+    if (existsSync(join(directory, name))) linkSync(join(directory, name), join(aside, name));
   syncDirectory(aside);
   return aside;
 }

@@ -5,7 +5,8 @@ import { StoreError } from '../store.ts';
 import { type FailureData, fromData } from './failure.ts';
 
 interface Answer {
-  readonly ready?: boolean;
+  /** What the worker says of itself when it is ready. */
+  readonly ready?: unknown;
   readonly id?: number;
   readonly value?: unknown;
   readonly failure?: FailureData;
@@ -18,6 +19,8 @@ export class Channel {
   #next = 1;
   #dead: StoreError | undefined;
   #ending = false;
+  /** What the worker said of itself when it was ready. */
+  said: unknown;
 
   private constructor(worker: Worker) {
     this.#worker = worker;
@@ -36,8 +39,10 @@ export class Channel {
     const channel = new Channel(worker);
     return new Promise((resolve, reject) => {
       worker.on('message', (answer: Answer) => {
-        if (answer.ready) resolve(channel);
-        else if (answer.id === undefined) {
+        if (answer.ready !== undefined) {
+          channel.said = answer.ready;
+          resolve(channel);
+        } else if (answer.id === undefined) {
           reject(fromData(answer.failure as FailureData));
           channel.#ending = true;
           void worker.terminate();

@@ -1,66 +1,78 @@
 /**
- * Batches that share one transaction, merged: of several writes to one row only the last is made. What crosses to the
- * writer is one JSON text and one piece of memory, which cost a fraction of a structured clone of so many small values.
- * All of the transaction becomes durable at once, so nobody can tell a row that was written twice in it from one that
- * was written once.
+ * Batches on their way to the database. A record of the redo log holds one as JSON and one piece of memory; the writer
+ * takes many at once and makes of several writes to one row only the last. They become visible together, so nobody can
+ * tell a row that was written twice from one that was written once.
  */
 import { rowValues, wholeKey } from '../rows.ts';
-import type { Batch, Value } from '../store.ts';
+import type { Batch, Table, Value } from '../store.ts';
 
-export interface WireCommit {
-  /** A `Commit` as JSON. */
-  readonly text: string;
-  /** The bytes of the entries and then of the blobs, one after the other: a view of each would be cloned with its pool. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
-/** Rows are lists of values in the order of their columns. No key is in both the puts and the deletes. */
+/** One batch. Rows are lists of values in the order of their columns. */
 export interface Commit {
   /** In the place of its last column, which is bytes, a row has their length. */
   readonly entries: readonly (readonly Value[])[];
-  readonly puts: readonly Writes[];
-  readonly deletes: readonly Writes[];
+  readonly puts: readonly Write[];
+  /** The values are the key's. */
+  readonly deletes: readonly Write[];
   /** As the entries. */
   readonly blobs: readonly (readonly Value[])[];
-  readonly erases: NonNullable<Batch['erases']>;
-  readonly drop?: NonNullable<Batch['drop']>;
+  readonly erases?: Batch['erases'];
+  readonly drop?: Batch['drop'];
 }
 /** Bytes stand as a list of one text, in base64: they are rare in rows. */
 type Written = string | number | null | readonly [base64: string];
-type Writes = readonly [table: string, rows: readonly (readonly Written[])[]];
+type Write = readonly [table: string, values: readonly Written[]];
 
 export const ENTRY_COLUMNS = ['log', 'seq', 'agent', 'n', 'call', 'kind', 'at', 'body', 'leaf'] as const;
 export const BLOB_COLUMNS = ['owner', 'hash', 'at', 'bytes'] as const;
 
-/** One row to write or delete: its values, or its key's. */
-interface Write {
-  readonly table: string;
-  readonly key: string;
-  readonly values: readonly Value[];
-}
-
 /** A batch whose rows are checked. */
 export interface Prepared {
-  readonly batch: Batch;
-  readonly puts: readonly Write[];
-  readonly deletes: readonly Write[];
+  /** A `Commit` as JSON. */
+  readonly text: string;
+  /** The bytes of its entries and of its blobs. */
+  readonly pieces: readonly Uint8Array[];
+  /** Where it writes, and `entry` and `blob` where those. */
+  readonly tables: ReadonlySet<string>;
 }
 
 /** Throws where a row does not fit its table: that is a bug of the caller, and the batch is not written. */
-export function prepare(batch: Batch): Prepared {
-  return {
-    batch,
-    puts: (batch.puts ?? []).map(({ table, row }) => ({
-      table: table.name,
-      key: keyText(table.key.map((name) => row[name] as Value)),
-      values: rowValues(table, row),
-    })),
-    deletes: (batch.deletes ?? []).map(({ table, key }) => ({
-      table: table.name,
-      key: keyText(wholeKey(table, key)),
-      values: key,
-    })),
+export function prepare({
+  entries = [],
+  puts = [],
+  deletes = [],
+  blobs = [],
+  erases,
+  drop,
+}: Batch): Prepared {
+  const tables = new Set<string>();
+  if (entries.length > 0 || drop) tables.add('entry');
+  if (blobs.length > 0 || erases) tables.add('blob');
+  const commit: Commit = {
+    entries: entries.map(({ log, seq, agent, n, call, kind, at, body, leaf }) => [
+      log,
+      seq,
+      agent,
+      n,
+      call,
+      kind,
+      at,
+      body,
+      leaf.length,
+    ]),
+    puts: puts.map(({ table, row }) => {
+      tables.add(table.name);
+      return [table.name, plain(rowValues(table, row))];
+    }),
+    deletes: deletes.map(({ table, key }) => {
+      tables.add(table.name);
+      return [table.name, plain(wholeKey(table, key))];
+    }),
+    blobs: blobs.map(({ owner, hash, at, bytes }) => [owner, hash, at, bytes.length]),
+    erases,
+    drop,
   };
+  const pieces = [...entries.map(({ leaf }) => leaf), ...blobs.map(({ bytes }) => bytes)];
+  return { text: JSON.stringify(commit), pieces, tables };
 }
 
 /** Values that JSON holds; most rows have no bytes. */
@@ -76,84 +88,81 @@ export const unwritten = (value: Written): Value =>
     ? Buffer.from(value[0] as string, 'base64')
     : (value as Exclude<Written, readonly unknown[]>);
 
-interface TableWrites {
-  /** By key, the values of the row and of the key. */
-  readonly puts: Map<string, readonly Value[]>;
-  readonly deletes: Map<string, readonly Value[]>;
+interface WithBytes {
+  readonly values: readonly Value[];
+  readonly bytes: Uint8Array;
 }
 
-/** In the order of the calls. What erases is the last of its run: a later batch may write the same blob again. */
-export function merge(batches: readonly Prepared[]): WireCommit[] {
-  const runs: WireCommit[] = [];
+/** The values of a row, or of the key of one that goes. */
+interface RowWrite {
+  readonly isPut: boolean;
+  readonly values: readonly Written[];
+}
+
+/** What goes to the database together. */
+export interface Group {
+  readonly entries: readonly WithBytes[];
+  /** By table and key, the last write. */
+  readonly writes: ReadonlyMap<string, ReadonlyMap<string, RowWrite>>;
+  readonly blobs: readonly WithBytes[];
+  readonly erases: NonNullable<Batch['erases']>;
+  readonly drop: Batch['drop'];
+}
+
+interface Sent {
+  readonly commit: Commit;
+  readonly bytes: Uint8Array;
+}
+
+/** In the order of the calls. What erases is the last of its group: a later batch may write the same blob again. */
+export function merge(sent: readonly Sent[], tables: readonly Table[]): Group[] {
+  const keys = new Map(tables.map((table) => [table.name, keyColumns(table)]));
+  const groups: Group[] = [];
   let from = 0;
-  batches.forEach(({ batch }, at) => {
-    const isLast = at === batches.length - 1 || batch.erases !== undefined || batch.drop !== undefined;
-    if (!isLast) return;
-    runs.push(mergeRun(batches.slice(from, at + 1), batch));
+  sent.forEach(({ commit }, at) => {
+    if (at < sent.length - 1 && !commit.erases && !commit.drop) return;
+    groups.push(mergeGroup(sent.slice(from, at + 1), commit, keys));
     from = at + 1;
   });
-  return runs;
+  return groups;
 }
 
-function mergeRun(batches: readonly Prepared[], { erases = [], drop }: Batch): WireCommit {
-  const entries: Value[][] = [];
-  const blobs: Value[][] = [];
-  const leaves: Uint8Array[] = [];
-  const bodies: Uint8Array[] = [];
-  const tables = new Map<string, TableWrites>();
-  const of = (table: string): TableWrites => {
-    const writes = tables.get(table) ?? { puts: new Map(), deletes: new Map() };
-    tables.set(table, writes);
-    return writes;
+function mergeGroup(
+  sent: readonly Sent[],
+  { erases = [], drop }: Commit,
+  keys: ReadonlyMap<string, readonly number[]>,
+): Group {
+  const entries: WithBytes[] = [];
+  const blobs: WithBytes[] = [];
+  const writes = new Map<string, Map<string, RowWrite>>();
+  const of = (table: string): Map<string, RowWrite> => {
+    const rows = writes.get(table) ?? new Map<string, RowWrite>();
+    writes.set(table, rows);
+    return rows;
   };
-  for (const { batch, puts, deletes } of batches) {
-    for (const { log, seq, agent, n, call, kind, at, body, leaf } of batch.entries ?? []) {
-      entries.push([log, seq, agent, n, call, kind, at, body, leaf.length]);
-      leaves.push(leaf);
+  for (const { commit, bytes } of sent) {
+    let end = 0;
+    const cut = (row: readonly Value[]): WithBytes => {
+      const start = end;
+      end += row.at(-1) as number;
+      return { values: row.slice(0, -1), bytes: bytes.subarray(start, end) };
+    };
+    for (const row of commit.entries) entries.push(cut(row));
+    for (const [table, values] of commit.puts) {
+      const key = (keys.get(table) ?? []).map((column) => values[column] as Written);
+      of(table).set(keyText(key), { isPut: true, values });
     }
-    for (const { table, key, values } of puts) {
-      const writes = of(table);
-      if (writes.deletes.size > 0) writes.deletes.delete(key);
-      writes.puts.set(key, values);
-    }
-    for (const { table, key, values } of deletes) {
-      const writes = of(table);
-      writes.puts.delete(key);
-      writes.deletes.set(key, values);
-    }
-    for (const { owner, hash, at, bytes } of batch.blobs ?? []) {
-      blobs.push([owner, hash, at, bytes.length]);
-      bodies.push(bytes);
-    }
+    for (const [table, key] of commit.deletes) of(table).set(keyText(key), { isPut: false, values: key });
+    for (const row of commit.blobs) blobs.push(cut(row));
   }
-  // Written out only here: of a row that many batches change, once.
-  const all = (kind: keyof TableWrites): Writes[] =>
-    [...tables]
-      .filter(([, writes]) => writes[kind].size > 0)
-      .map(([table, writes]) => [table, [...writes[kind].values()].map(plain)]);
-  const commit: Commit = {
-    entries,
-    puts: all('puts'),
-    deletes: all('deletes'),
-    blobs,
-    erases,
-    ...(drop ? { drop } : {}),
-  };
-  return { text: JSON.stringify(commit), bytes: join([...leaves, ...bodies]) };
+  return { entries, writes, blobs, erases, drop };
 }
 
-function join(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
-}
+const keyColumns = ({ columns, key }: Table): number[] =>
+  key.map((name) => columns.findIndex((column) => column.name === name));
 
 /** One text per key: of equal length or not, no two keys of a table share one. */
-function keyText(key: readonly Value[]): string {
+function keyText(key: readonly Written[]): string {
   if (key.length === 1) return String(key[0]);
   let text = '';
   for (const value of key) {

@@ -43,7 +43,7 @@ export function openForWriting(directory: string, tables: readonly Table[]): Ope
  * A file without its name takes every write and is gone with the process: nothing written there may be acknowledged.
  * Throws StoreError `failed` when the name is gone or leads to another file.
  */
-export function assertThere({ inode }: OpenedFile, directory: string): void {
+export function assertThere({ inode }: Pick<OpenedFile, 'inode'>, directory: string): void {
   const path = join(directory, DATABASE);
   if (statSync(path, { throwIfNoEntry: false })?.ino === inode) return;
   throw new StoreError(
@@ -102,7 +102,7 @@ function makeDirectory(directory: string): void {
  * Creates the file for its owner alone before SQLite would create it for everyone. One that is there is not opened:
  * closing it would drop every POSIX lock this process holds on it.
  */
-function ownFile(path: string): string {
+export function ownFile(path: string): string {
   try {
     closeSync(openSync(path, 'wx', 0o600));
   } catch (error) {

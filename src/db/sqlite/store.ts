@@ -1,6 +1,8 @@
 /**
- * SQLite in WAL mode with synchronous=FULL: one writer worker with group commit, one reader worker. No SQLite call on
- * the main thread. Group commit: while a transaction is being written, batches gather and become the next one.
+ * SQLite with a redo log in front: a commit is one synchronous write to the log, and the writer worker puts many of them
+ * into the database in one transaction (WAL, synchronous=FULL), at the latest when somebody reads what they wrote. One
+ * reader worker; no SQLite call on the main thread. Group commit: while the log is being written, batches gather and
+ * become the next write. After a crash what is in the log alone is put into the database before anything else.
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,17 +26,20 @@ import {
 } from '../store.ts';
 import { writeBackup } from './backup.ts';
 import { Channel } from './channel.ts';
-import { merge, type Prepared, prepare } from './group.ts';
+import { Commits } from './commits.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
 import { DATABASE } from './open.ts';
+import { REDO_BYTES } from './redo.ts';
+import { RedoLog } from './redolog.ts';
 import { BODY_SIZES, doomedSql, ENTRY_SIZES, entriesSql, rangeSql, sizeSql } from './sql.ts';
+import type { Opened } from './writer.ts';
 
 export interface SqliteOptions {
   readonly directory: string;
   readonly tables: readonly Table[];
   /** Called once, after the first failed commit: the kernel must stop. */
   onFatal?(error: StoreError): void;
-  /** Told after each durable transaction: how long it took, and how many batches shared it. */
+  /** Told after each write to the log: how long it took, and how many batches shared it. */
   onCommit?(tookMs: number, batches: number): void;
 }
 
@@ -43,23 +48,18 @@ export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
   const { directory, tables } = options;
   let store: SqliteStore | undefined;
   const onDeath = (error: StoreError) => store?.fail(error);
+  const log = new SharedArrayBuffer(REDO_BYTES);
   // Both threads come up at once; the reader opens the file with its first question, when the writer has made it.
   const [writer, reader] = await Promise.allSettled([
-    Channel.start('writer', { directory, tables }, onDeath),
+    Channel.start('writer', { directory, tables, log }, onDeath),
     Channel.start('reader', { directory }, onDeath),
   ]);
   if (writer.status === 'fulfilled' && reader.status === 'fulfilled') {
-    store = new SqliteStore(options, writer.value, reader.value);
+    store = new SqliteStore(options, writer.value, reader.value, log);
     return store;
   }
   for (const started of [writer, reader]) if (started.status === 'fulfilled') await started.value.end();
   throw writer.status === 'rejected' ? writer.reason : (reader as PromiseRejectedResult).reason;
-}
-
-interface Waiter {
-  readonly batch: Prepared;
-  resolve(): void;
-  reject(error: StoreError): void;
 }
 
 class SqliteStore implements Store {
@@ -67,78 +67,25 @@ class SqliteStore implements Store {
   readonly #tables: ReadonlySet<string>;
   readonly #writer: Channel;
   readonly #reader: Channel;
-  #queue: Waiter[] = [];
-  #writing: Waiter[] | undefined;
-  #drained: Promise<void> = Promise.resolve();
-  #dead: StoreError | undefined;
-  #failed = false;
-  #commits = 0;
-  #batches = 0;
+  readonly #commits: Commits;
 
-  constructor(options: SqliteOptions, writer: Channel, reader: Channel) {
+  constructor(options: SqliteOptions, writer: Channel, reader: Channel, memory: SharedArrayBuffer) {
+    const { inode, epoch } = writer.said as Opened;
     this.#options = options;
     this.#tables = new Set(options.tables.map((table) => table.name));
     this.#writer = writer;
     this.#reader = reader;
+    const log = new RedoLog(options.directory, memory, epoch);
+    this.#commits = new Commits({ ...options, inode }, log, writer);
   }
 
   async commit(batch: Batch): Promise<void> {
-    if (this.#dead) throw this.#dead;
     this.#assertDeclared(batch);
-    const prepared = prepare(batch);
-    const done = new Promise<void>((resolve, reject) =>
-      this.#queue.push({ batch: prepared, resolve, reject }),
-    );
-    if (this.#queue.length > LIMITS.queuedBatches.value) {
-      const message = `more than ${LIMITS.queuedBatches.value} batches wait to be written`;
-      this.fail(new StoreError('failed', message, 'the disk cannot keep up: check it, then mezz up'));
-    } else if (!this.#writing) {
-      this.#writing = [];
-      // All that arrives in this turn of the event loop shares the first transaction.
-      this.#drained = new Promise((resolve) => setImmediate(() => void this.#pump().then(resolve)));
-    }
-    return done;
+    return this.#commits.commit(batch);
   }
 
-  async #pump(): Promise<void> {
-    while (this.#queue.length > 0) {
-      const waiters = this.#queue.splice(0, LIMITS.batchesPerCommit.value);
-      this.#writing = waiters;
-      const began = performance.now();
-      try {
-        const runs = merge(waiters.map((waiter) => waiter.batch));
-        await this.#writer.ask(
-          { do: 'commit', runs },
-          runs.map(({ bytes }) => bytes.buffer),
-        );
-        this.#commits++;
-        this.#batches += waiters.length;
-        await this.#acknowledge(waiters);
-        this.#options.onCommit?.(performance.now() - began, waiters.length);
-      } catch (error) {
-        this.fail(error as StoreError);
-      }
-    }
-    this.#writing = undefined;
-  }
-
-  /** A part at a time: whoever waited goes on at once, and a thousand of them would hold up everything else meanwhile. */
-  async #acknowledge(waiters: readonly Waiter[]): Promise<void> {
-    for (const [i, waiter] of waiters.entries()) {
-      waiter.resolve();
-      if (i % LIMITS.acknowledgedAtOnce.value === LIMITS.acknowledgedAtOnce.value - 1)
-        await new Promise((resolve) => setImmediate(resolve));
-    }
-  }
-
-  /** The end: every open and every later commit rejects with this error. */
   fail(error: StoreError): void {
-    if (this.#failed) return;
-    this.#failed = true;
-    this.#dead = error;
-    for (const waiter of [...(this.#writing ?? []), ...this.#queue]) waiter.reject(error);
-    this.#queue = [];
-    this.#options.onFatal?.(error);
+    this.#commits.fail(error);
   }
 
   #assertDeclared({ puts = [], deletes = [] }: Batch): void {
@@ -147,7 +94,9 @@ class SqliteStore implements Store {
         if (!this.#tables.has(table.name)) assert(false, `table ${table.name} is not declared in db/schema`);
   }
 
-  async #all(sql: string, values: readonly Value[]): Promise<Row[]> {
+  /** `tables`: what is read there. */
+  async #all(tables: readonly string[], sql: string, values: readonly Value[]): Promise<Row[]> {
+    await this.#commits.settled(tables);
     return (await this.#reader.ask({ sql, values })) as Row[];
   }
 
@@ -158,16 +107,16 @@ class SqliteStore implements Store {
 
   async range<R extends Row>(table: Table<R>, query: RangeQuery): Promise<R[]> {
     const { sql, values } = rangeSql(table, query);
-    return (await this.#all(sql, values)) as R[];
+    return (await this.#all([table.name], sql, values)) as R[];
   }
 
   async entries(query: EntryQuery): Promise<EntryRow[]> {
     const { sql, values } = entriesSql(query);
-    return (await this.#all(sql, values)) as unknown as EntryRow[];
+    return (await this.#all(['entry'], sql, values)) as unknown as EntryRow[];
   }
 
   async blob(owner: string, hash: string): Promise<Uint8Array | undefined> {
-    const [row] = await this.#all('SELECT bytes FROM blob WHERE owner=? AND hash=?', [owner, hash]);
+    const [row] = await this.#all(['blob'], 'SELECT bytes FROM blob WHERE owner=? AND hash=?', [owner, hash]);
     return row?.bytes as Uint8Array | undefined;
   }
 
@@ -177,9 +126,9 @@ class SqliteStore implements Store {
     const chunk = LIMITS.prunedBlobs.value;
     const gone = { blobs: 0, bytes: 0, newestAt: null as number | null };
     for (;;) {
-      if (this.#dead) throw this.#dead;
+      this.#commits.assertAlive();
       const { sql, values } = doomedSql(rule, limit);
-      const doomed = (await this.#all(sql, values)) as {
+      const doomed = (await this.#all(['blob'], sql, values)) as {
         owner: string;
         hash: string;
         at: number;
@@ -196,8 +145,9 @@ class SqliteStore implements Store {
 
   async scrub(): Promise<void> {
     const { shrunkPages, shrinkTries } = LIMITS;
+    await this.#commits.wipe();
     for (let busy = 0; busy < shrinkTries.value; ) {
-      if (this.#dead) throw this.#dead;
+      this.#commits.assertAlive();
       const state = await this.#writer.ask({ do: 'shrink', pages: shrunkPages.value });
       if (state === 'done') return;
       if (state === 'busy') busy++;
@@ -211,6 +161,7 @@ class SqliteStore implements Store {
 
   /** In a worker of its own: it reads the whole file, and the kernel goes on meanwhile. */
   async check(): Promise<string[]> {
+    await this.#commits.settled();
     const reader = await Channel.start('reader', { directory: this.#options.directory });
     try {
       const { checkProblems, checkedBlobs } = LIMITS;
@@ -233,6 +184,7 @@ class SqliteStore implements Store {
   }
 
   async sizes(): Promise<StoreSizes> {
+    await this.#commits.settled();
     const reader = await Channel.start('reader', { directory: this.#options.directory });
     const read = async (sql: string) => (await reader.ask({ sql, values: [] })) as never[];
     try {
@@ -249,6 +201,7 @@ class SqliteStore implements Store {
 
   async stats(): Promise<StoreStats> {
     const [counts] = await this.#all(
+      ['entry', 'blob'],
       'SELECT (SELECT count(*) FROM entry) AS entries, count(*) AS blobs, coalesce(sum(length(bytes)),0) AS bytes FROM blob',
       [],
     );
@@ -259,19 +212,19 @@ class SqliteStore implements Store {
       blobs: counts?.blobs as number,
       blobBytes: counts?.bytes as number,
       fileBytes: file.size,
-      commits: this.#commits,
-      batches: this.#batches,
+      commits: this.#commits.commits,
+      batches: this.#commits.batches,
     };
   }
 
-  backup(path: string): Promise<void> {
+  async backup(path: string): Promise<void> {
+    await this.#commits.settled();
     return writeBackup(this.#options.directory, path);
   }
 
   /** Batches handed over before are still written; later ones are refused. */
   async close(): Promise<void> {
-    this.#dead ??= new StoreError('failed', 'the store is closed', 'open it again');
-    await this.#drained;
+    await this.#commits.close();
     await this.#reader.end();
     await this.#writer.end({ do: 'close' });
   }
