@@ -1,4 +1,7 @@
-/** How often this process really syncs to disk: counted by strace where it may attach, else by the disk's flush counter. */
+/**
+ * How often this process really syncs to disk: by fsync, or by a write to a file that is open for synchronous writing (the
+ * redo log). Counted by strace where it may attach, else by the disk's flush counter.
+ */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,7 +29,7 @@ async function withStrace(work: () => Promise<void>): Promise<number | undefined
   const log = join(folder, 'log');
   const tracer = spawn(
     'strace',
-    ['-f', '-e', 'trace=fsync,fdatasync', '-o', log, '-p', String(process.pid)],
+    ['-f', '-y', '-e', 'trace=fsync,fdatasync,pwrite64', '-o', log, '-p', String(process.pid)],
     {
       stdio: ['ignore', 'ignore', 'pipe'],
     },
@@ -43,7 +46,7 @@ async function withStrace(work: () => Promise<void>): Promise<number | undefined
     await ended;
     return readFileSync(log, 'utf8')
       .split('\n')
-      .filter((line) => /\b(fsync|fdatasync)\(/.test(line)).length;
+      .filter((line) => /\b((fsync|fdatasync)\(|pwrite64\(\d+<[^>]*mezz\.redo>)/.test(line)).length;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

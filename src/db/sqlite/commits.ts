@@ -144,6 +144,8 @@ export class Commits {
         this.fail(storeError(error));
       }
       this.#writing = [];
+      // Whoever goes on now and has something to store soon shares the next write.
+      await new Promise((resolve) => setImmediate(resolve));
     }
     this.#isPumping = false;
   }

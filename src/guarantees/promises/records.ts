@@ -128,10 +128,16 @@ export const RECORD_PROMISES: readonly Promised[] = [
     id: 'acknowledged-durable',
     group: 'journal',
     text: 'What the store acknowledged is there after kill -9, and each acknowledged commit has synced the disk.',
-    restsOn: 'SQLite with WAL and synchronous=FULL (fullfsync on macOS).',
+    restsOn:
+      'A redo log that is written synchronously (F_FULLFSYNC on macOS), with a checksum for each batch; SQLite with WAL and synchronous=FULL takes over what it holds before it is written anew, and after a crash first of all.',
     bypassedBy: DISK,
     tests: [
       ['test/crash/store.test.ts', 'kill -9 at … points of a growing file'],
+      [
+        'src/db/store.test.ts',
+        'what is acknowledged and not in the database yet is there after a crash, once and in order',
+      ],
+      ['src/db/store.test.ts', 'a record that is torn ends the log: all before it is there'],
       ['test/crash/store.test.ts', 'every acknowledged commit has synced the disk'],
     ],
   },
@@ -150,7 +156,7 @@ export const RECORD_PROMISES: readonly Promised[] = [
     id: 'commit-whole',
     group: 'journal',
     text: 'Entries, the rows they change and the bodies they name are stored together or not at all.',
-    restsOn: 'One SQLite transaction.',
+    restsOn: 'One record of the redo log, one SQLite transaction.',
     bypassedBy: DISK,
     tests: [
       ['src/db/conformance.ts', 'a batch is there as a whole, and after reopening'],
