@@ -82,6 +82,49 @@ describe('an account that is over its rate limit', () => {
     }
   });
 
+  test('no more answers are open than mezz.yaml or the provider allows at once, and no agent sees a refusal', async () => {
+    for (const [isStated, more] of [
+      [true, 'accounts: { scripted: { streams: 2 } }\n'],
+      [false, ''],
+    ] as const) {
+      let open = 0;
+      let most = 0;
+      let refused = 0;
+      const message = 'Number of concurrent connections has exceeded your rate limit.';
+      const kernel = await startKernel(() => {
+        if (!isStated && open >= 2) {
+          refused++;
+          const body = JSON.stringify({ type: 'error', error: { type: 'rate_limit_error', message } });
+          return { status: 429, raw: { body, type: 'application/json' } };
+        }
+        most = Math.max(most, ++open);
+        const { promise: hold, resolve: go } = Promise.withResolvers<void>();
+        setTimeout(() => {
+          open--;
+          go();
+        }, 40);
+        return { text: 'Done.', hold };
+      }, more);
+      try {
+        const statuses = await flood(kernel);
+        assert.deepEqual(new Set(statuses), new Set([200]));
+        assert.equal(most, 2);
+        const { rates } = await kernel.control.call('limits', { scope: 'account:scripted' });
+        const from = isStated ? 'mezz.yaml' : 'refusals';
+        const streams = rates.filter(({ of }) => of === 'streams');
+        assert.deepEqual(new Set(streams.map((rate) => rate.from)), new Set([from]));
+        assert.ok(
+          streams.every((rate) => rate.left === rate.most),
+          'none is open any more',
+        );
+        if (isStated) assert.equal(refused, 0);
+        else assert.ok(refused > 0);
+      } finally {
+        await kernel.close();
+      }
+    }
+  });
+
   for (const path of PATHS)
     test(`${path}: a stream that waits is kept alive, and ends like any other`, async () => {
       let seen = 0;

@@ -47,6 +47,16 @@ export interface ReserveView {
   readonly who: string;
   readonly percent: number;
 }
+/** A rate limit as it stands: of an account (`mezz.yaml`), or of `<account> <model>` as its provider showed it. */
+export interface RateView {
+  readonly limit: string;
+  readonly of: 'requests' | 'input' | 'output' | 'tokens' | 'streams' | 'usd';
+  /** In a minute; at once, for streams; in an hour and in nano-dollars, for usd. */
+  readonly most: number;
+  readonly left: number;
+  /** How it is known. */
+  readonly from: 'headers' | 'refusals' | 'mezz.yaml';
+}
 /** Whose money or plan. `used` counts what passed through it and the accounts below it. */
 export interface AccountView {
   readonly id: string;
@@ -62,7 +72,7 @@ export interface AccountView {
 export interface MoneyVerbs {
   limits: Verb<
     { scope?: string },
-    { limits: LimitView[]; windows: WindowView[]; reserves: readonly ReserveView[] }
+    { limits: LimitView[]; windows: WindowView[]; reserves: readonly ReserveView[]; rates: RateView[] }
   >;
   /** Keeps a part of an account's plan window for an agent (by its name) or an owner; 0 percent: no more. */
   'limit.reserve': Verb<

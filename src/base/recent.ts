@@ -25,6 +25,12 @@ export class Recent<K, V> {
     return old;
   }
 
+  /** All that is remembered; that counts as no use. */
+  *[Symbol.iterator](): Iterator<[K, V]> {
+    yield* this.#old;
+    yield* this.#young;
+  }
+
   /** Is it remembered? Does not count as a use. */
   has(key: K): boolean {
     return this.#young.has(key) || this.#old.has(key);

@@ -2,6 +2,7 @@
 import type { AccountId } from '../base/ids.ts';
 import type { BackendSpec } from '../base/ports.ts';
 import type { Account } from '../budget/accounts.ts';
+import type { Stated } from '../scheduler/stated.ts';
 import type { Config } from './config.ts';
 
 export function accountsOf(config: Config): Account[] {
@@ -16,6 +17,12 @@ export function accountsOf(config: Config): Account[] {
     owner: named.get(id)?.owner ?? null,
     ...kindOf(id, paid.get(id)),
   }));
+}
+
+/** What the settings say of accounts that no provider's header tells. */
+export function statedOf({ accounts }: Config): ReadonlyMap<string, Stated> {
+  const said = accounts.filter(({ stated }) => stated !== undefined);
+  return new Map(said.map(({ id, stated }) => [id, stated as Stated]));
 }
 
 function kindOf(id: AccountId, spec: BackendSpec | undefined): Pick<Account, 'kind' | 'provider'> {

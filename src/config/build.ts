@@ -266,10 +266,18 @@ function buildAccounts(raw: RawConfig, issues: Issue[]): Config['accounts'] {
       });
     }
   }
-  return Object.entries(given).map(([id, { parent, owner }]) => ({
+  return Object.entries(given).map(([id, { parent, owner, streams, usdPerHour }]) => ({
     id: id as AccountId,
     ...(parent === undefined ? {} : { parent: parent as AccountId }),
     ...(owner === undefined ? {} : { owner: owner as OwnerId }),
+    ...(streams === undefined && usdPerHour === undefined
+      ? {}
+      : {
+          stated: {
+            ...(streams === undefined ? {} : { streams }),
+            ...(usdPerHour === undefined ? {} : { nanoUsdPerHour: nanoUsd(usdPerHour) }),
+          },
+        }),
   }));
 }
 

@@ -10,6 +10,7 @@ import type { Cap } from '../budget/ledger.ts';
 import type { EngineOptions } from '../drivers/engine/options.ts';
 import type { LabOptions } from '../drivers/lab/options.ts';
 import type { ModelRoute } from '../gate/catalog.ts';
+import type { Stated } from '../scheduler/stated.ts';
 
 /** Where the kernel finds a backend's key. The key itself is never written in mezz.yaml. */
 export type KeySource = { readonly env: string } | { readonly file: string };
@@ -42,6 +43,7 @@ export interface AccountConfig {
   readonly id: AccountId;
   readonly parent?: AccountId;
   readonly owner?: OwnerId;
+  readonly stated?: Stated;
 }
 
 /** `account:<id>`, `agent:<pid>` or `owner:<id>` may use `cap` in a period. */

@@ -45,11 +45,18 @@ export interface RawLimit extends Pick<LimitConfig, 'scope' | 'dimension' | 'per
   readonly cap: string | number;
   readonly strict?: boolean;
 }
+export interface RawAccount {
+  readonly parent?: string;
+  readonly owner?: string;
+  readonly streams?: number;
+  readonly usdPerHour?: number;
+}
+
 export interface RawConfig {
   readonly port?: number;
   readonly backends?: Readonly<Record<string, RawBackend | null>>;
   readonly models?: Readonly<Record<string, RawModel | null>>;
-  readonly accounts?: Readonly<Record<string, { readonly parent?: string; readonly owner?: string }>>;
+  readonly accounts?: Readonly<Record<string, RawAccount>>;
   readonly limits?: readonly RawLimit[];
   readonly access?: { readonly profile?: Config['access']['profile']; readonly files?: readonly string[] };
   readonly scheduling?: {

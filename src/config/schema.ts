@@ -7,11 +7,10 @@ import { HINTS } from '../base/model.ts';
 import { POLICIES } from '../scheduler/policies/all.ts';
 import { authSchema } from './authschema.ts';
 import { boundsSchema } from './boundsschema.ts';
-import { DURATION, MONEY, SHARE, SIZE } from './units.ts';
+import { moneySchema } from './moneyschema.ts';
+import { DURATION, SIZE } from './units.ts';
 
 const ID = '^[a-z][a-z0-9._-]{0,63}$';
-// Shorter than other ids: a START names all accounts above the one that pays.
-const ACCOUNT = '^([a-z][a-z0-9._-]{0,31}|client:[a-z]{1,32}:[0-9a-f]{12})$';
 
 const text = (title: string, example: string, more: object = {}) => ({
   type: 'string',
@@ -239,46 +238,6 @@ const model = object(
   { required: ['backends'] },
 );
 
-const limit = object(
-  'A budget: what a scope may use in a period.',
-  {
-    scope: text('account:<id>, agent:<pid> or owner:<id>', 'account:team', {
-      pattern: '^(account:\\S{1,200}|agent:[1-9][0-9]{0,14}|owner:[^\\s:]{1,64})$',
-    }),
-    dimension: choice(
-      "What is counted; share: percent of an account's plan window, as its provider reports it.",
-      'usd',
-      'tokens',
-      'requests',
-      'output',
-      'share',
-    ),
-    period: choice(
-      "After what time it starts anew: in UTC, or 5h and 7d after the first use or as the provider's own window.",
-      'day',
-      'month',
-      'total',
-      '5h',
-      '7d',
-    ),
-    cap: {
-      type: ['string', 'integer'],
-      title: 'an amount such as 5usd (for usd), 80% (for share), or a whole number (for what is counted)',
-      pattern: `${MONEY}|${SHARE}`,
-      minimum: 0,
-      maximum: Number.MAX_SAFE_INTEGER,
-      examples: ['5usd'],
-    },
-    strict: {
-      type: 'boolean',
-      title: 'true or false',
-      examples: [true],
-      description: 'Refuse what cannot prove that it fits.',
-    },
-  },
-  { required: ['scope', 'dimension', 'period', 'cap'] },
-);
-
 export const SCHEMA = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   $id: 'https://mezz.invalid/schema/mezz.schema.json',
@@ -305,23 +264,7 @@ export const SCHEMA = {
           title: 'a name or glob of at most 128 characters',
         },
       ),
-      accounts: named(
-        'a mapping of account ids',
-        'Accounts by id: whose money or plan.',
-        object('An account. Its limits also bind the accounts below it.', {
-          parent: text('the id of an account', 'company', { pattern: ID }),
-          owner: text('the name of an owner', 'alice', {
-            pattern: '^\\S{1,64}$',
-            description: 'Who answers for it.',
-          }),
-        }),
-        { pattern: ACCOUNT, title: 'a lower-case name of at most 32 letters, or client:<provider>:<digest>' },
-      ),
-      limits: list(
-        limit,
-        [{ scope: 'account:team', dimension: 'usd', period: 'day', cap: '5usd' }],
-        'Budgets.',
-      ),
+      ...moneySchema({ text, whole, choice, list, object, named, rate, id: ID }),
       access: object('Who may do what.', {
         profile: choice(
           'default: the shipped access policies decide. observe: nothing is refused.',

@@ -29,7 +29,7 @@ import type { Gate } from '../gate/gate.ts';
 import type { Changeable } from '../gate/open.ts';
 import type { Parts } from '../gate/parts.ts';
 import { modeOf } from '../tools/manifests/sources.ts';
-import { accountsOf } from './accounts.ts';
+import { accountsOf, statedOf } from './accounts.ts';
 import { type BackendConfig, type Config, formatProblem } from './config.ts';
 import type { Edited } from './edit.ts';
 import { replaceFile } from './file.ts';
@@ -341,6 +341,7 @@ function changeOf({ config, keys }: Ready, drivers: ReadonlyMap<BackendId, Drive
       onLimit: config.rateLimit.on,
       maxHoldMs: config.rateLimit.maxHoldMs,
     },
+    stated: statedOf(config),
   };
 }
 

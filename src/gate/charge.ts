@@ -2,7 +2,7 @@
 
 import { type Refusal, refusal } from '../base/errors.ts';
 import type { Payloads, SyscallKind } from '../base/syscall.ts';
-import { NANO_PER_USD, NO_USAGE } from '../base/usage.ts';
+import { NANO_PER_USD, NO_USAGE, type Usage } from '../base/usage.ts';
 import { proveBound } from '../budget/estimate.ts';
 import type { Bound, Charge } from '../budget/ledger.ts';
 import type { Candidate } from './catalog.ts';
@@ -17,6 +17,15 @@ const toolCost = (payload: Payloads[SyscallKind]): number =>
 const ONE_REQUEST: Bound = { usd: 0, tokens: 0, output: 0, requests: 1 };
 const NO_REQUEST: Bound = { ...ONE_REQUEST, requests: 0 };
 
+/** Nothing is charged per token: an own model, or a plan, whose windows are watched instead. */
+const isFree = ({ login }: Flight, { credential }: Candidate): boolean =>
+  credential === 'local' || (credential === 'client' && login?.kind === 'subscription');
+
+/** What tokens cost the account there, in nano-dollars; undefined where the price is not known. */
+export function costAt(parts: Parts, flight: Flight, candidate: Candidate, usage: Usage): number | undefined {
+  return isFree(flight, candidate) ? 0 : parts.prices.costOf(candidate.upstreamModel, usage);
+}
+
 export function chargeOf(parts: Parts, flight: Flight, candidate: Candidate | undefined): Charge | Refusal {
   flight.accounts = candidate ? parts.accounts.chain(candidate.account) : [];
   const scopes = scopesOf(flight.chain, flight.agent.owner, flight.accounts);
@@ -27,10 +36,7 @@ export function chargeOf(parts: Parts, flight: Flight, candidate: Candidate | un
     return { scopes, bound: priced, estimate: priced };
   }
   const { facts, decoded } = payload;
-  // A plan is not billed per token: its calls cost nothing here, its windows are watched instead.
-  const free =
-    candidate.credential === 'local' ||
-    (candidate.credential === 'client' && flight.login?.kind === 'subscription');
+  const free = isFree(flight, candidate);
   const price = free ? 'free' : parts.prices.priceOf(candidate.upstreamModel);
   if (price === undefined) {
     return refusal('price_unknown', `The price of "${candidate.upstreamModel}" is not known.`, {
@@ -38,10 +44,7 @@ export function chargeOf(parts: Parts, flight: Flight, candidate: Candidate | un
     });
   }
   const priced = (tokensIn: number, tokensOut: number): Bound => ({
-    usd: free
-      ? 0
-      : (parts.prices.costOf(candidate.upstreamModel, { ...NO_USAGE, input: tokensIn, output: tokensOut }) ??
-        0),
+    usd: costAt(parts, flight, candidate, { ...NO_USAGE, input: tokensIn, output: tokensOut }) ?? 0,
     tokens: tokensIn + tokensOut,
     output: tokensOut,
     requests: 1,

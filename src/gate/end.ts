@@ -16,6 +16,7 @@ import type { Batch } from '../db/store.ts';
 import { applyEntry, callPut, endEntry, NO_ANSWER } from '../journal/calls.ts';
 import type { Kept } from '../tools/results.ts';
 import { keepInverse, takeFresh } from './changes.ts';
+import { costAt } from './charge.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
 import { keepRest } from './results.ts';
@@ -227,10 +228,7 @@ function usedBy(parts: Parts, flight: Flight, outcome: ModelOutcome): Pick<Resul
 }
 
 function costOf(parts: Parts, flight: Flight, usage: Usage): number {
-  const candidate = flight.granted;
-  if (!candidate || candidate.credential === 'local') return 0;
-  if (candidate.credential === 'client' && flight.login?.kind === 'subscription') return 0;
-  return parts.prices.costOf(candidate.upstreamModel, usage) ?? 0;
+  return (flight.granted && costAt(parts, flight, flight.granted, usage)) ?? 0;
 }
 
 /** Tool calls the answer asks for, objects it created, plan windows its headers report. */

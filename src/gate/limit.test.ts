@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import test, { describe } from 'node:test';
+import type { AccountId } from '../base/ids.ts';
 import type { Usage } from '../base/usage.ts';
 import { AGENT } from '../db/schema/agents.ts';
 import { SPAN } from '../db/schema/budget.ts';
 import { CALL } from '../db/schema/journal.ts';
 import { mezz } from '../scheduler/policies/mezz.ts';
 import { openGate, settle } from './fixture.test.ts';
+import type { Flight } from './flight.ts';
 import { Gate } from './gate.ts';
 import { proveBalances } from './proof.ts';
 
@@ -105,6 +107,61 @@ describe('a rate limit of a provider', () => {
     for (const one of performed.slice(1)) one.answer(usage);
     for (const walked of await Promise.all(walks)) assert.equal(walked.kind, 'done');
     assert.deepEqual([agent.hold, gate.waits()], ['none', []]);
+  });
+
+  test('what operators say of an account counts for all below it: calls at once, and money', async () => {
+    const { model, performed, parts, clock, gate } = await openGate({ one: 4, two: 4 });
+    const team = { id: 'team' as AccountId, parent: null, kind: 'group', provider: '', owner: null } as const;
+    const below = (['one', 'two'] as AccountId[]).map(
+      (id) => ({ id, parent: team.id, kind: 'kernel', provider: id, owner: null }) as const,
+    );
+    parts.accounts.declare([team, ...below]);
+    parts.governor.stated.set(new Map([['team', { streams: 1 }]]), clock.now());
+    const [first, second] = [model('one', 'a'), model('two', 'b')];
+    await settle();
+    assert.deepEqual(
+      performed.map(({ backend }) => backend),
+      ['one'],
+    );
+    const [wait] = gate.waits();
+    const flight = wait && gate.flights.get(wait.call);
+    assert.equal(wait?.reason, 'limit');
+    assert.deepEqual(flight && gate.limits.reasons(flight), [
+      'two two: 1 of at most 1 answers of account team are open',
+    ]);
+    performed[0]?.answer(usage);
+    await settle();
+    assert.equal(performed[1]?.backend, 'two', 'room at one backend is room for the other');
+    performed[1]?.answer(usage);
+    for (const walked of await Promise.all([first, second])) assert.equal(walked.kind, 'done');
+
+    // Ten tokens read and five written cost 60,000 nano-dollars; a call that is refused costs nothing.
+    parts.governor.stated.set(new Map([['team', { nanoUsdPerHour: 1e9 }]]), clock.now());
+    const left = () => [...parts.governor.standing(clock.now())].find(({ of }) => of === 'usd')?.left;
+    const paid = model('one', 'c');
+    await settle();
+    assert.ok((left() ?? 0) < 1e9 - 60_000, 'more is expected of it');
+    performed[2]?.answer(usage);
+    await paid;
+    assert.equal(left(), 1e9 - 60_000);
+    parts.governor.stated.set(new Map([['team', { nanoUsdPerHour: 1e6 }]]), clock.now());
+    const dear = model('one', 'd');
+    await settle();
+    performed[3]?.answer(usage);
+    await dear;
+    const waits = model('two', 'e');
+    await settle();
+    const why = gate.waits().map(({ call }) => gate.limits.reasons(gate.flights.get(call) as Flight)[0]);
+    assert.match(why.join(), /^two two: of \$0\.00100 an hour for account team \$0\.000940 are left/);
+    const seconds = Number(/about (\d+) s more/.exec(why.join())?.[1]);
+    clock.advanceTo(clock.now() + (seconds - 1) * 1000);
+    await settle();
+    assert.equal(performed.length, 4);
+    clock.advanceTo(clock.now() + 1000);
+    await settle();
+    assert.equal(performed.length, 5, 'when an hour has brought enough');
+    performed[4]?.answer(usage);
+    assert.equal((await waits).kind, 'done');
   });
 
   test('leaves to an agent that goes first what it is used to take', async () => {

@@ -7,13 +7,15 @@
 import type { Agent } from '../agents/table.ts';
 import { refusal } from '../base/errors.ts';
 import type { ModelOutcome } from '../base/model.ts';
+import { NO_USAGE } from '../base/usage.ts';
 import type { Need } from '../scheduler/charging.ts';
 import type { Used, Verdict } from '../scheduler/governor.ts';
-import type { Toll } from '../scheduler/meter.ts';
+import type { Toll, Wide } from '../scheduler/meter.ts';
 import { Prefixes } from '../scheduler/prefixes.ts';
 import { readPushback } from '../scheduler/pushback.ts';
 import { readBuckets } from '../scheduler/readings.ts';
 import type { Candidate } from './catalog.ts';
+import { costAt } from './charge.ts';
 import { type Flight, go, type Stage } from './flight.ts';
 import { LIMITS } from './limits.ts';
 import type { OnLimit, Parts, Settings } from './parts.ts';
@@ -91,7 +93,8 @@ export class RateLimits {
     }
     const verdict = verdictOf(outcome, now);
     const used = usedBy(outcome);
-    governor.leave(limit, call.id, verdict, used, now);
+    const cost = toll.wide && this.#costOf(flight, outcome, verdict);
+    governor.leave(limit, call.id, verdict, used, now, cost);
     if (used)
       this.#prefixes.ended(
         limit,
@@ -99,7 +102,7 @@ export class RateLimits {
         used,
         now,
       );
-    this.#look(limit);
+    this.#look(limit, toll.wide);
     if (typeof verdict !== 'object' || verdict.isFinal) return false;
     const on = onLimitOf(flight, this.#parts.settings);
     const opensAt = governor.refusedUntil(limit, now);
@@ -128,12 +131,14 @@ export class RateLimits {
     );
   }
 
-  #tollOf({ call, agent, links }: Flight, candidate: Candidate): Toll {
+  #tollOf(flight: Flight, candidate: Candidate): Toll {
+    const { call, agent, links } = flight;
     const { payload } = call;
     const { estimator, scheduler } = this.#parts;
     const limit = nameOf(candidate);
     const nice = scheduler.inForce.byClass ? agent.nice : undefined;
-    if (!('facts' in payload)) return { limit, need: NOTHING, nice };
+    if (!('facts' in payload))
+      return { limit, need: NOTHING, nice, wide: this.#wideOf(flight, candidate, NOTHING) };
     const { facts, decoded } = payload;
     const { maxOutput, choices } = facts;
     const { upstreamModel } = candidate;
@@ -142,7 +147,26 @@ export class RateLimits {
     const cached = Math.min(tokens.tokensIn, this.#prefixes.cached(limit, ids, this.#now()));
     const output = tokens.tokensOut * choices;
     const bound = maxOutput === undefined ? output : Math.max(output, maxOutput * choices);
-    return { limit, need: { input: tokens.tokensIn, cached, output, bound }, nice };
+    const need = { input: tokens.tokensIn, cached, output, bound };
+    return { limit, need, nice, wide: this.#wideOf(flight, candidate, need) };
+  }
+
+  /** What operators say of the account that would pay, and of those above it; mostly nothing. */
+  #wideOf(flight: Flight, candidate: Candidate, { input, cached, output }: Need): Wide | undefined {
+    const { governor, accounts: known } = this.#parts;
+    if (!governor.stated.isAny) return undefined;
+    const accounts = governor.stated.among(known.chain(candidate.account));
+    if (accounts.length === 0) return undefined;
+    const usage = { ...NO_USAGE, input: input - cached, cacheRead: cached, output };
+    return { accounts, nanoUsd: costAt(this.#parts, flight, candidate, usage) ?? 0 };
+  }
+
+  /** What a call that has ended cost its account; undefined where nobody says. */
+  #costOf(flight: Flight, outcome: ModelOutcome, verdict: Verdict): number | undefined {
+    if (typeof verdict === 'object') return 0;
+    const { granted } = flight;
+    const { usage } = outcome.facts;
+    return granted && usage ? costAt(this.#parts, flight, granted, usage) : undefined;
   }
 
   /** Until when waiting for a limit may take: the client's own deadline, and not longer than the setting. */
@@ -151,10 +175,11 @@ export class RateLimits {
     return Math.min(deadlineAt - LIMITS.answerMs.value, call.arrivedAt + maxHoldMs);
   }
 
-  /** Calls that wait for this limit may go now. */
-  #look(limit: string): void {
+  /** Calls that wait for this limit, or for what is said of its account, may go now. */
+  #look(limit: string, wide?: Wide): void {
     const { scheduler, catalog } = this.#parts;
-    scheduler.look(limit, catalog.backends.keys());
+    if (wide) for (const backend of catalog.backends.keys()) scheduler.stir(backend);
+    else scheduler.look(limit, catalog.backends.keys());
   }
 
   #now(): number {

@@ -31,6 +31,7 @@ import { LIMITS as SCHEDULER_LIMITS } from '../scheduler/limits.ts';
 import type { Policy, Tuning } from '../scheduler/policy.ts';
 import { Slots } from '../scheduler/resource.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
+import type { Stated } from '../scheduler/stated.ts';
 import { Arguments } from '../tools/arguments.ts';
 import { Broker, NO_WORKSPACE } from '../tools/broker.ts';
 import { OwnTools } from '../tools/own.ts';
@@ -52,6 +53,8 @@ export interface Changeable extends Pick<Parts, 'prices' | 'catalog' | 'settings
   /** What is left out stays as it is, also as operators have changed it since. */
   readonly policies?: { readonly text: string; readonly profile: Profile };
   readonly loop?: LoopSettings;
+  /** What may be open at once, and spent in an hour, by account. */
+  readonly stated?: ReadonlyMap<string, Stated>;
   readonly scheduling?: {
     readonly policy?: Policy<unknown>;
     readonly tuning?: Tuning;
@@ -85,6 +88,7 @@ export async function openParts(from: Opening): Promise<Parts> {
   const windows = await Windows.open(store);
   const history = new History(await store.range(SERVICE, { limit: SCHEDULER_LIMITS.images.value }));
   const governor = new Governor();
+  if (from.stated) governor.stated.set(from.stated, clock.now());
   const agents = await AgentTable.open(store);
   const isThere = (agent: number) => (agents.get(agent)?.hold ?? 'exited') !== 'exited';
   const results = new Results(store);
@@ -159,10 +163,11 @@ function withOwn(
 
 /** Puts new settings in force, in one step. Calls that run keep what they have; the caller sends the others back to decide. */
 export function applyChange(parts: Parts, change: Changeable): void {
-  const { prices, catalog, settings, backends, policies, loop, scheduling } = change;
+  const { prices, catalog, settings, backends, policies, loop, stated, scheduling } = change;
   Object.assign(parts, { prices, catalog, settings, backends });
   if (policies) parts.access.apply(policies.text, policies.profile);
   if (loop) parts.loops.tune(loop);
+  if (stated) parts.governor.stated.set(stated, parts.clock.now());
   if (scheduling) parts.scheduler.tune(scheduling, scheduling.tuning);
   if (scheduling?.policy) parts.scheduler.setPolicy(scheduling.policy);
   parts.scheduler.setResources([...slotsOf(change), parts.broker.locks]);

@@ -1,5 +1,6 @@
 export const LIMITS = {
   reserveName: { value: 200, unit: 'characters', what: 'of a reservation, as its entry names it' },
+  listedRates: { value: 200, unit: 'limits', what: 'rate limits in one listing' },
   forecastNames: {
     value: 4,
     unit: 'agents',

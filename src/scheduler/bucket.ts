@@ -29,9 +29,14 @@ export class Bucket {
   #taken = 0;
   #readings = 0;
 
-  constructor({ limit, remaining, slack }: Pick<Reading, 'limit' | 'remaining' | 'slack'>, now: number) {
+  /** An empty one is full after `fillMs`, until readings say otherwise. */
+  constructor(
+    { limit, remaining, slack }: Pick<Reading, 'limit' | 'remaining' | 'slack'>,
+    now: number,
+    fillMs = MINUTE_MS,
+  ) {
     this.#limit = limit;
-    this.#perMs = limit / MINUTE_MS;
+    this.#perMs = limit / fillMs;
     this.#level = Math.max(0, remaining - slack);
     this.#ceiling = Math.min(limit, remaining + slack);
     this.#at = now;

@@ -75,6 +75,26 @@ const HEADERS = {
 };
 const readings = (headers: Record<string, string>) => readBuckets(Object.entries(headers).flat(), NOW);
 
+describe('a refusal for too many calls at once', () => {
+  const streams = (status: number, message: string) =>
+    read(status, {}, JSON.stringify({ error: { message } }))?.streams;
+  test('is told from others by its words, and so is how many it allows', () => {
+    assert.equal(streams(429, 'Number of concurrent connections has exceeded your rate limit.'), null);
+    assert.equal(streams(429, 'Concurrency limit reached for requests'), null);
+    assert.equal(
+      streams(429, 'request reached max organization concurrency: 3, please try again after 1 seconds'),
+      3,
+    );
+    assert.equal(streams(429, 'Too many concurrent requests, please try again after 5 seconds'), null);
+    assert.equal(streams(403, "You've reached your concurrent request limit."), null);
+    assert.equal(
+      streams(429, 'request reached organization max RPM: 3, please try again after 1 seconds'),
+      undefined,
+    );
+    assert.equal(read(403, {}, '{"error":{"message":"You may not do this."}}'), undefined);
+  });
+});
+
 describe("what a provider's headers say of its buckets", () => {
   test('Anthropic: each dimension, rounded tokens and dates in whole seconds told apart', () => {
     assert.deepEqual(readings(HEADERS), [
@@ -191,6 +211,41 @@ describe('the governor, of a provider whose headers say nothing', () => {
     assert.equal(pause(), 60_000);
     under.leave(under.send(now), 'served', now);
     assert.equal(pause(), 1000);
+  });
+  test('a refusal that names calls at once: as many as its provider allows go from then on, and seldom one more', () => {
+    const under = new Under();
+    const calls = Array.from({ length: 10 }, () => under.send());
+    const atOnce = { untilMs: null, isFinal: false, streams: null };
+    // Those beyond the third come back, in whatever order.
+    for (const call of calls.slice(3).reverse()) under.leave(call, atOnce, NOW);
+    assert.equal(under.governor.refusedUntil('a m', NOW), NOW + 250, 'the others will end: no long pause');
+    const later = NOW + 250;
+    assert.equal(under.try(need(0), later), undefined);
+    const why = under.governor.reason({ limit: 'a m', need: need(0) }, later);
+    assert.equal(why, 'its provider allows so many at once: 3 of at most 3 are on their way');
+    assert.deepEqual(
+      [...under.governor.standing(later)],
+      [{ limit: 'a m', of: 'streams', most: 3, left: 0, from: 'refusals' }],
+    );
+    let running = calls.slice(0, 3);
+    const serve = () => {
+      under.leave(running[0] as string, 'served', later);
+      running = [...running.slice(1), under.try(need(0), later) as string];
+    };
+    for (let i = 0; i < 100; i++) serve();
+    assert.equal(under.try(need(0), later), undefined, 'not one more in a hundred');
+    for (let i = 0; i < 100; i++) serve();
+    assert.ok(under.try(need(0), later), 'one more is tried: others may have left');
+  });
+  test('where the refusal says how many, it is that many and no more', () => {
+    const under = new Under();
+    const calls = Array.from({ length: 6 }, () => under.send());
+    for (const call of calls) under.leave(call, { untilMs: NOW + 1000, isFinal: false, streams: 2 }, NOW);
+    const later = NOW + 1000;
+    for (let i = 0; i < 500; i++) under.leave(under.try(need(0), later) as string, 'served', later);
+    assert.ok(under.try(need(0), later));
+    assert.ok(under.try(need(0), later));
+    assert.equal(under.try(need(0), later), undefined);
   });
   test('forgets a limit that nobody has met for a while, and keeps nothing of one that never was', () => {
     const under = new Under();

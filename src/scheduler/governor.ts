@@ -6,27 +6,31 @@
 import { Recent } from '../base/recent.ts';
 import type { Terms } from './cost.ts';
 import { LIMITS } from './limits.ts';
-import type { Meter, Toll } from './meter.ts';
+import type { Meter, Standing, Toll } from './meter.ts';
 import { type Obstacle, Quota, type Used, type Verdict } from './quota.ts';
 import type { Dimension, Reading } from './readings.ts';
+import { StatedLimits, type StatedObstacle } from './stated.ts';
 
 export type { Used, Verdict };
 
 export class Governor implements Meter {
   readonly #quotas = new Recent<string, Quota>(LIMITS.quotas.value);
+  /** What no header tells. */
+  readonly stated = new StatedLimits();
 
   tryTake(toll: Toll, call: string, now: number): boolean {
     const obstacle = this.#obstacle(toll, now);
     if (!obstacle) this.take(toll, call, now);
-    else this.#quotas.get(toll.limit)?.waited(obstacle);
+    else if (isOfQuota(obstacle)) this.#quotas.get(toll.limit)?.waited(obstacle);
     return obstacle === undefined;
   }
 
   /** For a call that goes whatever the limit holds. */
-  take({ limit, need, nice }: Toll, call: string, now: number): void {
+  take({ limit, need, nice, wide }: Toll, call: string, now: number): void {
     const quota = this.#quotas.get(limit) ?? new Quota();
     quota.take(call, need, now, nice);
     this.#quotas.set(limit, quota);
+    if (wide) this.stated.take(call, wide, now);
   }
 
   opensAt(toll: Toll, now: number): number {
@@ -37,8 +41,14 @@ export class Governor implements Meter {
     return this.#obstacle(toll, now) === undefined;
   }
 
-  giveUp({ limit }: Toll, call: string, now: number): void {
+  heldBy(toll: Toll, now: number): string | undefined {
+    const obstacle = toll.wide && this.#obstacle(toll, now);
+    return obstacle && !isOfQuota(obstacle) ? obstacle.account : undefined;
+  }
+
+  giveUp({ limit, wide }: Toll, call: string, now: number): void {
     this.#quotas.get(limit)?.giveUp(call, now);
+    if (wide) this.stated.settle(call, 0, now);
     this.#forget(limit);
   }
 
@@ -52,9 +62,17 @@ export class Governor implements Meter {
     this.#quotas.get(limit)?.heard(call, readings, now);
   }
 
-  /** A call that was sent has ended. */
-  leave(limit: string, call: string, verdict: Verdict, used: Used | undefined, now: number): void {
+  /** A call that was sent has ended; `nanoUsd`: what it cost, where something is said of its account and that is known. */
+  leave(
+    limit: string,
+    call: string,
+    verdict: Verdict,
+    used: Used | undefined,
+    now: number,
+    nanoUsd?: number,
+  ): void {
     this.#quotas.get(limit)?.leave(call, verdict, used, now);
+    this.stated.settle(call, nanoUsd, now);
     this.#forget(limit);
   }
 
@@ -75,14 +93,26 @@ export class Governor implements Meter {
     return obstacle ? textOf(obstacle, now) : 'others go first under its limit';
   }
 
-  #obstacle({ limit, need, nice }: Toll, now: number): Obstacle | undefined {
-    return this.#quotas.get(limit)?.obstacle(need, now, nice);
+  /** How each limit that is known stands. */
+  *standing(now: number): Iterable<Standing> {
+    for (const { account, ...rest } of this.stated.list(now))
+      yield { limit: account, ...rest, from: 'mezz.yaml' };
+    for (const [limit, quota] of this.#quotas) for (const one of quota.standing(now)) yield { limit, ...one };
+  }
+
+  #obstacle({ limit, need, nice, wide }: Toll, now: number): Obstacle | StatedObstacle | undefined {
+    const own = this.#quotas.get(limit)?.obstacle(need, now, nice);
+    const stated = wide && this.stated.obstacle(wide, now);
+    return stated && (own?.atMs ?? 0) <= stated.atMs ? stated : own;
   }
 
   #forget(limit: string): void {
     if (this.#quotas.get(limit)?.isIdle) this.#quotas.delete(limit);
   }
 }
+
+const isOfQuota = (obstacle: Obstacle | StatedObstacle): obstacle is Obstacle =>
+  obstacle.kind !== 'open' && obstacle.kind !== 'money';
 
 const WORDS: Readonly<Record<Dimension, string>> = {
   requests: 'requests',
@@ -91,11 +121,21 @@ const WORDS: Readonly<Record<Dimension, string>> = {
   tokens: 'tokens',
 };
 
-function textOf(obstacle: Obstacle, now: number): string {
+const usd = (nano: number): string => `$${(nano / 1e9).toPrecision(3)}`;
+
+function textOf(obstacle: Obstacle | StatedObstacle, now: number): string {
   const seconds = Math.ceil((obstacle.atMs - now) / 1000);
   if (obstacle.kind === 'refused') return `its provider refused a call and takes the next in ${seconds} s`;
-  if (obstacle.kind === 'streams')
-    return `its provider refused calls lately: ${obstacle.running} of at most ${obstacle.most} at once are on their way`;
+  if (obstacle.kind === 'open')
+    return `${obstacle.open} of at most ${obstacle.most} answers of account ${obstacle.account} are open`;
+  if (obstacle.kind === 'money') {
+    const { account, perHour, left, need } = obstacle;
+    return `of ${usd(perHour)} an hour for account ${account} ${usd(left)} are left and ${usd(need)} are needed: about ${seconds} s more`;
+  }
+  if (obstacle.kind === 'streams') {
+    const why = obstacle.isTold ? 'allows so many at once' : 'refused calls lately';
+    return `its provider ${why}: ${obstacle.running} of at most ${obstacle.most} are on their way`;
+  }
   const { perMinute, left, need, kept } = obstacle;
   const what = WORDS[obstacle.dimension];
   const others = kept >= 1 ? ` beside ${Math.round(kept)} that are kept for calls that go first` : '';

@@ -14,6 +14,11 @@ export const LIMITS = {
     unit: 'ms',
     what: 'without a refusal, after which a rate limit no longer bounds how many calls are sent at once',
   },
+  streamsProbe: {
+    value: 50,
+    unit: 'calls',
+    what: 'served for each one that a provider was seen to allow at once, before one more is tried',
+  },
   quotas: { value: 10_000, unit: 'limits', what: 'rate limits of accounts and models that are mirrored' },
   prefixes: { value: 20_000, unit: 'conversations', what: "whose prefix should be in a provider's cache" },
   cacheTtlMs: { value: 300_000, unit: 'ms', what: 'after its last use a hosted API forgets a cached prefix' },

@@ -10,6 +10,8 @@ export interface Pushback {
   readonly untilMs: number | null;
   /** Trying again helps nobody: the money is gone, or the provider says so. */
   readonly isFinal: boolean;
+  /** It is about calls at once: how many may be open, or null where it does not say; absent: about something else. */
+  readonly streams?: number | null;
 }
 
 /** `headers` is flat: name, value, ...; undefined where the answer is about something else. */
@@ -19,7 +21,11 @@ export function readPushback(
   body: Uint8Array,
   now: number,
 ): Pushback | undefined {
-  if (status !== 429 && status !== 529 && status !== 503) return undefined;
+  if (status !== 429 && status !== 529 && status !== 503 && status !== 403) return undefined;
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1');
+  const streams = streamsIn(text);
+  // Some refuse more calls at once than they allow as if nobody may call at all.
+  if (status === 403 && streams === undefined) return undefined;
   const values = new Map<string, string>();
   for (let i = 0; i + 1 < headers.length; i += 2)
     values.set((headers[i] as string).toLowerCase(), (headers[i + 1] as string).trim());
@@ -28,12 +34,23 @@ export function readPushback(
   // Whatever else it says, a plan that is used up stays so.
   const untilMs = windows.length > 0 ? Math.max(soonMs ?? 0, ...windows) : soonMs;
   if (status === 503 && untilMs === null) return undefined;
-  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1');
   const isDenied = values.get('x-should-retry') === 'false' && windows.length === 0;
-  return { untilMs, isFinal: isDenied || text.includes(NO_MONEY) };
+  const isFinal = isDenied || NO_MONEY.test(text);
+  return { untilMs, isFinal, ...(streams === undefined ? {} : { streams }) };
 }
 
-const NO_MONEY = '"insufficient_quota"';
+const NO_MONEY = /"insufficient_quota"|enforced_spend_limit_reached/;
+/** Seen of Anthropic, DeepSeek, Moonshot, Z.ai and others: a refusal for calls at once says so in words alone. */
+const AT_ONCE = /concurren(t|cy)/i;
+/** "reached max organization concurrency: 3" (Moonshot). */
+const AT_ONCE_MOST = /concurrency(?: limit)?(?: of| is|:) ?(\d{1,6})\b/i;
+
+/** How many calls may be open at once: null where a refusal is about that and does not say, undefined where it is not. */
+function streamsIn(text: string): number | null | undefined {
+  if (!AT_ONCE.test(text)) return undefined;
+  const most = Number(AT_ONCE_MOST.exec(text)?.[1]);
+  return most >= 1 ? most : null;
+}
 
 type Values = ReadonlyMap<string, string>;
 

@@ -10,6 +10,7 @@ import { type Charge, Charging, type Need } from './charging.ts';
 import type { Terms } from './cost.ts';
 import { Kept } from './kept.ts';
 import { LIMITS } from './limits.ts';
+import type { Standing } from './meter.ts';
 import type { Pushback } from './pushback.ts';
 import type { Dimension, Reading } from './readings.ts';
 import { Scarcity } from './scarcity.ts';
@@ -23,7 +24,13 @@ export type Used = Omit<Need, 'bound'>;
 /** What keeps a call back, and until when; `atMs` is unbounded where only the end of another call can tell. */
 export type Obstacle =
   | { readonly kind: 'refused'; readonly atMs: number }
-  | { readonly kind: 'streams'; readonly atMs: number; readonly running: number; readonly most: number }
+  | {
+      readonly kind: 'streams';
+      readonly atMs: number;
+      readonly running: number;
+      readonly most: number /** By its provider, and not guessed. */;
+      readonly isTold: boolean;
+    }
   | {
       readonly kind: 'bucket';
       readonly atMs: number;
@@ -53,6 +60,8 @@ interface Sent {
   readonly nice: number | undefined;
   readonly order: number;
   readonly at: number;
+  /** Others that were on their way then. */
+  readonly atOnce: number;
   readonly charges: Map<Dimension, Taken>;
   /** All that were on their way before had been heard, so that figures tell what this one took. */
   isClear: boolean;
@@ -83,6 +92,8 @@ export class Quota {
   #untilMs = 0;
   /** Calls at once; without bound until a refusal that no bucket explains. */
   #window = Number.POSITIVE_INFINITY;
+  /** A refusal named calls at once: the most that it allowed, unbounded where it did not say. */
+  #told: number | undefined;
   /** Refusals in a row. */
   #refusals = 0;
   #refusedAt = 0;
@@ -111,6 +122,17 @@ export class Quota {
     return { inputWeight, requestWeight: worth('requests') / worth(unit), combine: 'max' };
   }
 
+  /** How each of its buckets stands, and the calls at once that refusals left. */
+  *standing(now: number): Iterable<Omit<Standing, 'limit'>> {
+    for (const [of, bucket] of this.#buckets) {
+      const left = Math.max(0, bucket.level(now, this.#share) - (this.#later.get(of) ?? 0));
+      yield { of, most: bucket.perMinute, left, from: 'headers' };
+    }
+    const most = Math.floor(this.#window);
+    if (Number.isFinite(most))
+      yield { of: 'streams', most, left: Math.max(0, most - this.#sent.size), from: 'refusals' };
+  }
+
   /** A call waits for this. */
   waited(obstacle: Obstacle): void {
     if (obstacle.kind === 'bucket') this.#scarcity.waited(obstacle.dimension);
@@ -129,7 +151,10 @@ export class Quota {
     if (this.#untilMs > now) return { kind: 'refused', atMs: this.#untilMs };
     const running = this.#sent.size;
     const most = Math.floor(this.#window);
-    if (running >= most) return { kind: 'streams', atMs: Number.POSITIVE_INFINITY, running, most };
+    if (running >= most) {
+      const isTold = this.#told !== undefined;
+      return { kind: 'streams', atMs: Number.POSITIVE_INFINITY, running, most, isTold };
+    }
     let found: Obstacle | undefined;
     for (const [dimension, bucket] of this.#buckets) {
       const charge = this.#charging.chargeOf(dimension, need);
@@ -155,6 +180,7 @@ export class Quota {
       nice,
       order: this.#order++,
       at: now,
+      atOnce: this.#sent.size,
       charges: new Map(),
       isClear: [...this.#sent.values()].every((other) => other.heardAt !== undefined),
       seen: new Map(),
@@ -208,7 +234,8 @@ export class Quota {
       this.#drew(sent, dimension, really);
       if (really.later > 0) this.#write(dimension, really.later, sent.heardAt, now);
     }
-    if (typeof verdict === 'object') this.#refuse(sent, verdict, now);
+    if (typeof verdict === 'object' && verdict.streams !== undefined) this.#narrow(sent, verdict, now);
+    else if (typeof verdict === 'object') this.#refuse(sent, verdict, now);
     else if (verdict === 'served') this.#served(now);
   }
 
@@ -273,8 +300,27 @@ export class Quota {
     this.#share = Math.min(1, this.#share + LIMITS.shareStep.value / 100);
     this.#caution = Math.max(1, this.#caution - CAUTION / 200);
     if (this.#window === Number.POSITIVE_INFINITY) return;
-    if (now - this.#refusedAt > LIMITS.limitForgottenMs.value) this.#window = Number.POSITIVE_INFINITY;
-    else this.#window += 1 / this.#window;
+    if (now - this.#refusedAt > LIMITS.limitForgottenMs.value) {
+      this.#window = Number.POSITIVE_INFINITY;
+      this.#told = undefined;
+    } else if (this.#told === undefined) this.#window += 1 / this.#window;
+    else this.#window = Math.min(this.#told, this.#window + 1 / (this.#window * LIMITS.streamsProbe.value));
+  }
+
+  /**
+   * More calls were on their way than its provider allows at once. The first that was too much saw as many as it allows;
+   * however many came back with it, the least that one of them saw is that.
+   */
+  #narrow({ atOnce }: Sent, { untilMs, streams }: Pushback, now: number): void {
+    this.#told = streams ?? this.#told ?? Number.POSITIVE_INFINITY;
+    this.#window = Math.max(1, Math.min(this.#window, streams ?? atOnce));
+    if (this.#untilMs <= now) this.#refusals++;
+    this.#refusedAt = now;
+    // With none of ours on its way, somebody else's must end first.
+    const { limitLeastPauseMs: least, limitPauseMs, limitMostPauseMs } = LIMITS;
+    const backoffMs = Math.min(limitMostPauseMs.value, limitPauseMs.value * 2 ** (this.#refusals - 1));
+    const pauseMs = this.#sent.size > 0 ? least.value : backoffMs;
+    this.#untilMs = Math.max(this.#untilMs, untilMs ?? 0, now + pauseMs);
   }
 
   #refuse(sent: Sent, { untilMs }: Pushback, now: number): void {

@@ -309,6 +309,8 @@ export class Scheduler {
     const passed = new Set<string>();
     // Where the first of a line must wait for its rate limit, so must all behind it.
     const closed = new Set<string>();
+    // So must all that one account pays for where the first of them waits for what is said of it, whatever their line.
+    const held = new Set<string>();
     resource?.pass?.();
     while (resource && resource.busy < resource.size) {
       const now = this.#now();
@@ -319,7 +321,7 @@ export class Scheduler {
         this.#refuse(waiting, late(waiting, this.#retryAfterMs(waiting)));
       else if (
         !this.#running.has(waiting.call) &&
-        !this.#tolls.tryTake(waiting, name, this.#isOverdue(waiting))
+        !this.#tolls.tryTake(waiting, name, this.#isOverdue(waiting), held)
       )
         closed.add(lineOf(waiting, name));
       else if (resource.tryAcquire(waiting.call))

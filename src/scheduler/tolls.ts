@@ -21,13 +21,19 @@ export class Tolls {
     this.#serve = serve;
   }
 
-  /** False: its line stays closed until there is enough. Nothing is kept from one that is overdue. */
-  tryTake(waiting: Waiting, resource: string, isOverdue = false): boolean {
+  /**
+   * False: its line stays closed until there is enough. Nothing is kept from one that is overdue. `held`: accounts for
+   * which one ahead of it waits.
+   */
+  tryTake(waiting: Waiting, resource: string, isOverdue = false, held?: Set<string>): boolean {
     const asked = waiting.tolls?.get(resource);
     if (!asked || !this.#meter) return true;
+    if (held?.size && asked.wide?.accounts.some((account) => held.has(account))) return false;
     const toll = isOverdue ? { ...asked, nice: undefined } : asked;
     const now = this.#clock.now();
     if (this.#meter.tryTake(toll, waiting.call, now)) return true;
+    const account = this.#meter.heldBy?.(toll, now);
+    if (account !== undefined) held?.add(account);
     const atMs = this.#meter.opensAt(toll, now);
     if (Number.isFinite(atMs)) this.#lookAt(resource, lineOf(waiting, resource), atMs);
     return false;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { BillRow, LimitView, ReserveView, WindowView } from '../../base/money.ts';
+import type { BillRow, LimitView, RateView, ReserveView, WindowView } from '../../base/money.ts';
 import { UsageFailure } from '../exit.ts';
 import {
   formatAge,
@@ -102,6 +102,24 @@ const RESERVE_COLUMNS: Column<ReserveView>[] = [
   { head: 'FOR', cell: (reserve) => reserve.who },
 ];
 
+const PER: Readonly<Partial<Record<RateView['of'], string>>> = { streams: 'at once', usd: 'an hour' };
+
+const RATE_COLUMNS: Column<RateView>[] = [
+  { head: 'RATE LIMIT', cell: (rate) => rate.limit },
+  { head: 'OF', cell: (rate) => `${rate.of} ${PER[rate.of] ?? 'a minute'}` },
+  {
+    head: 'MOST',
+    cell: ({ of, most }) => formatAmount(of === 'usd' ? of : 'tokens', Math.round(most)),
+    right: true,
+  },
+  {
+    head: 'LEFT',
+    cell: ({ of, left }) => formatAmount(of === 'usd' ? of : 'tokens', Math.round(left)),
+    right: true,
+  },
+  { head: 'FROM', cell: (rate) => rate.from },
+];
+
 function forecastText({ account, name, fullAt, first }: WindowView, nowMs: number): string {
   const who = first.length === 0 ? '' : `; ${first.join(', ')} would wait first`;
   return `At this rate the ${name} window of ${account} is full at ${formatTime(fullAt ?? nowMs, nowMs)}${who}.`;
@@ -132,7 +150,7 @@ function listLimits(session: Session, scope: string | undefined, options: ViewOp
     verb: 'limits',
     request: scope === undefined ? {} : { scope },
     ids: ({ limits }) => limits.map((limit) => limit.id),
-    render: ({ limits, windows, reserves }) => {
+    render: ({ limits, windows, reserves, rates }) => {
       terminal.printTable(limitColumns(session.now()), limits);
       if (windows.length > 0) {
         terminal.print('');
@@ -141,6 +159,10 @@ function listLimits(session: Session, scope: string | undefined, options: ViewOp
       if (reserves.length > 0) {
         terminal.print('');
         terminal.printTable(RESERVE_COLUMNS, reserves);
+      }
+      if (rates.length > 0) {
+        terminal.print('');
+        terminal.printTable(RATE_COLUMNS, rates);
       }
       for (const window of windows)
         if (window.fullAt !== null) terminal.note(forecastText(window, session.now()));
@@ -224,7 +246,7 @@ export function define(program: Command, session: Session): void {
         ? listLimits(session, scope, options)
         : setLimit(session, scope, cap, options),
     );
-  asList(limit.command('ls').description('list limits and plan windows'))
+  asList(limit.command('ls').description('list limits, plan windows and rate limits as they stand'))
     .argument('[scope]', 'account:<id>, agent:<pid> or owner:<id>')
     .action((scope: string | undefined, options: ViewOptions) => listLimits(session, scope, options));
   withCap(asJson(limit.command('set').description('set a cap, or remove it with the cap "none"')))

@@ -1,7 +1,7 @@
 /** Verbs about money and plans. */
 import type { Agent } from '../../agents/table.ts';
 import { refusal } from '../../base/errors.ts';
-import type { WindowView } from '../../base/money.ts';
+import type { RateView, WindowView } from '../../base/money.ts';
 import { capMistake } from '../../budget/periods.ts';
 import type { WindowRow } from '../../db/schema/budget.ts';
 import { resumedRows } from '../../gate/exhausted.ts';
@@ -33,12 +33,21 @@ function waitFirst({ agents, reserves }: Parts, { account, name }: WindowRow): s
     .map((agent) => agent.name);
 }
 
+/** The rate limits that are known, the first of each account; all, or those of one account. */
+function ratesOf({ parts }: Gate, scope: string | undefined): RateView[] {
+  const all = Iterator.from(parts.governor.standing(parts.clock.now()));
+  const those =
+    scope === undefined ? all : all.filter(({ limit }) => scope === `account:${limit.split(' ')[0]}`);
+  return [...those.take(LIMITS.listedRates.value)];
+}
+
 export const moneyVerbs: Handlers<'limits' | 'limit.set' | 'limit.reserve' | 'bill' | 'accounts'> = {
   async limits({ gate }, { scope }) {
     return {
       limits: gate.parts.ledger.limits(scope, gate.parts.clock.now()),
       windows: windowViews(gate),
       reserves: gate.parts.reserves.list(),
+      rates: ratesOf(gate, scope),
     };
   },
 

@@ -51,6 +51,37 @@ export const LIMIT_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'limits-stated',
+    group: 'order',
+    text: 'What mezz.yaml says of an account holds for it and all accounts below it, whatever the model: no more answers are open at once (`streams`), and no more is spent in an hour (`usdPerHour`), than it says; what goes beyond waits without a slot, in the order of the scheduling policy. A provider that refuses calls at once in words is believed, and sent no more than it took.',
+    restsOn:
+      "What a call should cost when it is sent, settled with what its answer's usage says; of calls at once, how many of ours were open when one was refused.",
+    bypassedBy:
+      'rateLimit: { on: fail }; an answer that costs more than was expected, which the next ones wait for; a call that costs more than an hour brings, which goes when all of it is saved up; a restart of the kernel, which forgets what was spent and learned; what others of the account have open.',
+    tests: [
+      [
+        'src/scheduler/stated.test.ts',
+        'no more are open than it says, whatever the model; the next is who goes first, of all models',
+      ],
+      [
+        'src/scheduler/stated.test.ts',
+        'at no time are more open, or is more spent, than is said, and nobody waits where there is room',
+      ],
+      [
+        'src/scheduler/governor.test.ts',
+        'a refusal that names calls at once: as many as its provider allows go from then on, and seldom one more',
+      ],
+      [
+        'src/gate/limit.test.ts',
+        'what operators say of an account counts for all below it: calls at once, and money',
+      ],
+      [
+        'test/limits.test.ts',
+        'no more answers are open than mezz.yaml or the provider allows at once, and no agent sees a refusal',
+      ],
+    ],
+  },
+  {
     id: 'limits-kept',
     group: 'order',
     text: 'Of each bucket of a rate limit so much is left by calls that go last as those with a smaller nice value drew it down by of late, at most half; it is kept for five minutes after their last call, and no longer than until the bucket is full.',
