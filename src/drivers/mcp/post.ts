@@ -3,6 +3,7 @@
  * heard as it comes. Invariant: what was never sent is told apart from what was sent and not answered.
  */
 import type { Dispatcher } from 'undici';
+import Pool from 'undici/lib/dispatcher/pool.js';
 import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
 import { RPC, type RpcError, rpcError } from '../../base/mcp.ts';
 import { SseSplitter } from '../../wire/sse.ts';
@@ -38,52 +39,45 @@ export interface Sending {
 const UNSENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT', 'EHOSTUNREACH']);
 
 export class Link {
-  readonly #url: string;
+  readonly #pool: Pool;
+  readonly #path: string;
   readonly #login: Login | undefined;
-  #agent: Promise<Dispatcher> | undefined;
 
   constructor(url: string, login: Login | undefined) {
-    this.#url = url;
+    const { origin, pathname, search } = new URL(url);
+    this.#path = pathname + search;
     this.#login = login;
-  }
-
-  /** The library loads with the first message: a kernel without such servers starts without it. */
-  #client(): Promise<Dispatcher> {
-    this.#agent ??= import('undici').then(
-      ({ Agent }) =>
-        new Agent({
-          connections: LIMITS.connections.value,
-          // A call may take long and be silent: whoever waits for it decides for how long.
-          headersTimeout: 0,
-          bodyTimeout: 0,
-          connect: { timeout: LIMITS.connectMs.value },
-        }),
-    );
-    return this.#agent;
+    this.#pool = new Pool(origin, {
+      connections: LIMITS.connections.value,
+      // A call may take long and be silent: whoever waits for it decides for how long.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: { timeout: LIMITS.connectMs.value },
+    });
   }
 
   /** What is refused for want of a login is sent once more where there is a new one. */
   async exchange(sending: Sending): Promise<Outcome> {
+    const login = this.#login;
+    if (!login) return this.#exchange(sending);
     for (let isLast = false; ; isLast = true) {
-      const token = this.#login?.token;
-      const outcome = await this.#exchange(sending, token);
-      if (outcome.kind !== 'exchanged' || !this.#login) return outcome;
+      const { token } = login;
+      const outcome = await this.#exchange(sending, login, token);
+      if (outcome.kind !== 'exchanged') return outcome;
       const wanted = wantedLogin(outcome.status, outcome.headers);
       if (wanted === undefined) return outcome;
-      if (!(await this.#login.renew(outcome.status, wanted, token)) || isLast)
+      if (!(await login.renew(outcome.status, wanted, token)) || isLast)
         return { kind: 'locked', why: `HTTP ${outcome.status}` };
     }
   }
 
-  async #exchange(sending: Sending, token: string | undefined): Promise<Outcome> {
-    const { method, headers, message, signal, head } = sending;
-    const { origin, pathname, search } = new URL(this.#url);
+  #exchange(sending: Sending, login?: Login, token?: string): Promise<Outcome> {
+    const { method, headers, message } = sending;
     const body = message === undefined ? null : JSON.stringify(message);
-    try {
-      const client = await this.#client();
-      const answer = await client.request({
-        origin,
-        path: pathname + search,
+    return new Promise((resolve) => {
+      const answering = new Answering(sending, login, token, resolve);
+      const request = {
+        path: this.#path,
         method,
         headers: {
           accept: 'application/json, text/event-stream',
@@ -92,29 +86,132 @@ export class Link {
           ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         },
         body,
-        ...(signal ? { signal } : {}),
-      });
-      const isLocked = this.#login && wantedLogin(answer.statusCode, answer.headers) !== undefined;
-      const hear = isLocked ? () => {} : sending.hear;
-      const clean = (text: string) => (token === undefined ? text : (this.#login?.clean(text) ?? text));
-      head?.(answer.headers);
-      const type = String(answer.headers['content-type'] ?? '');
-      const read = type.includes('text/event-stream')
-        ? await readEvents(answer.body, hear, clean)
-        : { body: clean(await readWhole(answer.body)), lastEventId: undefined, retryMs: undefined };
-      const whole = read.body === '' ? undefined : parseJson(read.body);
-      if (isRecord(whole)) hear(whole);
-      return { kind: 'exchanged', status: answer.statusCode, headers: answer.headers, ...read };
-    } catch (error) {
-      const { code, message: why } = error as NodeJS.ErrnoException;
-      return { kind: UNSENT.has(code ?? '') ? 'unsent' : 'cut', why };
-    }
+      };
+      if (!answering.isOver) this.#pool.dispatch(request, answering);
+    });
   }
 
   async close(): Promise<void> {
-    await (await this.#agent)?.destroy();
+    await this.#pool.destroy();
   }
 }
+
+/** One request on its way and its answer, heard as it comes. */
+class Answering implements Dispatcher.DispatchHandler {
+  readonly #sending: Sending;
+  readonly #login: Login | undefined;
+  readonly #token: string | undefined;
+  readonly #resolve: (outcome: Outcome) => void;
+  readonly #leave = () => this.#break(new Error('nobody waits for the answer any more'));
+  #controller: Dispatcher.DispatchController | undefined;
+  #status = 0;
+  #headers: Exchanged['headers'] = {};
+  #hear: Sending['hear'] = () => {};
+  #events: SseSplitter | undefined;
+  readonly #chunks: Buffer[] = [];
+  #size = 0;
+  #lastEventId: string | undefined;
+  #retryMs: number | undefined;
+  isOver = false;
+
+  constructor(
+    sending: Sending,
+    login: Login | undefined,
+    token: string | undefined,
+    resolve: (outcome: Outcome) => void,
+  ) {
+    this.#sending = sending;
+    this.#login = login;
+    this.#token = token;
+    this.#resolve = resolve;
+    const { signal } = sending;
+    if (signal?.aborted) this.#leave();
+    else signal?.addEventListener('abort', this.#leave, { once: true });
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.isOver) controller.abort(new Error('cancelled'));
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Exchanged['headers'],
+  ): void {
+    if (status < 200 || this.isOver) return;
+    this.#status = status;
+    this.#headers = headers;
+    const isLocked = this.#login && wantedLogin(status, headers) !== undefined;
+    if (!isLocked) this.#hear = this.#sending.hear;
+    this.#sending.head?.(headers);
+    if (String(headers['content-type'] ?? '').includes('text/event-stream')) this.#events = new SseSplitter();
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.isOver) return;
+    if (this.#events) return this.#hearEvents(this.#events, chunk);
+    this.#size += chunk.length;
+    if (this.#size > LIMITS.toolLine.value)
+      return this.#break(new Error('the answer is larger than the bound on it'));
+    // Copied: the memory is the connection's.
+    this.#chunks.push(Buffer.from(chunk));
+  }
+
+  onResponseEnd(): void {
+    if (this.isOver) return;
+    const [first = EMPTY, ...more] = this.#chunks;
+    const bytes = more.length === 0 ? first : Buffer.concat(this.#chunks);
+    const body = this.#events ? '' : this.#clean(bytes.toString('utf8'));
+    const whole = body === '' ? undefined : parseJson(body);
+    if (isRecord(whole)) this.#hear(whole);
+    this.#end(body);
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    // A stream that can be taken up again has not failed by being cut.
+    if (this.#lastEventId === undefined) this.#break(error);
+    else this.#end('');
+  }
+
+  #hearEvents(events: SseSplitter, chunk: Buffer): void {
+    for (const { bytes, data } of events.push(chunk)) {
+      const fields = bytes.toString('utf8');
+      this.#lastEventId = /^id: ?(.*?)\r?$/m.exec(fields)?.[1] ?? this.#lastEventId;
+      const retry = /^retry: ?(\d{1,7})\r?$/m.exec(fields)?.[1];
+      if (retry !== undefined) this.#retryMs = Number(retry);
+      const message = data === '' ? undefined : parseJson(this.#clean(data));
+      if (isRecord(message)) this.#hear(message);
+    }
+    if (events.restBytes > LIMITS.toolLine.value) this.#end('');
+  }
+
+  #clean(text: string): string {
+    return this.#token === undefined ? text : (this.#login?.clean(text) ?? text);
+  }
+
+  #end(body: string): void {
+    const [status, headers] = [this.#status, this.#headers];
+    const [lastEventId, retryMs] = [this.#lastEventId, this.#retryMs];
+    this.#settle({ kind: 'exchanged', status, headers, body, lastEventId, retryMs });
+  }
+
+  #break(error: Error): void {
+    const { code, message: why } = error as NodeJS.ErrnoException;
+    this.#settle({ kind: UNSENT.has(code ?? '') ? 'unsent' : 'cut', why });
+  }
+
+  #settle(outcome: Outcome): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.#sending.signal?.removeEventListener('abort', this.#leave);
+    this.#resolve(outcome);
+    // Of an answer that came whole nothing is left to break off.
+    if (outcome.kind !== 'exchanged' || this.#events) this.#controller?.abort(new Error('not read on'));
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
 
 /** Why it wants a login, in its own words, where it refuses for want of one; undefined where it does not. */
 function wantedLogin(status: number, { 'www-authenticate': said }: Exchanged['headers']): string | undefined {
@@ -129,41 +226,3 @@ export const isReopened = (outcome: Outcome): boolean =>
 /** What a server refuses in HTTP's own words. */
 export const httpError = ({ status, body }: Exchanged): { readonly error: RpcError } =>
   rpcError(RPC.internal, `HTTP ${status} ${body.slice(0, LIMITS.toolHttpError.value)}`.trim());
-
-async function readWhole(body: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > LIMITS.toolLine.value) throw new Error('the answer is larger than the bound on it');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-async function readEvents(
-  body: AsyncIterable<Buffer>,
-  hear: (message: JsonRecord) => void,
-  clean: (text: string) => string,
-): Promise<Pick<Exchanged, 'body' | 'lastEventId' | 'retryMs'>> {
-  const splitter = new SseSplitter();
-  let lastEventId: string | undefined;
-  let retryMs: number | undefined;
-  try {
-    for await (const chunk of body) {
-      for (const { bytes, data } of splitter.push(chunk)) {
-        const fields = bytes.toString('utf8');
-        lastEventId = /^id: ?(.*?)\r?$/m.exec(fields)?.[1] ?? lastEventId;
-        const retry = /^retry: ?(\d{1,7})\r?$/m.exec(fields)?.[1];
-        if (retry !== undefined) retryMs = Number(retry);
-        const message = data === '' ? undefined : parseJson(clean(data));
-        if (isRecord(message)) hear(message);
-      }
-      if (splitter.restBytes > LIMITS.toolLine.value) break;
-    }
-  } catch (error) {
-    // A stream that can be taken up again has not failed by being cut.
-    if (lastEventId === undefined) throw error;
-  }
-  return { body: '', lastEventId, retryMs };
-}
