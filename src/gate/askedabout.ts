@@ -20,6 +20,8 @@ interface Noted {
 
 export class AskedAbout {
   readonly #named = new Recent<string, Noted>(LIMITS.heldMemo.value);
+  /** Keys under which anything was noted: most clients have no hooks. */
+  readonly #keys = new Recent<string, true>(LIMITS.heldMemo.value);
   /** Of clients that do not say in a call which use of the tool it is: the latest equal one that nothing followed. */
   readonly #equal = new Recent<string, Noted>(LIMITS.heldMemo.value);
 
@@ -28,12 +30,14 @@ export class AskedAbout {
     const name = OFFERED.exec(tool)?.[1];
     if (name === undefined) return;
     const noted = { call, isTaken: false };
+    this.#keys.set(key, true);
     this.#named.set(`${key}/${toolUseId}`, noted);
     this.#equal.set(equalOf(key, name, input), noted);
   }
 
   /** The hook's call that this one is the act of. */
   take(key: string, name: string, input: JsonRecord, use: string | undefined): CallId | undefined {
+    if (!this.#keys.has(key)) return undefined;
     const noted =
       (use === undefined ? undefined : this.#named.get(`${key}/${use}`)) ??
       this.#equal.get(equalOf(key, name, input));

@@ -158,9 +158,12 @@ export class Scheduler {
     const now = this.#now();
     if (this.#queue.size > 0 || waiting.deadlineAt <= now) return false;
     const resource = this.#resources.get(waiting.resources[0] as string);
-    if (!resource || resource.pass || resource.busy >= resource.size) return false;
-    const isKept = this.#caches.keeps(resource) === 'only' && !this.#caches.fits(waiting, resource, now);
+    if (!resource || resource.busy >= resource.size) return false;
+    const keeps = resource.pass ? 'nothing' : this.#caches.keeps(resource);
+    const isKept = keeps === 'only' && !this.#caches.fits(waiting, resource, now);
     if (isKept || !this.preemption.hasSeat(waiting, resource)) return false;
+    resource.pass?.();
+    // Of locks there may be none for it: such calls count against no rate limit that would have to be given back.
     if (!this.#tolls.tryTake(waiting, resource.name) || !resource.tryAcquire(waiting.call)) return false;
     this.#tell({ kind: 'arrived', at: now, call: waiting });
     // Asked all the same: that a policy fails should be known before the first call has to wait.

@@ -76,6 +76,8 @@ type Noticed = Pick<Use, 'call' | 'agent'>;
 interface Running extends Use {
   readonly startedAt: number;
   readonly stopTimer: () => void;
+  /** The store has a row of it: mezz does not make it itself. */
+  readonly isStored: boolean;
 }
 
 /** Nothing is seen: for a kernel without files. */
@@ -182,16 +184,18 @@ export class Broker {
    * The call was let go, at `at` where that was before the kernel started. `onBound`: it keeps its locks no longer, though
    * nobody said that it has ended; else it has no bound.
    */
-  started(use: Use, onBound?: () => void, at = this.#clock.now()): void {
+  started(use: Use, onBound?: () => void, at?: number): void {
+    const startedAt = at ?? this.#clock.now();
     const overrun = () => {
       this.counts.overrun++;
       this.#over.push(use.call);
       for (const { key } of use.effects) this.#note('overrun', key, use, 0);
       onBound?.();
     };
-    const leftMs = at + boundOf(use) - this.#clock.now();
+    const leftMs = startedAt + boundOf(use) - this.#clock.now();
     const stopTimer = onBound ? this.#clock.after(Math.max(0, leftMs), overrun) : () => {};
-    this.#running.set(use.call, { ...use, startedAt: at, stopTimer });
+    const isStored = onBound !== undefined || at !== undefined;
+    this.#running.set(use.call, { ...use, startedAt, stopTimer, isStored });
   }
 
   /** Looks at what the call left behind. undefined: it is not known, or another is told of its end already. */
@@ -199,7 +203,7 @@ export class Broker {
     const use = this.#running.get(call);
     if (!use) return undefined;
     this.#running.delete(call);
-    this.#over.push(call);
+    if (use.isStored) this.#over.push(call);
     use.stopTimer();
     const author: Author = { agent: use.agent, name: use.name, tool: use.tool, call, at: this.#clock.now() };
     const exact = new Set(use.effects.flatMap(({ key, path }) => (path === undefined ? [] : [key])));

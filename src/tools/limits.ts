@@ -56,6 +56,7 @@ export const LIMITS = {
     unit: 'events',
     what: 'of each kind that are listed: waits, refused stale writes, writes round the gate',
   },
+  templates: { value: 2000, unit: 'templates', what: 'of keys that are not read anew with each call' },
   schemas: { value: 2000, unit: 'definitions', what: 'of tools that stay compiled' },
   schemaCharacters: { value: 262_144, unit: 'characters', what: "of one tool's inputSchema" },
   schemaDepth: { value: 64, unit: 'levels', what: "of one tool's inputSchema" },

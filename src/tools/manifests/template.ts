@@ -3,9 +3,21 @@
  * element), `{path|default}`, and `{force?--force}` (the text where the argument is true). Nothing else is evaluated.
  */
 import { isRecord, type Json, type JsonRecord } from '../../base/json.ts';
+import { Recent } from '../../base/recent.ts';
+import { LIMITS } from '../limits.ts';
 
 const PLACE = /\{([\w*-]+(?:\.[\w*-]+)*)(?:([|?])([^{}]*))?\}/g;
 const WHOLE = new RegExp(`^${PLACE.source}$`);
+/** What stands in templates of keys, which are few and filled with each call. */
+const FOUND = new Recent<string, readonly RegExpExecArray[]>(LIMITS.templates.value);
+
+function placesIn(template: string): readonly RegExpExecArray[] {
+  const known = FOUND.get(template);
+  if (known) return known;
+  const found = [...template.matchAll(PLACE)];
+  FOUND.set(template, found);
+  return found;
+}
 
 /** What stands at a dotted path; a list at its end stands for its elements. */
 function valuesAt(value: Json | undefined, path: readonly string[]): Json[] {
@@ -32,7 +44,7 @@ function textsOf(match: RegExpMatchArray, input: JsonRecord): readonly string[] 
 export function fillKey(template: string, input: JsonRecord): readonly string[] | undefined {
   let filled: readonly string[] | undefined = [''];
   let from = 0;
-  for (const match of template.matchAll(PLACE)) {
+  for (const match of placesIn(template)) {
     const before = template.slice(from, match.index);
     from = match.index + match[0].length;
     const texts = textsOf(match, input);
@@ -81,4 +93,4 @@ function rawAt(value: Json | undefined, path: readonly string[]): Json | undefin
 
 /** The arguments that a template names, each by its first step. */
 export const argumentsOf = (template: string): string[] =>
-  [...template.matchAll(PLACE)].map(([, path = '']) => path.split('.', 1)[0] as string);
+  placesIn(template).map(([, path = '']) => path.split('.', 1)[0] as string);
