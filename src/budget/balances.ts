@@ -1,13 +1,14 @@
 /**
- * The balances of the current periods, and today's rows for bills. Periods only move forward: a clock that steps back
+ * The balances of the current periods, and today's rows for bills. Stored are totals, one row a scope, and once a day and
+ * month what they were before: the rest of the period is the difference. Periods only move forward: a clock that steps back
  * books in the newest period it has reached, also across a restart.
  */
 import type { Usage } from '../base/usage.ts';
 import { BALANCE, type BalanceRow, USAGE, type UsageRow } from '../db/schema/budget.ts';
 import type { Batch, Store } from '../db/store.ts';
-import { addUse, type Counts, noCounts } from './counts.ts';
+import { addUse, type Counts, difference, noCounts } from './counts.ts';
 import { readPages } from './pages.ts';
-import { CALENDAR, type Calendar, startOf } from './periods.ts';
+import { type Calendar, startOf, TURNING, type Turning } from './periods.ts';
 
 type Puts = NonNullable<Batch['puts']>;
 interface Used {
@@ -18,22 +19,21 @@ interface Used {
 
 export class Balances {
   readonly #starts: Record<Calendar, number> = { total: 0, day: 0, month: 0 };
-  readonly #rows: Record<Calendar, Map<string, BalanceRow>> = {
-    total: new Map(),
-    day: new Map(),
-    month: new Map(),
-  };
+  readonly #totals = new Map<string, BalanceRow>();
+  /** What the scopes that used something since had used when the day and the month began. */
+  readonly #before: Record<Turning, Map<string, BalanceRow>> = { day: new Map(), month: new Map() };
   readonly #usage = new Map<string, UsageRow>();
 
   static async open(store: Store): Promise<Balances> {
     const balances = new Balances();
-    for (const period of CALENDAR) {
+    for await (const row of readPages(store, BALANCE, ['total', 0]))
+      balances.#totals.set(row.scope, { ...row });
+    for (const period of TURNING) {
       const newest = await store.range(BALANCE, { prefix: [period], reverse: true, limit: 1 });
       const start = newest[0]?.start ?? 0;
       balances.#starts[period] = start;
-      for await (const row of readPages(store, BALANCE, [period, start])) {
-        balances.#rows[period].set(row.scope, { ...row });
-      }
+      for await (const row of readPages(store, BALANCE, [period, start]))
+        balances.#before[period].set(row.scope, row);
     }
     for await (const row of readPages(store, USAGE, [balances.#starts.day]))
       balances.#usage.set(row.id, { ...row });
@@ -42,11 +42,11 @@ export class Balances {
 
   /** Begins the day and the month that `now` is in, if they are new. */
   turn(now: number): void {
-    for (const period of CALENDAR) {
+    for (const period of TURNING) {
       const start = startOf(period, now);
       if (start <= this.#starts[period]) continue;
       this.#starts[period] = start;
-      this.#rows[period].clear();
+      this.#before[period].clear();
       if (period === 'day') this.#usage.clear();
     }
   }
@@ -62,7 +62,10 @@ export class Balances {
   }
 
   counts(scope: string, period: Calendar): Counts | undefined {
-    return this.#rows[period].get(scope);
+    const total = this.#totals.get(scope);
+    if (!total || period === 'total') return total;
+    const before = this.#before[period].get(scope);
+    return before && difference(total, before);
   }
 
   /** Adds a call's use to every scope and to its row of the day's bill. Returns the rows that changed. */
@@ -70,11 +73,15 @@ export class Balances {
     this.turn(now);
     const puts: Puts[number][] = [];
     for (const scope of scopes) {
-      for (const period of CALENDAR) {
-        const row = this.#balance(scope, period);
-        addUse(row, used.usage, used.cost, requests);
-        puts.push({ table: BALANCE, row: { ...row } });
+      const row = this.#balance(scope);
+      for (const period of TURNING) {
+        if (this.#before[period].has(scope)) continue;
+        const before = { ...row, period, start: this.#starts[period] };
+        this.#before[period].set(scope, before);
+        puts.push({ table: BALANCE, row: before });
       }
+      addUse(row, used.usage, used.cost, requests);
+      puts.push({ table: BALANCE, row: { ...row } });
     }
     const row = this.#bill(scopes, used.model);
     addUse(row, used.usage, used.cost, requests);
@@ -82,8 +89,14 @@ export class Balances {
     return puts;
   }
 
+  /** What each scope has used in each period that runs. */
   *rows(): Iterable<BalanceRow> {
-    for (const period of CALENDAR) yield* this.#rows[period].values();
+    yield* this.#totals.values();
+    for (const period of TURNING)
+      for (const before of this.#before[period].values()) {
+        const total = this.#totals.get(before.scope);
+        if (total) yield { ...before, ...difference(total, before) };
+      }
   }
 
   /** The rows of the day's bill. */
@@ -91,10 +104,9 @@ export class Balances {
     return this.#usage.values();
   }
 
-  #balance(scope: string, period: Calendar): BalanceRow {
-    const rows = this.#rows[period];
-    const row = rows.get(scope) ?? { period, start: this.#starts[period], scope, ...noCounts() };
-    rows.set(scope, row);
+  #balance(scope: string): BalanceRow {
+    const row = this.#totals.get(scope) ?? { period: 'total', start: 0, scope, ...noCounts() };
+    this.#totals.set(scope, row);
     return row;
   }
 

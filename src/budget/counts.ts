@@ -32,6 +32,17 @@ export function addUse(counts: Counts, usage: Usage, cost: NanoUsd, requests: nu
   counts.cost += cost;
 }
 
+/** What was used between two states of the same counters. */
+export const difference = (now: Counts, before: Counts): Counts => ({
+  requests: now.requests - before.requests,
+  input: now.input - before.input,
+  cacheRead: now.cacheRead - before.cacheRead,
+  cacheWrite: now.cacheWrite - before.cacheWrite,
+  output: now.output - before.output,
+  reasoning: now.reasoning - before.reasoning,
+  cost: now.cost - before.cost,
+});
+
 /** What the counters say in one dimension; `tokens` are all of them, cached or not. */
 export function usedOf(counts: Counts, dimension: Exclude<LimitView['dimension'], 'share'>): number {
   switch (dimension) {

@@ -207,7 +207,7 @@ export class Ledger {
     return this.#balances.bill();
   }
 
-  /** The balances of the current periods, as they are stored once every put is committed. */
+  /** The balances of the current periods, as a start finds them once every put is committed. */
   balances(): Iterable<BalanceRow> {
     return this.#balances.rows();
   }

@@ -6,7 +6,9 @@ export type Period = LimitView['period'];
 export type Span = '5h' | '7d';
 export type Calendar = Exclude<Period, Span>;
 
-export const CALENDAR: readonly Calendar[] = ['total', 'day', 'month'];
+/** Calendar periods that begin anew. */
+export type Turning = Exclude<Calendar, 'total'>;
+export const TURNING: readonly Turning[] = ['day', 'month'];
 export const SPAN_MS: Readonly<Record<Span, number>> = { '5h': 5 * 3_600_000, '7d': 7 * 86_400_000 };
 export const isSpan = (period: Period): period is Span => period in SPAN_MS;
 

@@ -316,6 +316,33 @@ test('numbered steps run once, in order, and all or nothing', () => {
   assert.throws(() => migrate(db, TABLES, [step('one')]), { code: 'newer' });
 });
 
+test('version 2: what was used in a day and a month becomes what was used before it', () => {
+  const db = new DatabaseSync(':memory:');
+  migrate(db, KERNEL_TABLES, []);
+  const add = db.prepare('INSERT INTO balance VALUES(?,?,?,?,?,?,?,?,?,?)');
+  const rows = [
+    ['day', 1, 'owner:me', 3],
+    ['day', 2, 'owner:me', 2],
+    ['day', 2, 'agent:1', 5],
+    ['month', 1, 'owner:me', 6],
+    ['total', 0, 'agent:1', 5],
+    ['total', 0, 'owner:me', 9],
+  ] as const;
+  for (const [period, start, scope, n] of rows) add.run(period, start, scope, n, n, n, n, n, n, n * 10);
+  migrate(db, KERNEL_TABLES);
+  const after = db.prepare('SELECT period, start, scope, requests, cacheWrite, cost FROM balance').all();
+  assert.deepEqual(
+    after.map((row) => Object.values(row)),
+    [
+      ['day', 2, 'agent:1', 0, 0, 0],
+      ['day', 2, 'owner:me', 7, 7, 70],
+      ['month', 1, 'owner:me', 3, 3, 30],
+      ['total', 0, 'agent:1', 5, 5, 50],
+      ['total', 0, 'owner:me', 9, 9, 90],
+    ],
+  );
+});
+
 test('a change that cannot be derived asks for a step', () => {
   const base = THING as Table;
   const changes: Table[] = [

@@ -74,7 +74,7 @@ test('a tool call is two commits of a bounded number of rows, decided once, from
   const [start = [], end = [], ...more] = await call(2);
   assert.deepEqual(more, []);
   // Two scopes (agent, owner) in three periods.
-  const balances = Array<string>(6).fill('balance');
+  const balances = Array<string>(2).fill('balance');
   const booked = ['call.start', 'agent', ...balances, 'call', 'tool_use', 'usage'];
   assert.deepEqual(start, booked);
   assert.deepEqual(end, ['call.end', 'agent', 'call', 'change', 'tool_use']);

@@ -101,8 +101,8 @@ test('a model call is two commits of a bounded number of rows, decided from memo
   const [start = [], end = [], ...more] = await call('second');
   assert.deepEqual(more, []);
   assert.deepEqual(start, ['call.start', 'call']);
-  // Three scopes (agent, owner, account) in three periods.
-  const balances = Array<string>(9).fill('balance');
+  // Three scopes: agent, owner, account.
+  const balances = Array<string>(3).fill('balance');
   assert.deepEqual(end, ['call.end', 'agent', ...balances, 'call', 'estimate', 'service', 'usage']);
   assert.deepEqual(memos, [false, true]);
 });

@@ -7,7 +7,7 @@ import { isRecord, parseJson } from '../base/json.ts';
 import { NO_USAGE } from '../base/usage.ts';
 import { Balances } from '../budget/balances.ts';
 import { addUse, type Counts, noCounts } from '../budget/counts.ts';
-import { BALANCE, type BalanceRow, SPAN, type SpanRow, USAGE, type UsageRow } from '../db/schema/budget.ts';
+import { type BalanceRow, SPAN, type SpanRow, type UsageRow } from '../db/schema/budget.ts';
 import type { EntryRow } from '../db/store.ts';
 import { scopesOf } from './flight.ts';
 import { LIMITS } from './limits.ts';
@@ -39,7 +39,7 @@ export async function proveBalances(parts: Parts): Promise<{ checked: number; pr
     const wrong = differing(held.get(key), proven.get(key));
     if (wrong.length > 0) problems.push(`${key}: ${wrong.join(', ')} differ from the entries`);
   }
-  const stored = await storedRows(parts, spans);
+  const stored = await storedRows(parts, today, spans);
   // A later call may have changed the stored rows, and the journal then says so.
   for (const [key, row] of journal.size === size ? held : [])
     if (differing(row, stored.get(key)).length > 0)
@@ -56,16 +56,14 @@ function rowsOf(balances: Iterable<BalanceRow>, bill: Iterable<UsageRow>, spans:
   ]);
 }
 
-/** As they are on the disk: those of the periods that run. */
-async function storedRows({ store, ledger }: Parts, running: readonly SpanRow[]): Promise<Rows> {
-  const balances = await Promise.all(
-    [...ledger.balances()].map((row) => store.get(BALANCE, [row.period, row.start, row.scope])),
-  );
-  const bill = await Promise.all([...ledger.todaysBill()].map((row) => store.get(USAGE, [row.day, row.id])));
+/** As a start would read them from the disk: those of the periods that run. */
+async function storedRows({ store }: Parts, today: number, running: readonly SpanRow[]): Promise<Rows> {
+  const stored = await Balances.open(store);
+  stored.turn(today);
   const spans = await Promise.all(running.map(({ id }) => store.get(SPAN, [id])));
   return rowsOf(
-    balances.filter((row) => row !== undefined),
-    bill.filter((row) => row !== undefined),
+    stored.rows(),
+    stored.bill(),
     spans.filter((row) => row !== undefined),
   );
 }

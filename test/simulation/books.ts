@@ -6,7 +6,7 @@
 
 import type { Usage } from '../../src/base/usage.ts';
 import { AGENT } from '../../src/db/schema/agents.ts';
-import { BALANCE, LIMIT, USAGE } from '../../src/db/schema/budget.ts';
+import { BALANCE, type BalanceRow, LIMIT, USAGE } from '../../src/db/schema/budget.ts';
 import { costOf, mostFor, tokensOf } from './market.ts';
 import type { ModelRequest, Request } from './requests.ts';
 import type { Spent } from './upstream.ts';
@@ -190,11 +190,12 @@ export class Books {
   /** Entries, balances of every period, bills and agents must say the same. */
   compare(): void {
     const { durable } = this.#views;
-    for (const period of ['total', 'day', 'month']) {
-      const sums = new Map<string, Amount>();
-      for (const row of durable.all(BALANCE)) if (row.period === period) add(sums, row.scope, row);
-      this.#same(`balances by ${period}`, sums, this.#used);
+    const totals = new Map<string, Amount>();
+    for (const row of durable.all(BALANCE)) {
+      if (row.period === 'total') add(totals, row.scope, row);
+      else this.#compareBefore(row);
     }
+    this.#same('balances', totals, this.#used);
     const bill = new Map<string, Amount>();
     for (const row of durable.all(USAGE)) {
       add(bill, `owner:${row.owner}`, row);
@@ -205,6 +206,25 @@ export class Books {
     const shared = [...this.#used].filter(([scope]) => !scope.startsWith('agent:'));
     this.#same('bills', bill, new Map(shared));
     this.#compareAgents();
+  }
+
+  /** The row of a day or a month must say what the scope had used before it began. */
+  #compareBefore(row: BalanceRow): void {
+    const { durable } = this.#views;
+    const own = new Map([[row.scope, nothing()]]);
+    const started = new Map<string, Entry>();
+    for (const entry of durable.entries) {
+      const start = entry.kind === 'call.start' ? entry : started.get(entry.call ?? '');
+      const isBooked = entry.kind === (start?.body.kind === 'tool.call' ? 'call.start' : 'call.end');
+      if (entry.kind === 'call.start') started.set(entry.call ?? '', entry);
+      if (!start || !isBooked || Math.max(entry.at, Number(entry.body.bookedOn ?? 0)) >= row.start) continue;
+      if (!scopesOf(start, this.#chain(start.agent)).includes(row.scope)) continue;
+      const used = entry === start ? NO_COUNTS : { ...usageOf(entry), cost: Number(entry.body.cost) };
+      add(own, row.scope, { ...used, requests: 1 });
+    }
+    const rows = new Map<string, Amount>();
+    add(rows, row.scope, row);
+    this.#same(`balances before the ${row.period} of ${row.start}`, rows, own);
   }
 
   #compareAgents(): void {

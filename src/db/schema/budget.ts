@@ -1,7 +1,10 @@
 import type { Table } from '../store.ts';
 import { table } from './table.ts';
 
-/** What a scope has used in one period; `start` is the period's first instant in UTC, 0 for `total`. Counts are exact. */
+/**
+ * What a scope has used: all of it where the period is `total`, `start` then 0; else what it had used before the day or
+ * month that began at `start` in UTC, written with its first use in it. Counts are exact.
+ */
 export type BalanceRow = {
   period: string;
   start: number;

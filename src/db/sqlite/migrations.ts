@@ -8,10 +8,23 @@ import { type Column, StoreError, type Table } from '../store.ts';
 /** Step i leads from schema version i+1 to i+2. Steps are never changed once released. */
 const STEPS: readonly ((db: DatabaseSync) => void)[] = [
   // From 2 on, what was acknowledged last may lie in the redo log, which a mezz of version 1 would not look into.
-  () => {},
+  balancesBefore,
 ];
 
 export const SCHEMA_VERSION = 1 + STEPS.length;
+
+/** Rows of a day and a month said what was used in it, and say what was used before it: those of past ones go. */
+function balancesBefore(db: DatabaseSync): void {
+  if (db.prepare('PRAGMA table_info(balance)').all().length === 0) return;
+  db.exec(
+    `DELETE FROM balance WHERE period<>'total' AND start<(SELECT max(newest.start) FROM balance newest WHERE newest.period=balance.period)`,
+  );
+  const names = ['requests', 'input', 'cacheRead', 'cacheWrite', 'output', 'reasoning', 'cost'];
+  const before = names.map((name) => `${name}=total.${name}-balance.${name}`);
+  db.exec(
+    `UPDATE balance SET ${before.join(',')} FROM balance total WHERE balance.period<>'total' AND total.period='total' AND total.scope=balance.scope`,
+  );
+}
 
 const SQL_TYPES = { text: 'TEXT', int: 'INTEGER', real: 'REAL', bytes: 'BLOB' } as const;
 
