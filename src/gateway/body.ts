@@ -88,7 +88,7 @@ export function collectBody(
       if (refused) resolve(refused);
     });
     request.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
-    request.on('error', () => resolve(BROKEN_OFF));
+    // Without a listener for it, node tells no error of a request: it is closed all the same.
     request.on('close', () => resolve(BROKEN_OFF));
   });
 }

@@ -1,10 +1,10 @@
 /** One model call from the wire to the kernel and back. */
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { ERRORS, type Refusal, refusal } from '../base/errors.ts';
 import type { ModelCall, ModelOutcome, RequestFacts } from '../base/model.ts';
 import type { Dialect } from '../wire/dialect.ts';
 import { DIALECTS } from '../wire/registry.ts';
-import type { Bodies, HeldBody } from './body.ts';
+import type { Bodies } from './body.ts';
 import type { Caller, Kernel } from './kernel.ts';
 import { LIMITS, type Patience } from './limits.ts';
 import { objectIdOf, type Route } from './routes.ts';
@@ -31,50 +31,45 @@ export async function serveModel(
   const dialect = DIALECTS[route.dialect];
   const held = bodies.hold();
   try {
-    const asked = await readCall(held, route, response.req);
-    if ('code' in asked) return refuseAtDoor(kernel, response, dialect, asked);
-    await walk(desk, caller, route, { ...asked, headers, signal }, response);
+    const body = await held.collect(response.req, LIMITS.bodyBytes.value);
+    const encoding = response.req.headers['content-encoding'];
+    const decoded = 'code' in body || encoding === undefined ? body : await held.decode(encoding, body);
+    if ('code' in body) return refuseAtDoor(kernel, response, dialect, body);
+    if ('code' in decoded) return refuseAtDoor(kernel, response, dialect, decoded);
+    const facts = route.kind === 'model.object' ? objectFacts(route) : dialect.readRequest(decoded);
+    if ('problem' in facts) return refuseAtDoor(kernel, response, dialect, facts.problem);
+    const method = response.req.method ?? 'POST';
+    const asked = { method, path: route.upstreamPath, headers, body, decoded, facts, signal };
+    await walk(desk, caller, route, asked, response);
   } finally {
     held.release();
   }
-}
-
-type Asked = Pick<ModelCall, 'method' | 'body' | 'decoded' | 'facts'>;
-
-async function readCall(
-  held: HeldBody,
-  route: ModelRoute,
-  request: IncomingMessage,
-): Promise<Asked | Refusal> {
-  const body = await held.collect(request, LIMITS.bodyBytes.value);
-  if ('code' in body) return body;
-  const encoding = request.headers['content-encoding'];
-  const decoded = encoding === undefined ? body : await held.decode(encoding, body);
-  if ('code' in decoded) return decoded;
-  const facts =
-    route.kind === 'model.object' ? objectFacts(route) : DIALECTS[route.dialect].readRequest(decoded);
-  if ('problem' in facts) return facts.problem;
-  return { method: request.method ?? 'POST', body, decoded, facts };
 }
 
 async function walk(
   { kernel, patience }: Desk,
   caller: Caller,
   route: ModelRoute,
-  asked: Asked & Pick<ModelCall, 'headers' | 'signal'>,
+  asked: Omit<ModelCall, 'dialect' | 'sink'>,
   response: ServerResponse,
 ): Promise<void> {
   const dialect = DIALECTS[route.dialect];
-  const { stream } = asked.facts;
+  const { method, path, headers, body, decoded, facts, signal } = asked;
+  const { stream } = facts;
   const extra: string[] = [];
   const { quietMs, heartbeatMs: everyMs } = patience;
   const heartbeat = stream ? { bytes: dialect.encodeHeartbeat(), quietMs, everyMs } : undefined;
   const sink = new HttpSink(response, extra, heartbeat);
   const call: ModelCall = {
-    ...asked,
     dialect: route.dialect,
-    path: route.upstreamPath,
+    method,
+    path,
+    headers,
+    body,
+    decoded,
+    facts,
     sink,
+    signal,
   };
   const walked = await kernel.model(caller, route.kind, call, (id) => extra.push('x-mezz-call', id));
   if (walked.kind === 'refused')

@@ -22,28 +22,39 @@ export interface Matched {
   readonly route: Route | 'not_found' | 'method_not_allowed';
 }
 
-const POST_MODEL: Record<string, readonly [ModelKind, DialectName]> = {
-  '/responses': ['model.generate', 'openai-responses'],
-  '/responses/compact': ['model.generate', 'openai-responses'],
-  '/responses/input_tokens': ['model.count', 'openai-responses'],
-  '/chat/completions': ['model.generate', 'openai-chat'],
-  '/messages': ['model.generate', 'anthropic'],
-  '/messages/count_tokens': ['model.count', 'anthropic'],
-  '/embeddings': ['model.embed', 'openai-embeddings'],
-};
+const POST_MODEL = new Map<string, readonly [ModelKind, DialectName]>([
+  ['/responses', ['model.generate', 'openai-responses']],
+  ['/responses/compact', ['model.generate', 'openai-responses']],
+  ['/responses/input_tokens', ['model.count', 'openai-responses']],
+  ['/chat/completions', ['model.generate', 'openai-chat']],
+  ['/messages', ['model.generate', 'anthropic']],
+  ['/messages/count_tokens', ['model.count', 'anthropic']],
+  ['/embeddings', ['model.embed', 'openai-embeddings']],
+]);
 
 /** Objects that live upstream: an id in the path, owned by the agent that made them. */
 const OBJECTS = /^\/(responses|conversations|files|batches|messages\/batches)\/([\w.-]+)(\/[\w./-]*)?$/;
 const TOKEN = /^\/a\/([\w-]{1,128})(?=\/|$)/;
 
 export function matchRoute(method: string, url: string): Matched {
-  const token = TOKEN.exec(url);
+  const token = url.startsWith('/a/') ? TOKEN.exec(url) : null;
   const path = token ? url.slice(token[0].length) || '/' : url;
-  const bare = path.split('?', 1)[0] as string;
+  const query = path.indexOf('?');
+  const bare = query === -1 ? path : path.slice(0, query);
   return { token: token?.[1], path, route: find(method, bare, path.slice(bare.length)) };
 }
 
 function find(method: string, bare: string, query: string): Matched['route'] {
+  // SDKs differ in whether their base URL holds the version; Codex logged in to ChatGPT has a base path of its own.
+  const inner = bare.replace(/^\/(v1|backend-api\/codex)(?=\/)/, '');
+  const model = POST_MODEL.get(inner);
+  if (model)
+    return only(method, ['POST'], {
+      to: 'model',
+      kind: model[0],
+      dialect: model[1],
+      upstreamPath: inner + query,
+    });
   if (bare === '/' || bare === '/api/hello') return only(method, ['HEAD', 'GET'], { to: 'probe' });
   if (bare === '/healthz') return only(method, ['GET', 'HEAD'], { to: 'health' });
   if (bare === '/readyz') return only(method, ['GET', 'HEAD'], { to: 'ready' });
@@ -52,18 +63,8 @@ function find(method: string, bare: string, query: string): Matched['route'] {
   if (hook) return only(method, ['POST'], { to: 'hook', client: hook[1] as string });
   const mcp = /^\/mcp(?:\/([\w.-]{1,64}))?$/.exec(bare);
   if (mcp) return only(method, ['POST', 'GET', 'DELETE'], { to: 'mcp', only: mcp[1] });
-  // SDKs differ in whether their base URL holds the version; Codex logged in to ChatGPT has a base path of its own.
-  const inner = bare.replace(/^\/(v1|backend-api\/codex)(?=\/)/, '');
   const models = /^\/models(?:\/([\w.:/-]+))?$/.exec(inner);
   if (models) return only(method, ['GET', 'HEAD'], { to: 'models', id: models[1] });
-  const model = POST_MODEL[inner];
-  if (model)
-    return only(method, ['POST'], {
-      to: 'model',
-      kind: model[0],
-      dialect: model[1],
-      upstreamPath: inner + query,
-    });
   if (OBJECTS.test(inner)) {
     const dialect = inner.startsWith('/messages') ? 'anthropic' : 'openai-responses';
     return only(method, ['GET', 'DELETE', 'POST'], {

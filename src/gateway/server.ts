@@ -143,7 +143,7 @@ async function serve(desk: Desk, request: IncomingMessage, response: ServerRespo
     case 'mcp':
       return desk.mcp.serve(caller, route.only, request, response);
     case 'model':
-      return serveModel(desk, caller, route, headers, connection.left, response);
+      await serveModel(desk, caller, route, headers, connection.left, response);
   }
 }
 

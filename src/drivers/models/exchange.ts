@@ -121,7 +121,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const compressed = this.#compressed;
     if (this.#stream) this.#endStream(this.#stream);
     else if (compressed) void this.#taken.then(() => this.#settled || this.#endStream(compressed));
-    else void this.#endBody();
+    else this.#endBody();
   }
 
   onResponseError(_controller: Controller, error: Error): void {
@@ -197,15 +197,17 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#answer(end.tail, end.facts, end.kind === 'error');
   }
 
-  async #endBody(): Promise<void> {
+  #endBody(): void {
     const tail = this.#held.length === 1 ? (this.#held[0] as Buffer) : Buffer.concat(this.#held);
     const { translation } = this.#call;
-    if (translation) return this.#endTranslated(tail, translation);
+    if (translation) return void this.#endTranslated(tail, translation);
     if (this.#status >= 300 || this.#overflow) return this.#answer(tail, NO_FACTS, this.#status >= 300);
     const encoding = headerValue(this.#headers, 'content-encoding');
-    const plain = encoding === undefined ? tail : await decodeBody(encoding, tail);
-    const facts = 'code' in plain ? undefined : readFacts(this.#call, plain);
-    this.#answer(tail, facts ?? NO_FACTS, false);
+    if (encoding === undefined) return this.#answer(tail, readFacts(this.#call, tail) ?? NO_FACTS, false);
+    void decodeBody(encoding, tail).then((plain) => {
+      const facts = 'code' in plain ? undefined : readFacts(this.#call, plain);
+      this.#answer(tail, facts ?? NO_FACTS, false);
+    });
   }
 
   /** A body of another dialect cannot pass: it goes out translated, or not at all. */
