@@ -40,6 +40,9 @@ export interface WireError {
   readonly body: Buffer;
 }
 
+/** What is filled in member by member. */
+export type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 export interface Dialect {
   readonly name: DialectName;
   /** One scan of a decoded body. Duplicate keys at the top level, too much depth or broken UTF-8 are problems. */

@@ -19,6 +19,7 @@ export const LIMITS = {
     unit: 'tokens',
     what: 'output bound of a request translated to Messages, which needs one, when its client set none',
   },
-  knownTools: { value: 256, unit: 'lists', what: 'lists of tools whose meaning is remembered, per dialect' },
+  knownTools: { value: 32, unit: 'lists', what: 'lists of tools whose meaning is remembered, per dialect' },
+  knownToolsBytes: { value: 262_144, unit: 'bytes', what: 'a list of tools whose meaning is remembered' },
   bodyBytes: { value: 67_108_864, unit: 'bytes', what: 'a request body after decompression' },
 } as const;

@@ -1,13 +1,12 @@
 /** Reading small parts of a scanned body. */
 
+import { viewOf } from '../base/bytes.ts';
 import { refusal } from '../base/errors.ts';
-import { sha256Hex } from '../base/hash.ts';
 import { isRecord, type Json, type JsonRecord, parseJson } from '../base/json.ts';
 import type { HostedTool, Range, RequestFacts } from '../base/model.ts';
-import { Recent } from '../base/recent.ts';
 import type { ReadProblem } from './dialect.ts';
 import { LIMITS } from './limits.ts';
-import { type BodyScan, scanBody, textOf, Unreadable } from './scan.ts';
+import { type BodyScan, scanBody, textIn, Unreadable } from './scan.ts';
 
 export interface Scanned extends BodyScan {
   readonly body: Uint8Array;
@@ -37,33 +36,35 @@ export function member(scan: Scanned, name: string): Json | undefined {
   const range = scan.members.get(name);
   if (range === undefined) return undefined;
   const value = parsed(scan, range);
-  if (countKeys(value) !== scan.keyCounts.get(name))
+  if (range.keys > 0 && countKeys(value) !== range.keys)
     throw new Unreadable(`An object in the member "${name}" has the same key twice.`);
   return value;
 }
 
 /**
  * Reads the member `tools`, which agents send unchanged with every request: what the same bytes meant is remembered,
- * since a hash over them costs a tenth of parsing them.
+ * since comparing them costs a hundredth of parsing them.
  */
-export function toolsReader(
-  read: (tools: Json | undefined) => HostedTool[],
-): (scan: Scanned) => readonly HostedTool[] {
-  const known = new Recent<string, readonly HostedTool[]>(LIMITS.knownTools.value);
+export function toolsReader<T>(read: (tools: Json | undefined) => T): (scan: Scanned) => T {
+  /** Last used first. */
+  const known: { readonly bytes: Buffer; readonly tools: T }[] = [];
+  const none = read(undefined);
   return (scan) => {
     const range = scan.members.get('tools');
-    if (range === undefined) return [];
-    const key = sha256Hex(scan.body.subarray(range.start, range.end));
-    const found = known.get(key);
-    if (found) return found;
-    const tools = read(member(scan, 'tools'));
-    known.set(key, tools);
-    return tools;
+    if (range === undefined) return none;
+    const bytes = viewOf(scan.body).subarray(range.start, range.end);
+    const at = known.findIndex((one) => one.bytes.length === bytes.length && one.bytes.equals(bytes));
+    const [found] = at === -1 ? [] : known.splice(at, 1);
+    const one = found ?? { bytes: Buffer.from(bytes), tools: read(member(scan, 'tools')) };
+    if (bytes.length > LIMITS.knownToolsBytes.value) return one.tools;
+    known.unshift(one);
+    if (known.length > LIMITS.knownTools.value) known.pop();
+    return one.tools;
   };
 }
 
 function parsed(scan: Scanned, range: Range): Json {
-  const value = parseJson(textOf(scan.body, range));
+  const value = parseJson(textIn(scan, scan.body, range));
   if (value === undefined) throw new Unreadable(`The JSON value at offset ${range.start} is not valid.`);
   return value;
 }

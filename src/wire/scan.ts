@@ -3,19 +3,25 @@
  * without building values. JSON's grammar (RFC 8259) is checked for structure; strings and numbers are skipped, and
  * the parts mezz reads are parsed later, strictly, from their ranges.
  */
-import { isUtf8 } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
+import { viewOf } from '../base/bytes.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import type { Range } from '../base/model.ts';
 import { LIMITS } from './limits.ts';
 
+export interface Member extends Range {
+  /** How many keys its value holds at all depths: fewer after parsing means that one came twice. */
+  readonly keys: number;
+}
+
 export interface BodyScan {
-  readonly members: ReadonlyMap<string, Range>;
+  readonly members: ReadonlyMap<string, Member>;
   /** Elements of the first of the named array members, in order. */
   readonly elements: readonly Range[];
-  /** How many keys each member's value holds at all depths: fewer after parsing means that one came twice. */
-  readonly keyCounts: ReadonlyMap<string, number>;
   /** The body, one character a byte: for searching. */
   readonly latin1: string;
+  /** One byte is one character: `latin1` is the body's text. */
+  readonly isAscii: boolean;
 }
 
 const QUOTE = 0x22;
@@ -36,9 +42,12 @@ export function scanBody(
   body: Uint8Array,
   arrays: readonly string[],
 ): BodyScan | { readonly problem: Refusal } {
-  if (!isUtf8(body)) return problem('The body is not valid UTF-8.');
+  const ascii = isAscii(body);
+  if (!ascii && !isUtf8(body)) return problem('The body is not valid UTF-8.');
   try {
-    return new Scanner(body, arrays).object();
+    const scanner = new Scanner(body, arrays);
+    const { members, elements } = scanner.object();
+    return { members, elements, latin1: scanner.latin1, isAscii: ascii };
   } catch (error) {
     if (error instanceof Syntax) return problem(error.message);
     throw error;
@@ -53,7 +62,7 @@ const STACK = new Uint8Array(LIMITS.depth.value);
 class Scanner {
   readonly #bytes: Uint8Array;
   /** The same bytes as a one-byte string: searching it costs half of searching the buffer. */
-  readonly #latin1: string;
+  readonly latin1: string;
   readonly #arrays: readonly string[];
   #at = 0;
   /** Members seen so far in values below the top level. */
@@ -61,13 +70,12 @@ class Scanner {
 
   constructor(bytes: Uint8Array, arrays: readonly string[]) {
     this.#bytes = bytes;
-    this.#latin1 = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+    this.latin1 = viewOf(bytes).toString('latin1');
     this.#arrays = arrays;
   }
 
-  object(): BodyScan {
-    const members = new Map<string, Range>();
-    const keyCounts = new Map<string, number>();
+  object(): Pick<BodyScan, 'members' | 'elements'> {
+    const members = new Map<string, Member>();
     let elements: Range[] = [];
     this.#space();
     this.#expect(OPEN_BRACE, 'a JSON object');
@@ -85,8 +93,7 @@ class Scanner {
         const keysBefore = this.#keys;
         if (this.#arrays.includes(name) && this.#bytes[start] === OPEN_BRACKET) elements = this.#elements();
         else this.#value(1);
-        members.set(name, { start, end: this.#at });
-        keyCounts.set(name, this.#keys - keysBefore);
+        members.set(name, { start, end: this.#at, keys: this.#keys - keysBefore });
         this.#space();
         if (this.#bytes[this.#at] === CLOSE_BRACE) break;
         this.#expect(COMMA, '"," or "}"');
@@ -96,7 +103,7 @@ class Scanner {
     this.#space();
     if (this.#at !== this.#bytes.length)
       throw new Syntax(`Unexpected bytes after the JSON object at offset ${this.#at}.`);
-    return { members, elements, keyCounts, latin1: this.#latin1 };
+    return { members, elements };
   }
 
   #elements(): Range[] {
@@ -193,7 +200,7 @@ class Scanner {
     // The last step may have jumped over an escaped byte: `at` is never inside an escape.
     const from = at;
     for (;;) {
-      at = this.#latin1.indexOf('"', at);
+      at = this.latin1.indexOf('"', at);
       if (at === -1) throw new Syntax(`The string at offset ${this.#at} does not end.`);
       let back = at - 1;
       while (back >= from && bytes[back] === BACKSLASH) back--;
@@ -218,9 +225,7 @@ class Scanner {
     ) {
       byte = this.#bytes[++this.#at];
     }
-    const text = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + start, this.#at - start).toString(
-      'latin1',
-    );
+    const text = this.latin1.slice(start, this.#at);
     if (text === 'true' || text === 'false' || text === 'null') return;
     if (!/^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(text))
       throw new Syntax(`Unexpected bytes at offset ${start}.`);
@@ -230,6 +235,8 @@ class Scanner {
     if (this.#bytes[this.#at] !== QUOTE) throw new Syntax(`Expected a member name at offset ${this.#at}.`);
     const start = this.#at;
     this.#string();
+    const name = this.latin1.slice(start + 1, this.#at - 1);
+    if (PLAIN.test(name)) return name;
     try {
       return JSON.parse(textOf(this.#bytes, { start, end: this.#at })) as string;
     } catch {
@@ -248,7 +255,14 @@ class Scanner {
   }
 }
 
+/** Nearly all names: what stands between the quotes is the name. */
+const PLAIN = /^\w*$/;
+
 /** The text of a range. */
 export function textOf(bytes: Uint8Array, range: Range): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + range.start, range.end - range.start).toString('utf8');
+  return viewOf(bytes).toString('utf8', range.start, range.end);
 }
+
+/** The same of a scanned body. */
+export const textIn = (scan: BodyScan, body: Uint8Array, range: Range): string =>
+  scan.isAscii ? scan.latin1.slice(range.start, range.end) : textOf(body, range);

@@ -36,7 +36,7 @@ describe('scan', () => {
       ['{"n":1}', '"two"', '[]'],
     );
     assert.equal(textOf(body, scan.members.get('z')!), '-1.5e+3');
-    assert.equal(scan.keyCounts.get('a'), 1);
+    assert.equal(scan.members.get('a')?.keys, 1);
   });
 
   it('refuses what two parsers could read differently', () => {
@@ -140,6 +140,27 @@ describe('requests', () => {
         'brand_new true',
         'mcp_servers true',
       ],
+    );
+  });
+
+  it('knows lists of tools again by all their bytes, however many came between', () => {
+    const types = Array.from({ length: 40 }, (_, i) => `tool_${10 + i}`);
+    for (const type of [...types, ...types.toReversed(), ...types]) {
+      const { hostedTools } = facts(openaiResponses, { model: 'm', input: 'x', tools: [{ type }] });
+      assert.deepEqual(hostedTools, [{ type, acts: true }]);
+    }
+    const store = (id: string) => ({ type: 'file_search', vector_store_ids: [id] });
+    for (const id of ['vs_1', 'vs_2', 'vs_1'])
+      assert.deepEqual(facts(openaiResponses, { model: 'm', input: 'x', tools: [store(id)] }).objects, [id]);
+  });
+
+  it('reads text that is no ASCII, and names that are spelled with escapes', () => {
+    const asked = '{"mod\\u0065l":"größe","messages":[{"role":"user","content":"é"}],"user":"ü"}';
+    const read = facts(openaiChat, asked);
+    assert.equal(read.model, 'größe');
+    assert.deepEqual(
+      read.messages.map((range) => textOf(bytes(asked), range)),
+      ['{"role":"user","content":"é"}'],
     );
   });
 

@@ -1,4 +1,5 @@
 /** Anthropic Messages (platform.claude.com, API version 2023-06-01), also its count_tokens. */
+import { viewOf } from '../../base/bytes.ts';
 import type { Refusal } from '../../base/errors.ts';
 import { canonicalJson, isRecord, type Json, type JsonRecord, parseJson } from '../../base/json.ts';
 import type {
@@ -100,7 +101,7 @@ function upstreamObjects(scan: Scanned): string[] {
 }
 
 function readResponse(body: Uint8Array): ResponseFacts | undefined {
-  const answer = parseJson(Buffer.from(body).toString('utf8'));
+  const answer = parseJson(viewOf(body).toString('utf8'));
   if (!isRecord(answer)) return undefined;
   if (answer.type !== 'message') {
     const counted = typeof answer.input_tokens === 'number';
@@ -132,7 +133,7 @@ function readResponse(body: Uint8Array): ResponseFacts | undefined {
 
 /** Without cache marks, and plain text in one spelling: what makes it the same message of the same conversation. */
 function canonicalMessage(bytes: Uint8Array): string {
-  const message = parseJson(Buffer.from(bytes).toString('utf8'));
+  const message = parseJson(viewOf(bytes).toString('utf8'));
   if (!isRecord(message)) return '';
   const content =
     typeof message.content === 'string'

@@ -1,4 +1,5 @@
 /** OpenAI embeddings: never streamed, no messages. */
+import { viewOf } from '../../base/bytes.ts';
 import { isRecord, parseJson } from '../../base/json.ts';
 import type { Dialect } from '../dialect.ts';
 import { openaiChat } from '../openai-chat/dialect.ts';
@@ -24,7 +25,7 @@ export const openaiEmbeddings: Dialect = {
     }));
   },
   readResponse(body) {
-    const answer = parseJson(Buffer.from(body).toString('utf8'));
+    const answer = parseJson(viewOf(body).toString('utf8'));
     if (!isRecord(answer)) return undefined;
     return {
       ...(isRecord(answer.usage) ? { usage: openaiUsage(answer.usage) } : {}),

@@ -1,8 +1,10 @@
 /** OpenAI Chat Completions, also what most local engines speak. */
+
+import { viewOf } from '../../base/bytes.ts';
 import type { Refusal } from '../../base/errors.ts';
 import { canonicalJson, isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
 import type { RequestFacts, ResponseFacts, ToolIntent, ToolResultFact } from '../../base/model.ts';
-import type { Dialect, ReadProblem } from '../dialect.ts';
+import type { Dialect, ReadProblem, Writable } from '../dialect.ts';
 import { openaiError, wireError } from '../errors.ts';
 import { hostedTools } from '../openai-responses/hosted.ts';
 import { openaiUsage } from '../openai-responses/usage.ts';
@@ -38,52 +40,57 @@ function readFacts(scan: Scanned): RequestFacts {
   const results = recent
     .filter((message) => message.role === 'tool' || message.role === 'function')
     .map((message): ToolResultFact => ({ id: text(message, 'tool_call_id'), isError: false }));
-  const maxOutput = countMember(scan, 'max_completion_tokens') ?? countMember(scan, 'max_tokens');
-  const tools = scan.members.get('tools');
-  const hint = textMember(scan, 'prompt_cache_key');
-  return {
+  const hosted = readTools(scan);
+  const facts: Writable<RequestFacts> = {
     dialect: 'openai-chat',
     model,
     stream: member(scan, 'stream') === true,
-    ...(maxOutput !== undefined ? { maxOutput } : {}),
     choices: countMember(scan, 'n') ?? 1,
     messages: scan.elements,
-    ...(tools ? { tools } : {}),
-    hostedTools: [
-      ...readTools(scan),
-      ...(scan.members.has('web_search_options') ? [hostedTool('web_search', false)] : []),
-    ],
+    hostedTools: scan.members.has('web_search_options')
+      ? [...hosted, hostedTool('web_search', false)]
+      : hosted,
     toolResults: results,
     objects: upstreamObjects(scan),
     lastIsUser: results.length === 0 && recent.some((message) => message.role === 'user'),
-    ...(hint !== undefined ? { conversationHint: hint } : {}),
   };
+  const maxOutput = countMember(scan, 'max_completion_tokens') ?? countMember(scan, 'max_tokens');
+  if (maxOutput !== undefined) facts.maxOutput = maxOutput;
+  const tools = scan.members.get('tools');
+  if (tools) facts.tools = tools;
+  const hint = textMember(scan, 'prompt_cache_key');
+  if (hint !== undefined) facts.conversationHint = hint;
+  return facts;
 }
 
 const readTools = toolsReader(hostedTools);
+const NONE: readonly string[] = [];
 
-function upstreamObjects(scan: Scanned): string[] {
+function upstreamObjects(scan: Scanned): readonly string[] {
+  if (!mentions(scan, 'file_id')) return NONE;
   const ids = new Set<string>();
-  if (mentions(scan, 'file_id')) collectIds(member(scan, 'messages'), new Set(['file_id']), ids);
+  collectIds(member(scan, 'messages'), new Set(['file_id']), ids);
   return [...ids];
 }
 
 function readResponse(body: Uint8Array): ResponseFacts | undefined {
-  const answer = parseJson(Buffer.from(body).toString('utf8'));
+  const answer = parseJson(viewOf(body).toString('utf8'));
   if (!isRecord(answer)) return undefined;
   const choices = Array.isArray(answer.choices) ? answer.choices.filter(isRecord) : [];
-  const intents = choices.flatMap((choice) => {
+  const intents: ToolIntent[] = [];
+  for (const choice of choices) {
     const calls = record(choice.message).tool_calls;
-    return (Array.isArray(calls) ? calls.filter(isRecord) : []).map(intentOf);
-  });
-  return {
-    ...(isRecord(answer.usage) ? { usage: openaiUsage(answer.usage) } : {}),
+    if (Array.isArray(calls)) intents.push(...calls.filter(isRecord).map(intentOf));
+  }
+  const facts: Writable<ResponseFacts> = {
     responseId: text(answer, 'id'),
     model: text(answer, 'model'),
-    stopReason: text(choices[0] ?? {}, 'finish_reason'),
+    stopReason: choices[0] ? text(choices[0], 'finish_reason') : '',
     intents,
     objects: [],
   };
+  if (isRecord(answer.usage)) facts.usage = openaiUsage(answer.usage);
+  return facts;
 }
 
 function intentOf(call: JsonRecord): ToolIntent {
@@ -96,7 +103,7 @@ function intentOf(call: JsonRecord): ToolIntent {
 }
 
 function canonicalMessage(bytes: Uint8Array): string {
-  const message = parseJson(Buffer.from(bytes).toString('utf8'));
+  const message = parseJson(viewOf(bytes).toString('utf8'));
   if (!isRecord(message)) return '';
   const { content, role, tool_calls: calls, tool_call_id: call } = message;
   const parts = typeof content === 'string' ? [{ type: 'text', text: content }] : (content ?? null);

@@ -1,4 +1,5 @@
 /** OpenAI Responses, as the API, Codex and chatgpt.com's backend speak it. */
+import { viewOf } from '../../base/bytes.ts';
 import type { Refusal } from '../../base/errors.ts';
 import { canonicalJson, isRecord, type Json, type JsonRecord, parseJson } from '../../base/json.ts';
 import type { RequestFacts, ResponseFacts, ToolResultFact } from '../../base/model.ts';
@@ -55,7 +56,7 @@ function readFacts(scan: Scanned): RequestFacts {
     ...(tools ? { tools } : {}),
     // A prompt stored upstream brings tools that nobody here can see.
     hostedTools: [
-      ...readTools(scan),
+      ...readTools(scan).hosted,
       ...addedTools(scan),
       ...(isRecord(member(scan, 'prompt')) ? [hostedTool('prompt', true)] : []),
     ],
@@ -71,7 +72,11 @@ const isResult = (item: JsonRecord): boolean => text(item, 'type').endsWith('_ou
 const isAnswer = (item: JsonRecord): boolean =>
   item.role === 'assistant' || /(_call|^reasoning|^compaction)$/.test(text(item, 'type'));
 
-const readTools = toolsReader(hostedTools);
+const readTools = toolsReader((tools) => {
+  const objects = new Set<string>();
+  addToolObjects(tools, objects);
+  return { hosted: hostedTools(tools), objects: [...objects] };
+});
 
 /** Codex puts its tools into an `additional_tools` input item. */
 function addedTools(scan: Scanned) {
@@ -90,7 +95,7 @@ function upstreamObjects(scan: Scanned): string[] {
   if (typeof conversation === 'string') ids.add(conversation);
   else if (isRecord(conversation) && typeof conversation.id === 'string') ids.add(conversation.id);
   if (mentions(scan, 'file_id')) collectIds(member(scan, 'input'), OBJECT_MEMBERS, ids);
-  addToolObjects(member(scan, 'tools'), ids);
+  for (const id of readTools(scan).objects) ids.add(id);
   return [...ids];
 }
 
@@ -106,7 +111,7 @@ function addToolObjects(tools: Json | undefined, ids: Set<string>): void {
 }
 
 function readResponse(body: Uint8Array): ResponseFacts | undefined {
-  const answer = parseJson(Buffer.from(body).toString('utf8'));
+  const answer = parseJson(viewOf(body).toString('utf8'));
   if (!isRecord(answer)) return undefined;
   if (answer.object === 'response') return factsOf(answer);
   return { intents: [], objects: typeof answer.id === 'string' ? [answer.id] : [] };
@@ -114,7 +119,7 @@ function readResponse(body: Uint8Array): ResponseFacts | undefined {
 
 /** Role and content, with plain text in one spelling; ids and statuses that clients drop or renew do not count. */
 function canonicalMessage(bytes: Uint8Array): string {
-  const item = parseJson(Buffer.from(bytes).toString('utf8'));
+  const item = parseJson(viewOf(bytes).toString('utf8'));
   if (typeof item === 'string')
     return canonicalJson({ role: 'user', content: [{ type: 'text', text: item }] });
   if (!isRecord(item)) return '';
