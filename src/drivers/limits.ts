@@ -78,6 +78,11 @@ export const LIMITS = {
     unit: 'bytes',
     what: 'of a file that is hashed to tell its versions apart; of a larger one, size and times do',
   },
+  hashedAtOnce: {
+    value: 1_048_576,
+    unit: 'bytes',
+    what: 'of such a file that is read whole; a larger one goes by in pieces',
+  },
   gitMs: { value: 2000, unit: 'ms', what: 'for git to say what is not committed' },
   gitBytes: { value: 16_777_216, unit: 'bytes', what: 'of what git says is not committed' },
   portLookMs: { value: 500, unit: 'ms', what: 'for a port on loopback to answer' },

@@ -6,6 +6,7 @@ import { mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/
 import { connect } from 'node:net';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { sha256Hex } from '../base/hash.ts';
 import type { Checkout, Digest, Workspace } from '../base/ports.ts';
 import { LIMITS } from './limits.ts';
 
@@ -38,13 +39,18 @@ async function digest(path: string, known: Digest | undefined): Promise<Digest |
   const changedAt = Number(found.mtimeMs);
   // Of a very large file its size and times alone tell versions apart.
   if (found.size > BigInt(LIMITS.hashedBytes.value)) return { stat: mark, hash: mark, changedAt };
-  const hash = createHash('sha256');
   try {
-    await pipeline(createReadStream(path), hash);
+    return { stat: mark, hash: await hashOf(path, Number(found.size)), changedAt };
   } catch {
     return undefined;
   }
-  return { stat: mark, hash: hash.digest('hex'), changedAt };
+}
+
+async function hashOf(path: string, size: number): Promise<string> {
+  if (size <= LIMITS.hashedAtOnce.value) return sha256Hex(await readFile(path));
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
 }
 
 async function content(path: string, maxBytes: number): Promise<Uint8Array | undefined | 'other'> {

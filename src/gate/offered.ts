@@ -103,7 +103,7 @@ export class Offered {
       parts.broker.absorbed({ call: repeated.call, agent: agent.pid }, found.name);
       return { call: repeated.call as CallId, outcome };
     }
-    signal.addEventListener('abort', () => uses.told(id, false), { once: true });
+    if (retry !== 'pure') signal.addEventListener('abort', () => uses.told(id, false), { once: true });
     const name = asked.use === undefined ? undefined : `${agent.pid}/${asked.use}`;
     if (name !== undefined) this.#named.set(name, { call: id, args });
     again?.begun(flight);

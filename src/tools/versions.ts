@@ -7,7 +7,6 @@
 import type { Digest } from '../base/ports.ts';
 import { SEEN, VERSION, type VersionRow } from '../db/schema/tools.ts';
 import type { Batch, Store } from '../db/store.ts';
-import { overlaps } from './effects.ts';
 import { LIMITS } from './limits.ts';
 
 /** Who made a version. `agent` 0: somebody round the gate. */
@@ -118,7 +117,10 @@ export class Versions {
 
   /** Keys with a version that are this one or below it. */
   below(key: string): string[] {
-    return [...this.#known.keys()].filter((one) => one.length >= key.length && overlaps(key, one));
+    const prefix = key.endsWith('/') ? key : `${key}/`;
+    const found: string[] = [];
+    for (const one of this.#known.keys()) if (one === key || one.startsWith(prefix)) found.push(one);
+    return found;
   }
 
   /** What was just looked at. true: it is not what mezz left there, so somebody wrote round it. */

@@ -8,33 +8,54 @@ import { LIMITS } from '../limits.ts';
 
 const PLACE = /\{([\w*-]+(?:\.[\w*-]+)*)(?:([|?])([^{}]*))?\}/g;
 const WHOLE = new RegExp(`^${PLACE.source}$`);
-/** What stands in templates of keys, which are few and filled with each call. */
-const FOUND = new Recent<string, readonly RegExpExecArray[]>(LIMITS.templates.value);
 
-function placesIn(template: string): readonly RegExpExecArray[] {
-  const known = FOUND.get(template);
+interface Place {
+  /** The text between the place before and this one. */
+  readonly before: string;
+  readonly path: readonly string[];
+  readonly how: string | undefined;
+  readonly more: string;
+}
+interface Template {
+  readonly places: readonly Place[];
+  readonly end: string;
+}
+/** Templates are few, and filled with each call. */
+const READ = new Recent<string, Template>(LIMITS.templates.value);
+
+function read(template: string): Template {
+  const known = READ.get(template);
   if (known) return known;
-  const found = [...template.matchAll(PLACE)];
-  FOUND.set(template, found);
+  let from = 0;
+  const places = [...template.matchAll(PLACE)].map(
+    ({ 0: whole, 1: path = '', 2: how, 3: more = '', index }) => {
+      const before = template.slice(from, index);
+      from = index + whole.length;
+      return { before, path: path.split('.'), how, more };
+    },
+  );
+  const found = { places, end: template.slice(from) };
+  READ.set(template, found);
   return found;
 }
 
 /** What stands at a dotted path; a list at its end stands for its elements. */
-function valuesAt(value: Json | undefined, path: readonly string[]): Json[] {
-  const [step, ...rest] = path;
+function valuesAt(value: Json | undefined, path: readonly string[], from = 0): Json[] {
+  const step = path[from];
   if (step === undefined) return value === undefined || value === null ? [] : [value].flat();
   if (Array.isArray(value))
-    return step === '*' ? value.flatMap((one) => valuesAt(one, rest)) : valuesAt(value[Number(step)], rest);
-  return isRecord(value) ? valuesAt(value[step], rest) : [];
+    return step === '*'
+      ? value.flatMap((one) => valuesAt(one, path, from + 1))
+      : valuesAt(value[Number(step)], path, from + 1);
+  return isRecord(value) ? valuesAt(value[step], path, from + 1) : [];
 }
 
 const isPlain = (value: Json): value is string | number =>
   typeof value === 'number' || typeof value === 'string';
 
-/** The texts that a placeholder stands for; undefined when an argument that it needs is missing or no text. */
-function textsOf(match: RegExpMatchArray, input: JsonRecord): readonly string[] | undefined {
-  const [, path = '', how, more = ''] = match;
-  const values = valuesAt(input, path.split('.'));
+/** The texts that a place stands for; undefined when an argument that it needs is missing or no text. */
+function textsOf({ path, how, more }: Place, input: JsonRecord): readonly string[] | undefined {
+  const values = valuesAt(input, path);
   if (how === '?') return [values.some((value) => value !== false && value !== '') ? more : ''];
   if (values.length === 0) return how === '|' ? [more] : undefined;
   return values.every((value) => isPlain(value) && value !== '') ? values.map(String) : undefined;
@@ -42,26 +63,26 @@ function textsOf(match: RegExpMatchArray, input: JsonRecord): readonly string[] 
 
 /** One key, or one for each element of the lists in it; undefined when an argument that it needs is missing. */
 export function fillKey(template: string, input: JsonRecord): readonly string[] | undefined {
-  let filled: readonly string[] | undefined = [''];
-  let from = 0;
-  for (const match of placesIn(template)) {
-    const before = template.slice(from, match.index);
-    from = match.index + match[0].length;
-    const texts = textsOf(match, input);
-    filled = texts && filled?.flatMap((start) => texts.map((text) => start + before + text));
+  const { places, end } = read(template);
+  let filled: readonly string[] = [''];
+  for (const place of places) {
+    const texts = textsOf(place, input);
+    if (!texts) return undefined;
+    filled = filled.flatMap((start) => texts.map((text) => start + place.before + text));
   }
-  return filled?.map((start) => start + template.slice(from));
+  return filled.map((start) => start + end);
 }
 
 /** A command line whose values are quoted, so that none of them is read as more than a word. */
 export function fillCommand(template: string, input: JsonRecord): string | undefined {
-  let isWhole = true;
-  const filled = template.replace(PLACE, (...match) => {
-    const texts = textsOf(match as unknown as RegExpMatchArray, input);
-    if (!texts) isWhole = false;
-    return (texts ?? []).map((text) => (match[2] === '?' ? text : quoteWord(text))).join(' ');
-  });
-  return isWhole ? filled : undefined;
+  const { places, end } = read(template);
+  let filled = '';
+  for (const place of places) {
+    const texts = textsOf(place, input);
+    if (!texts) return undefined;
+    filled += place.before + texts.map((text) => (place.how === '?' ? text : quoteWord(text))).join(' ');
+  }
+  return filled + end;
 }
 
 export const quoteWord = (text: string): string =>
@@ -93,4 +114,4 @@ function rawAt(value: Json | undefined, path: readonly string[]): Json | undefin
 
 /** The arguments that a template names, each by its first step. */
 export const argumentsOf = (template: string): string[] =>
-  placesIn(template).map(([, path = '']) => path.split('.', 1)[0] as string);
+  read(template).places.map(({ path }) => path[0] as string);
