@@ -1,6 +1,7 @@
 /** How far calls of a backend can be preempted: built in, tried by calls like all others, or told without asking. */
 import assert from 'node:assert/strict';
 import test, { after, before, describe } from 'node:test';
+import { isRecord } from '../src/base/json.ts';
 import { runHere } from '../src/cli/fixture.test.ts';
 import { startKernel, type TestKernel } from './kernel.ts';
 
@@ -8,28 +9,45 @@ const SETTINGS = `
   'named': { backends: [chat-only], alias: chat-real, price: free }
 `;
 
+/** One that begins anew whatever it is asked, in as many words as it may have. */
+const countingTo = (most: unknown): string =>
+  Array.from({ length: Math.min(24, Number(most)) }, (_, i) => `word${i}`).join(' ');
+
 describe('the level of a backend', () => {
   let kernel: TestKernel;
+  let refuses = false;
   const mezz = (...argv: string[]) => runHere(kernel.stateDir, 'backend', ...argv);
   const levelOf = async (id: string) => {
     const { backends } = await kernel.control.call('backends', {});
     return backends.find((one) => one.id === id)?.preemption;
   };
   before(async () => {
-    kernel = await startKernel(undefined, SETTINGS);
+    // As the newest Claude models do.
+    kernel = await startKernel(({ json }) => {
+      const last = Array.isArray(json.messages) ? json.messages.at(-1) : undefined;
+      return refuses && isRecord(last) && last.role === 'assistant'
+        ? { status: 400 }
+        : { text: countingTo(json.max_tokens) };
+    }, SETTINGS);
   });
   after(() => kernel.close());
 
-  test('is tried by three calls that are recorded as all are, and kept across a restart', async () => {
+  test('is tried by three calls in each dialect that are recorded as all are, and kept across a restart', async () => {
     assert.deepEqual([(await levelOf('lab'))?.allows, (await levelOf('lab'))?.triedAt], ['G2', null]);
     const tried = await mezz('try', 'lab');
     assert.deepEqual([tried.code, tried.err], [0, '']);
     assert.match(tried.out, /would allow G3: .*goes on from what it said/);
-    assert.match(tried.out, /went on with the words the answer had; \d+ of \d+ tokens were cached/);
+    for (const dialect of ['', 'In Messages: '])
+      assert.match(
+        tried.out,
+        new RegExp(
+          `${dialect}tried: it went on with the words the answer had; \\d+ of \\d+ tokens were cached`,
+        ),
+      );
     const { calls } = await kernel.control.call('calls', { agent: 'trial' });
     assert.deepEqual(
       calls.map(({ code }) => code),
-      [null, 'cancelled', null],
+      [null, 'cancelled', null, null, 'cancelled', null],
     );
     await kernel.restart();
     assert.deepEqual([(await levelOf('lab'))?.level, (await levelOf('lab'))?.allows], ['G1', 'G3']);
@@ -58,6 +76,24 @@ describe('the level of a backend', () => {
     assert.deepEqual([tried.code, tried.err], [0, '']);
     assert.notEqual((await levelOf('chat-only'))?.triedAt, null);
     assert.equal((await levelOf('chat-only'))?.allows, 'G2');
+  });
+
+  test('is tried in Messages where that is what it speaks: one that refuses a last message of the assistant does not go on', async () => {
+    assert.equal((await mezz('try', 'messages-only')).code, 0);
+    assert.match(
+      (await levelOf('messages-only'))?.why ?? '',
+      /^In Messages: tried: it went on with other words/,
+    );
+    refuses = true;
+    const tried = await mezz('try', 'messages-only');
+    refuses = false;
+    assert.deepEqual([tried.code, tried.err], [0, '']);
+    const level = await levelOf('messages-only');
+    assert.match(
+      level?.why ?? '',
+      /^In Messages: tried: it refuses to go on with an answer that was broken off$/,
+    );
+    assert.deepEqual([level?.level, level?.allows], ['G1', 'G2']);
   });
 
   test('is built in at the engine, and told without a call where tokens are charged', async () => {

@@ -150,97 +150,114 @@ describe('calls at the engine through the kernel', () => {
 
 const continuing = (origin: string) => `
 backends:
-  box: { url: '${origin}/v1', dialects: [openai-chat], credential: local, slots: 1, cacheTokens: 200000, continues: true }
+  box: { url: '${origin}/v1', dialects: [openai-chat, anthropic], credential: local, slots: 1, cacheTokens: 200000, continues: true, prefills: true }
 models: { said: { backends: [box], price: free } }
 `;
-
-describe('calls at a server that continues what was broken off', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'mezz-preemption-'));
-  let kernel: TestKernel;
-  let lab: Lab;
-  let whole: NeutralAnswer;
-  const body = (text: string, more: JsonRecord = {}) =>
-    JSON.stringify({ ...asking('openai-chat', text, 2 * LONG, { model: 'said', ...more }) });
-  const streamed = (text: string, more: JsonRecord = {}) =>
-    body(text, { stream: true, ...usageAsked('openai-chat', true), ...more });
-  const QUESTION = '@lab say 200';
-  const agentAt = async (name: string, nice: number) => {
-    const launch = await kernel.agent(name);
-    await kernel.control.call('nice', { agent: name, nice });
-    return `${launch.origin}/a/${launch.token}${PATHS['openai-chat']}`;
+const TOOLS = {
+  'openai-chat': [{ type: 'function', function: { name: 'note', parameters: { type: 'object' } } }],
+  anthropic: [{ name: 'note', input_schema: { type: 'object' } }],
+};
+/** What is more than text to go on from, and how it shows in the stream. */
+const LEFT_ALONE: Readonly<Record<'openai-chat' | 'anthropic', readonly (readonly [string, JsonRecord])[]>> =
+  {
+    'openai-chat': [['"content":"', { response_format: { type: 'json_object' } }]],
+    anthropic: [
+      ['"text_delta"', { thinking: { type: 'enabled', budget_tokens: 1024 } }],
+      ['"text_delta"', { output_config: { format: { type: 'json_schema', schema: {} } } }],
+    ],
   };
-  const lastOf = async (agent: string) => {
-    const { calls } = await kernel.control.call('calls', { agent });
-    const { entries } = await kernel.control.call('trace', { call: calls[0]?.id ?? '' });
-    return { call: calls[0], entries };
-  };
-  /** The same words, one START and END, and no token counted twice: a piece of the lab's may be a token and a half. */
-  const isWhole = async (agent: string, stream: Listening) => {
-    const answer = answerOf('openai-chat', await stream.ended, true);
-    assert.equal(textOf(answer), textOf(whole));
-    const { call, entries } = await lastOf(agent);
-    assert.deepEqual([call?.state, entries.map(({ kind }) => kind)], ['done', ['call.start', 'call.end']]);
-    assert.equal(entries[1]?.suspended, 1);
-    const { input, cacheRead, output } = answer.usage;
-    const total = input + cacheRead + output;
-    const expected = whole.usage.input + whole.usage.cacheRead + whole.usage.output;
-    assert.ok(Math.abs(total - expected) < expected / 10, `${total} tokens for ${expected}`);
-  };
-  before(async () => {
-    const configPath = join(directory, 'mezz.yaml');
-    lab = await openLab({ ...LAB_DEFAULTS, decodeRate: 300, slots: 1 }, systemClock);
-    writeFileSync(configPath, continuing(lab.origin), { mode: 0o600 });
-    const patience = { ...PATIENCE, quietMs: 20, heartbeatMs: 20 };
-    kernel = await startKernel(undefined, '', { configPath, patience });
-    whole = answerOf('openai-chat', await send(await agentAt('first', 0), streamed(QUESTION)), true);
-    const { backends } = await kernel.control.call('backends', {});
-    assert.equal(backends.find(({ id }) => id === 'box')?.preemption.level, 'G3');
-  });
-  after(async () => {
-    await kernel.close();
-    await lab.close();
-    rmSync(directory, { recursive: true, force: true });
-  });
 
-  test('one is broken off for another that goes before it, and goes on with the words it had still to say', async () => {
-    const [batch, urgent] = [await agentAt('batch', 10), await agentAt('urgent', -5)];
-    const stream = new Listening(batch, streamed(QUESTION));
-    await stream.until(({ text }) => text.length > 20);
-    await send(urgent, body('@lab say 3'));
-    assert.ok(stream.text.length < textOf(whole).length, 'the answer is not written yet');
-    await isWhole('batch', stream);
-    const { call, entries } = await lastOf('urgent');
-    assert.equal(call?.state, 'done');
-    assert.match(String(entries[0]?.order), /was stopped for it/);
-  });
+for (const dialect of ['openai-chat', 'anthropic'] as const)
+  describe(`${dialect}: calls at a server that continues what was broken off`, () => {
+    const directory = mkdtempSync(join(tmpdir(), 'mezz-preemption-'));
+    let kernel: TestKernel;
+    let lab: Lab;
+    let whole: NeutralAnswer;
+    const body = (text: string, more: JsonRecord = {}) =>
+      JSON.stringify({ ...asking(dialect, text, 2 * LONG, { model: 'said', ...more }) });
+    const streamed = (text: string, more: JsonRecord = {}) =>
+      body(text, { stream: true, ...usageAsked(dialect, true), ...more });
+    const QUESTION = '@lab say 200';
+    const agentAt = async (name: string, nice: number) => {
+      const launch = await kernel.agent(name);
+      await kernel.control.call('nice', { agent: name, nice });
+      return `${launch.origin}/a/${launch.token}${PATHS[dialect]}`;
+    };
+    const lastOf = async (agent: string) => {
+      const { calls } = await kernel.control.call('calls', { agent });
+      const { entries } = await kernel.control.call('trace', { call: calls[0]?.id ?? '' });
+      return { call: calls[0], entries };
+    };
+    /** The same words, one START and END, and no token counted twice: a piece of the lab's may be a token and a half. */
+    const isWhole = async (agent: string, stream: Listening) => {
+      const answer = answerOf(dialect, await stream.ended, true);
+      assert.equal(textOf(answer), textOf(whole));
+      const { call, entries } = await lastOf(agent);
+      assert.deepEqual([call?.state, entries.map(({ kind }) => kind)], ['done', ['call.start', 'call.end']]);
+      assert.equal(entries[1]?.suspended, 1);
+      const { input, cacheRead, output } = answer.usage;
+      const total = input + cacheRead + output;
+      const expected = whole.usage.input + whole.usage.cacheRead + whole.usage.output;
+      assert.ok(Math.abs(total - expected) < expected / 10, `${total} tokens for ${expected}`);
+    };
+    before(async () => {
+      const configPath = join(directory, 'mezz.yaml');
+      lab = await openLab({ ...LAB_DEFAULTS, decodeRate: 300, slots: 1 }, systemClock);
+      writeFileSync(configPath, continuing(lab.origin), { mode: 0o600 });
+      const patience = { ...PATIENCE, quietMs: 20, heartbeatMs: 20 };
+      kernel = await startKernel(undefined, '', { configPath, patience });
+      whole = answerOf(dialect, await send(await agentAt('first', 0), streamed(QUESTION)), true);
+      const { backends } = await kernel.control.call('backends', {});
+      assert.equal(backends.find(({ id }) => id === 'box')?.preemption.level, 'G3');
+    });
+    after(async () => {
+      await kernel.close();
+      await lab.close();
+      rmSync(directory, { recursive: true, force: true });
+    });
 
-  test('a pause breaks it off between two events, and resume continues it', async () => {
-    const held = await agentAt('held', 0);
-    const stream = new Listening(held, streamed(QUESTION));
-    await stream.until(({ text }) => text.length > 20);
-    await kernel.control.call('signal', { agent: 'held', signal: 'pause' });
-    await stream.until(({ beats }) => beats >= 2);
-    const { text } = stream;
-    await stream.until(({ beats }) => beats >= 5);
-    assert.equal(stream.text, text);
-    await kernel.control.call('signal', { agent: 'held', signal: 'resume' });
-    await isWhole('held', stream);
-  });
+    test('one is broken off for another that goes before it, and goes on with the words it had still to say', async () => {
+      const [batch, urgent] = [await agentAt('batch', 10), await agentAt('urgent', -5)];
+      const stream = new Listening(batch, streamed(QUESTION));
+      await stream.until(({ text }) => text.length > 20);
+      await send(urgent, body('@lab say 3'));
+      assert.ok(stream.text.length < textOf(whole).length, 'the answer is not written yet');
+      await isWhole('batch', stream);
+      const { call, entries } = await lastOf('urgent');
+      assert.equal(call?.state, 'done');
+      assert.match(String(entries[0]?.order), /was stopped for it/);
+    });
 
-  test('a tool call that has begun, and an answer held to a format, are not broken off', async () => {
-    const called = await agentAt('called', 0);
-    const tools = [{ type: 'function', function: { name: 'note', parameters: { type: 'object' } } }];
-    const args = JSON.stringify({ text: 'word '.repeat(120) });
-    for (const [what, text, more] of [
-      ['"tool_calls"', `@lab call note ${args}`, { tools }],
-      ['"content":"', QUESTION, { response_format: { type: 'json_object' } }],
-    ] as const) {
-      const stream = new Listening(called, streamed(text, more as JsonRecord));
-      await stream.until(({ raw }) => raw.includes(what));
-      await kernel.control.call('signal', { agent: 'called', signal: 'pause' });
-      assert.equal((await stream.ended).status, 200);
-      assert.equal((await lastOf('called')).entries[1]?.suspended, undefined, what);
-      await kernel.control.call('signal', { agent: 'called', signal: 'resume' });
-    }
+    test('a pause breaks it off between two events, and resume continues it', async () => {
+      const held = await agentAt('held', 0);
+      const stream = new Listening(held, streamed(QUESTION));
+      await stream.until(({ text }) => text.length > 20);
+      await kernel.control.call('signal', { agent: 'held', signal: 'pause' });
+      await stream.until(({ beats }) => beats >= 2);
+      const { text } = stream;
+      await stream.until(({ beats }) => beats >= 5);
+      assert.equal(stream.text, text);
+      await kernel.control.call('signal', { agent: 'held', signal: 'resume' });
+      await isWhole('held', stream);
+    });
+
+    test('a tool call that has begun, and an answer held to a format, are not broken off', async () => {
+      const called = await agentAt('called', 0);
+      const args = JSON.stringify({ text: 'word '.repeat(120) });
+      for (const [what, text, more] of [
+        [
+          dialect === 'anthropic' ? '"tool_use"' : '"tool_calls"',
+          `@lab call note ${args}`,
+          { tools: TOOLS[dialect] },
+        ],
+        ...LEFT_ALONE[dialect].map(([shows, more]) => [shows, QUESTION, more] as const),
+      ] as const) {
+        const stream = new Listening(called, streamed(text, more));
+        await stream.until(({ raw }) => raw.includes(what));
+        await kernel.control.call('signal', { agent: 'called', signal: 'pause' });
+        assert.equal((await stream.ended).status, 200);
+        assert.equal((await lastOf('called')).entries[1]?.suspended, undefined, what);
+        await kernel.control.call('signal', { agent: 'called', signal: 'resume' });
+      }
+    });
   });
-});

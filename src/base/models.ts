@@ -37,6 +37,8 @@ export interface BackendTrial {
   /** Tokens of the last prompt, and those of them that the backend had still; null: it does not say. */
   readonly promptTokens: number | null;
   readonly cachedTokens: number | null;
+  /** The same in Messages, where it speaks that beside Chat, or alone. */
+  readonly messages?: Omit<BackendTrial, 'messages'>;
 }
 
 export interface BackendView {

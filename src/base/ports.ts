@@ -31,6 +31,8 @@ export interface BackendSpec {
   readonly keeps?: number;
   /** An answer that is broken off can be continued: from its last words, or from the ids of its tokens. */
   readonly continues?: 'words' | 'tokens';
+  /** It goes on from a last message of the assistant, in Messages. */
+  readonly prefills?: boolean;
   /** What it is told of a call's priority and session; absent: nothing. */
   readonly hints?: readonly HintName[];
   /** Silence after which the upstream counts as dead, ms. */

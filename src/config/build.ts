@@ -117,6 +117,7 @@ function buildBackends(raw: RawConfig, path: (text: string) => string, issues: I
       ...(backend.continues && credential === 'local'
         ? { continues: backend.continues === 'tokens' ? 'tokens' : 'words' }
         : {}),
+      ...(backend.prefills && credential === 'local' ? { prefills: true } : {}),
       ...(backend.hints?.length ? { hints: backend.hints } : {}),
       idleTimeoutMs: duration(backend.idleTimeout ?? DEFAULTS.idleTimeout),
       ...(backend.lab ? { label: 'lab' } : {}),

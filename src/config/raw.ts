@@ -24,6 +24,7 @@ export interface RawBackend {
   readonly slots?: number;
   readonly cacheTokens?: number;
   readonly continues?: boolean | 'tokens';
+  readonly prefills?: boolean;
   readonly hints?: readonly HintName[];
   readonly idleTimeout?: string;
   readonly lab?: RawLab;

@@ -195,6 +195,13 @@ const backend = object(
       description:
         'It goes on with an answer that was broken off: a running Chat stream may then stop for another call, or with its paused agent. true: from its last words (continue_final_message of vLLM and llama-server; mezz backend try finds out). tokens: from the ids of its tokens, where the request has no tools (llama-server).',
     },
+    prefills: {
+      type: 'boolean',
+      title: 'true or false',
+      examples: [true],
+      description:
+        'The same for streams of Messages: it goes on from a last message of the assistant (llama-server; mezz backend try finds out).',
+    },
     hints: list(
       choice('Something that engines of its kind understand.', ...HINTS),
       ['priority'],

@@ -21,10 +21,14 @@ const PREFIX = 'level/';
 export async function recordTrial(parts: Parts, spec: BackendSpec, trial: BackendTrial): Promise<void> {
   const known: KnownTrial = { ...trial, url: spec.url, at: parts.clock.now() };
   await parts.journal.append({
-    entries: [{ kind: 'config', agent: 0, body: { tried: spec.id, outcome: trial.outcome } }],
+    entries: [
+      { kind: 'config', agent: 0, body: { tried: spec.id, outcome: trial.outcome, ...inMessages(trial) } },
+    ],
     puts: [{ table: META, row: { k: PREFIX + spec.id, v: JSON.stringify(known) } }],
   });
 }
+
+const inMessages = ({ messages }: BackendTrial) => (messages ? { messages: messages.outcome } : {});
 
 /** The levels of every backend in force. */
 export async function levelsOf(parts: Parts): Promise<ReadonlyMap<string, PreemptionView>> {
@@ -47,13 +51,27 @@ function levelOf(spec: BackendSpec, trial: KnownTrial | undefined): PreemptionVi
   if (spec.keeps !== undefined) return { level: 'G5', allows: 'G5', triedAt: null, why: builtIn(spec.keeps) };
   const triedAt = trial?.at ?? null;
   if (spec.credential !== 'local') return { level: 'G1', allows: 'G2', triedAt: null, why: HOSTED };
-  const allows = trial?.outcome === 'went-on' || (spec.continues && !trial) ? 'G3' : 'G2';
-  const level = spec.continues ? 'G3' : 'G1';
-  const how = spec.continues ? SET[spec.continues] : trial?.outcome === 'went-on' ? OFFERED : '';
-  if (!trial || trial.outcome === 'no-answer')
-    return { level, allows, triedAt, why: (trial ? NO_ANSWER : untried(spec.id)) + how };
-  return { level, allows, triedAt, why: triedText(trial) + how };
+  const isSet = spec.continues !== undefined || spec.prefills === true;
+  const goesOn = [trial, trial?.messages].some((one) => one?.outcome === 'went-on');
+  const allows = goesOn || (isSet && !trial) ? 'G3' : 'G2';
+  const why = trial
+    ? [...triedTexts(spec, trial)].join('. ')
+    : `not tried: mezz backend try ${spec.id}${setText(spec)}`;
+  return { level: isSet ? 'G3' : 'G1', allows, triedAt, why };
 }
+
+/** What came of Chat, and of Messages where it was tried. */
+function* triedTexts(spec: BackendSpec, trial: KnownTrial): Iterable<string> {
+  const { continues, prefills, dialects } = spec;
+  const { messages } = trial;
+  if (!messages || dialects.includes('openai-chat'))
+    yield triedText(trial) + (continues ? SET[continues] : trial.outcome === 'went-on' ? OFFERED : '');
+  if (messages)
+    yield `In Messages: ${triedText(messages)}${prefills ? PREFILLS : messages.outcome === 'went-on' ? PREFILLS_OFFERED : ''}`;
+}
+
+const setText = ({ continues, prefills }: BackendSpec): string =>
+  `${continues ? SET[continues] : ''}${prefills ? PREFILLS : ''}`;
 
 const GOES_ON =
   '; mezz.yaml says that it continues: streams of Chat that are text so far are broken off and go on';
@@ -63,15 +81,17 @@ const SET = {
 };
 const OFFERED =
   '. With continues: true in mezz.yaml (tokens for llama-server), streams of Chat are broken off and go on';
+const PREFILLS =
+  '; mezz.yaml says that it prefills: streams of Messages that are text so far are broken off and go on from their last words';
+const PREFILLS_OFFERED = '. With prefills: true in mezz.yaml, streams of Messages are broken off and go on';
 
 const builtIn = (keeps: number): string =>
   `built in: it stops between any two tokens and goes on exactly; ${keeps} kept beside those that run`;
 const HOSTED =
   'as its dialects allow; nothing was tried, as tokens are charged. Broken off and asked again, an answer is charged twice: mezz does not';
-const NO_ANSWER = 'the trial got no answer';
-const untried = (id: string): string => `not tried: mezz backend try ${id}`;
 
-function triedText({ outcome, promptTokens, cachedTokens }: KnownTrial): string {
+function triedText({ outcome, promptTokens, cachedTokens }: BackendTrial): string {
+  if (outcome === 'no-answer') return 'the trial got no answer';
   if (outcome === 'refused') return 'tried: it refuses to go on with an answer that was broken off';
   if (outcome === 'other-words') return 'tried: it went on with other words than the answer had';
   const cached =

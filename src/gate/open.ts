@@ -177,10 +177,10 @@ const slotsOf = ({ catalog }: Changeable): Slots[] =>
   [...catalog.backends.values()].map((spec) => new Slots(spec.id, spec.slots, termsOf(spec)));
 
 /** What serving costs there: an engine's time, or a provider's limits. */
-export const termsOf = ({ credential, cacheTokens, keeps, continues }: BackendSpec): Terms => ({
+export const termsOf = ({ credential, cacheTokens, keeps, continues, prefills }: BackendSpec): Terms => ({
   ...(credential === 'local' ? ENGINE : HOSTED),
   // A hosted API's cache is its provider's matter; that of an engine of one's own is shared by those who are let in.
   cacheTokens: cacheTokens ?? (credential === 'local' ? 'learned' : undefined),
   keeps,
-  continues: continues !== undefined,
+  continues: continues !== undefined || prefills === true,
 });

@@ -65,7 +65,8 @@ export function turnOf({ turns }: Parts, { call, agent, chain }: Flight): TurnId
 
 /** How it is stopped while it runs, where it may come to run at a backend that keeps such calls. */
 function preemptible(parts: Parts, flight: Flight): { preemptible?: Preemptible } {
-  if (!flight.candidates.some(({ backend }) => backend.keeps || backend.continues)) return {};
+  if (!flight.candidates.some(({ backend }) => backend.keeps || backend.continues || backend.prefills))
+    return {};
   const { preemption } = parts.scheduler;
   const suspend = (why: string): void =>
     flight.suspension ? flight.suspension.preempt(why) : preemption.resisted(flight.call.id);

@@ -1,4 +1,4 @@
-/** A client that reads a stream of Chat as it comes. */
+/** A client that reads a stream of Chat or of Messages as it comes. */
 import { type ClientRequest, request } from 'node:http';
 import { SseSplitter } from '../../src/wire/sse.ts';
 import type { Reply } from '../kernel.ts';
@@ -31,7 +31,7 @@ export class Listening {
   get text(): string {
     return new SseSplitter()
       .push(this.#all)
-      .map(({ data }) => /"content":"((?:[^"\\]|\\.)*)"/.exec(data)?.[1] ?? '')
+      .map(({ data }) => /"(?:content|text)":"((?:[^"\\]|\\.)*)"/.exec(data)?.[1] ?? '')
       .join('');
   }
 
@@ -42,7 +42,7 @@ export class Listening {
 
   /** Heartbeats so far. */
   get beats(): number {
-    return this.raw.split(': mezz').length - 1;
+    return this.raw.split(/: mezz|event: ping/).length - 1;
   }
 
   async until(holds: (now: Listening) => boolean): Promise<void> {

@@ -194,8 +194,8 @@ const withPort = (command: Command): Command =>
 
 const ABOUT = `
 It writes the engine and its models into mezz.yaml (comments and all that is there stay) and puts them in force.
-Nothing is downloaded, and no request of an agent changes its way before. Three short answers are asked for
-(mezz backend try), which are free here.
+Nothing is downloaded, and no request of an agent changes its way before. Three short answers in each
+of Chat and Messages that it speaks are asked for (mezz backend try), which are free here.
 
 Examples:
   mezz backend add ollama
@@ -224,9 +224,7 @@ export function define(program: Command, session: Session): void {
   asJson(
     backend
       .command('try <backend>')
-      .description(
-        'try, by three short answers, whether a local backend goes on with one that was broken off',
-      ),
+      .description('try, by short answers, whether a local backend goes on with one that was broken off'),
   )
     .option('--model <model>', 'ask this one instead of the first that it serves')
     .action((id: string, options: TryOptions) => tryOut(session, id, options));

@@ -1,6 +1,7 @@
 /**
  * Tries whether a backend goes on with an answer that was broken off: three short answers, asked through mezz as any agent
- * asks. One is written whole, one is broken off after a few words, and one is asked to go on from there.
+ * asks, in a dialect that it speaks. One is written whole, one is broken off after a few words, and one is asked to go on
+ * from there: in Chat by a flag that engines know, in Messages by a last message of the assistant.
  */
 import { isRecord, type Json, type JsonRecord, parseJson } from '../../base/json.ts';
 import type { BackendTrial } from '../../base/models.ts';
@@ -16,12 +17,13 @@ interface Heard {
 }
 
 /** `url`: the base URL of an agent of mezz. Throws what keeps mezz itself from answering. */
-export async function tryBackend(url: string, model: string): Promise<BackendTrial> {
+export async function tryBackend(url: string, model: string, dialect: TriedDialect): Promise<BackendTrial> {
   const user = { role: 'user', content: QUESTION };
+  const { path, asked, goOn } = DIALECTS[dialect];
   const ask = (messages: readonly JsonRecord[], tokens: number, more: JsonRecord = {}, pieces?: number) =>
     listen(
-      `${url}/v1/chat/completions`,
-      { model, messages: [...messages], max_tokens: tokens, ...ASKED, ...more },
+      url + path,
+      { model, messages: [...messages], max_tokens: tokens, temperature: 0, stream: true, ...asked, ...more },
       pieces,
     );
   const most = LIMITS.triedTokens.value;
@@ -32,10 +34,7 @@ export async function tryBackend(url: string, model: string): Promise<BackendTri
   const partial = { role: 'assistant', content: begun.text };
   // Fewer tokens than were broken off: one that begins anew cannot come so far.
   const few = Math.floor(LIMITS.triedPieces.value / 2);
-  const rest = await ask([user, partial], few, {
-    continue_final_message: true,
-    add_generation_prompt: false,
-  });
+  const rest = await ask([user, partial], few, goOn);
   if (rest.status !== 200) return { outcome: 'refused', ...UNKNOWN };
   // Some engines say first what they were given.
   const said = rest.text.startsWith(begun.text) ? rest.text.slice(begun.text.length) : rest.text;
@@ -46,7 +45,22 @@ export async function tryBackend(url: string, model: string): Promise<BackendTri
 }
 
 const UNKNOWN = { promptTokens: null, cachedTokens: null };
-const ASKED: JsonRecord = { temperature: 0, seed: 1, stream: true, stream_options: { include_usage: true } };
+
+export type TriedDialect = 'openai-chat' | 'anthropic';
+interface Asking {
+  readonly path: string;
+  readonly asked: JsonRecord;
+  /** How it is asked to go on with the last message. */
+  readonly goOn: JsonRecord;
+}
+const DIALECTS: Readonly<Record<TriedDialect, Asking>> = {
+  'openai-chat': {
+    path: '/v1/chat/completions',
+    asked: { seed: 1, stream_options: { include_usage: true } },
+    goOn: { continue_final_message: true, add_generation_prompt: false },
+  },
+  anthropic: { path: '/v1/messages', asked: {}, goOn: {} },
+};
 
 /** Reads a streamed answer to its end, or breaks it off after so many pieces of text. */
 async function listen(url: string, body: JsonRecord, pieces = Number.POSITIVE_INFINITY): Promise<Heard> {
@@ -70,17 +84,28 @@ async function listen(url: string, body: JsonRecord, pieces = Number.POSITIVE_IN
     for (const event of lines.map(eventOf)) {
       const piece = pieceOf(event);
       if (piece !== '' && left-- > 0) text += piece;
-      if (isRecord(event) && isRecord(event.usage)) usage = event.usage;
+      usage = { ...usage, ...usageIn(event) };
     }
     if (left <= 0) break;
   }
   leave.abort();
+  return { status, text, ...tokensOf(usage) };
+}
+
+/** Messages tells what it read when it begins. */
+function usageIn(event: Json | undefined): JsonRecord {
+  const { usage, message } = isRecord(event) ? event : {};
+  if (isRecord(usage)) return usage;
+  return isRecord(message) && isRecord(message.usage) ? message.usage : {};
+}
+
+function tokensOf(usage: JsonRecord): Pick<Heard, 'promptTokens' | 'cachedTokens'> {
   const details = isRecord(usage.prompt_tokens_details) ? usage.prompt_tokens_details : {};
+  const cached = numberOf(details.cached_tokens) ?? numberOf(usage.cache_read_input_tokens);
+  const read = numberOf(usage.input_tokens);
   return {
-    status,
-    text,
-    promptTokens: numberOf(usage.prompt_tokens),
-    cachedTokens: numberOf(details.cached_tokens),
+    promptTokens: numberOf(usage.prompt_tokens) ?? (read === null ? null : read + (cached ?? 0)),
+    cachedTokens: cached,
   };
 }
 
@@ -88,9 +113,10 @@ const eventOf = (line: string): Json | undefined =>
   line.startsWith('data:') ? parseJson(line.slice('data:'.length).trim()) : undefined;
 
 function pieceOf(event: Json | undefined): string {
-  const [choice] = isRecord(event) && Array.isArray(event.choices) ? event.choices : [];
-  const delta = isRecord(choice) && isRecord(choice.delta) ? choice.delta.content : undefined;
-  return typeof delta === 'string' ? delta : '';
+  const [choice = event] = isRecord(event) && Array.isArray(event.choices) ? event.choices : [];
+  const { content, text } = isRecord(choice) && isRecord(choice.delta) ? choice.delta : {};
+  const piece = content ?? text;
+  return typeof piece === 'string' ? piece : '';
 }
 
 const numberOf = (value: Json | undefined): number | null => (typeof value === 'number' ? value : null);

@@ -7,7 +7,7 @@ import type { ModelCall, ModelOutcome } from '../../base/model.ts';
 import type { BackendSpec, ModelBackend, Suspendable } from '../../base/ports.ts';
 import type { Ticket } from '../../base/ticket.ts';
 import { LIMITS } from '../limits.ts';
-import { Continuing, continuableBody, type Send } from './continuing.ts';
+import { Continuing, continuable, type Send } from './continuing.ts';
 import { Exchange } from './exchange.ts';
 import { requestHeaders } from './headers.ts';
 import { KeyGuard } from './keyguard.ts';
@@ -59,20 +59,21 @@ export class HttpModelBackend implements ModelBackend {
   #exchange(call: ModelCall, headers: string[], id?: CallId): Promise<ModelOutcome> {
     const { promise, resolve } = Promise.withResolvers<ModelOutcome>();
     const exchange = new Exchange(call, this.#clock, this.spec.idleTimeoutMs, resolve);
-    const asked = this.spec.continues && id !== undefined ? continuableBody(call) : undefined;
+    const may = id === undefined ? undefined : continuable(call, this.spec);
     const send: Send = (to, body, handler) => {
-      const path = to === 'chat' ? this.#basePath + call.path : besides(this.#basePath, to);
+      const path = to === 'call' ? this.#basePath + call.path : besides(this.#basePath, to);
       const method = call.method as 'POST';
       this.#pool.dispatch({ method, path, headers, body: body.length > 0 ? body : null }, handler);
     };
-    if (asked && id !== undefined) {
-      const continuing = new Continuing(call, asked, exchange, send);
+    if (may && id !== undefined) {
+      const { asked, answer } = may;
+      const continuing = new Continuing(call, asked, answer, exchange, send);
       this.#continuing.set(id, continuing);
       continuing.begin();
       return promise.finally(() => this.#continuing.delete(id));
     }
     try {
-      send('chat', call.body, exchange);
+      send('call', call.body, exchange);
     } catch (error) {
       exchange.refuseToSend(error);
     }

@@ -84,6 +84,33 @@ export const PREEMPTION_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'prefilled-not-lost',
+    group: 'order',
+    text: 'A streamed Messages answer of a local server that goes on from a last message of the assistant (prefills: true) is broken off and continued like one of Chat: its client sees one message whose block of text goes on, no word is lost or said twice, and its tokens are counted once. Thinking, a tool call that has begun, an answer held to a format and one that its client began itself are left to end.',
+    restsOn:
+      'The prefill of the Messages API, as llama-server and Claude models before 4.6 have it; a trial finds out whether a server does it (mezz backend try).',
+    bypassedBy:
+      'The words that follow are the server’s. White space at the break is not sent, since the API refuses it, and comes once, from whichever side. A piece of text counts as one token. A server that refuses to go on, untried, ends the answer with an error in its dialect.',
+    tests: [
+      [
+        'test/preemption.test.ts',
+        'one is broken off for another that goes before it, and goes on with the words it had still to say',
+      ],
+      [
+        'src/drivers/models/messages.test.ts',
+        'is one message: one beginning, one block, its tokens counted once',
+      ],
+      [
+        'src/drivers/models/messages.test.ts',
+        'what its server says again is not said twice; white space at the break comes once',
+      ],
+      [
+        'test/levels.test.ts',
+        'is tried in Messages where that is what it speaks: one that refuses a last message of the assistant does not go on',
+      ],
+    ],
+  },
+  {
     id: 'continued-by-tokens',
     group: 'order',
     text: 'Where mezz.yaml says continues: tokens, a streamed Chat answer to a request without tools goes on from the very tokens it has, however often it is broken off: its usage is counted once, and nothing of what was asked for that reaches its client. Where a token was not told, no ids are taken, or the request has tools, it goes on from its last words.',
@@ -105,7 +132,7 @@ export const PREEMPTION_PROMISES: readonly Promised[] = [
   {
     id: 'levels-as-seen',
     group: 'order',
-    text: 'How far running calls of a backend can be preempted is told with how it is known: built in, tried by three short calls that pass the gate like all others, or told without a call where tokens are charged; a trial is kept with the installation and counts for the address it was made at. One of one’s own is tried by itself when mezz starts, when its settings are read again and when it is added; what does not answer is tried another time.',
+    text: 'How far running calls of a backend can be preempted is told with how it is known: built in, tried by three short calls in each of Chat and Messages that it speaks, which pass the gate like all others, or told without a call where tokens are charged; a trial is kept with the installation and counts for the address it was made at. One of one’s own is tried by itself when mezz starts, when its settings are read again and when it is added; what does not answer is tried another time.',
     restsOn:
       'A trial compares an answer that was broken off and continued with the same answer written whole.',
     bypassedBy:
@@ -113,7 +140,7 @@ export const PREEMPTION_PROMISES: readonly Promised[] = [
     tests: [
       [
         'test/levels.test.ts',
-        'is tried by three calls that are recorded as all are, and kept across a restart',
+        'is tried by three calls in each dialect that are recorded as all are, and kept across a restart',
       ],
       [
         'test/levels.test.ts',
