@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 
 /** SHA-256 of the bytes, 32 bytes. */
 export function sha256(data: Uint8Array | string): Buffer {
@@ -9,6 +9,21 @@ export function sha256(data: Uint8Array | string): Buffer {
 /** SHA-256 of the bytes as 64 hex digits. */
 export function sha256Hex(data: Uint8Array | string): string {
   return hash('sha256', data, 'hex');
+}
+
+/** SHA-256 of bytes that come one after the other. */
+export class GrowingHash {
+  readonly #hash = createHash('sha256');
+
+  add(bytes: Uint8Array): this {
+    this.#hash.update(bytes);
+    return this;
+  }
+
+  /** Of all that was added so far, as 64 hex digits. */
+  hex(): string {
+    return this.#hash.copy().digest('hex');
+  }
 }
 
 /** HMAC-SHA-256, 32 bytes: what journal entries carry instead of a plain hash, so that erasing the salt erases the link. */

@@ -1,5 +1,5 @@
 /** The ids of a conversation: exact (every byte of its messages) and canonical ("the same conversation"). */
-import { sha256Hex } from '../base/hash.ts';
+import { GrowingHash, sha256Hex } from '../base/hash.ts';
 import type { Range } from '../base/model.ts';
 import { Recent } from '../base/recent.ts';
 import { LIMITS } from './limits.ts';
@@ -26,6 +26,13 @@ interface Prefix {
   readonly links: readonly ChainLink[];
 }
 
+/** A known beginning that this request has too. */
+interface Found {
+  readonly links: readonly ChainLink[];
+  /** Over its bytes. */
+  readonly hash: GrowingHash;
+}
+
 /**
  * Computes chains. Most requests are an earlier one and a few messages more: what is known of it is found by its end
  * and proven by one hash over its bytes; only what follows is read message by message. A message seen before (same
@@ -45,7 +52,8 @@ export class ChainReader {
 
   /** One link per message, in order: the last one is the head of this request. */
   read(body: Uint8Array, messages: readonly Range[]): ChainLink[] {
-    const links = [...this.#takePrefix(body, messages)];
+    const found = this.#takePrefix(body, messages);
+    const links = found ? [...found.links] : [];
     let { exact, canonical } = links.at(-1) ?? CHAIN_START;
     for (const range of messages.slice(links.length)) {
       const bytes = body.subarray(range.start, range.end);
@@ -55,24 +63,36 @@ export class ChainReader {
       links.push({ exact, canonical, blob });
     }
     // Few messages are read again as fast as they are found.
-    if (links.length > FEW) this.#remember(body, messages, links.slice(0, -RESTLESS));
+    if (links.length > FEW) this.#remember(body, messages, links.slice(0, -RESTLESS), found);
     return links;
   }
 
   /** The links of the longest known beginning. It is forgotten: this request takes its place. */
-  #takePrefix(body: Uint8Array, messages: readonly Range[]): readonly ChainLink[] {
+  #takePrefix(body: Uint8Array, messages: readonly Range[]): Found | undefined {
     for (let count = messages.length; count > FEW - RESTLESS; count--) {
       const end = endOf(body, messages, count);
       const prefix = this.#prefixes.get(end);
-      if (prefix === undefined || prefix.hash !== hashOf(body, messages, count)) continue;
+      if (prefix === undefined) continue;
+      const hash = new GrowingHash().add(bytesOf(body, messages, count));
+      if (prefix.hash !== hash.hex()) continue;
       this.#prefixes.delete(end);
-      return prefix.links;
+      return { links: prefix.links, hash };
     }
-    return [];
+    return undefined;
   }
 
-  #remember(body: Uint8Array, messages: readonly Range[], links: readonly ChainLink[]): void {
-    const hash = hashOf(body, messages, links.length);
+  /** What was hashed to find the beginning is not hashed again to remember a longer one. */
+  #remember(
+    body: Uint8Array,
+    messages: readonly Range[],
+    links: readonly ChainLink[],
+    found: Found | undefined,
+  ): void {
+    const from = found && found.links.length <= links.length ? found : undefined;
+    const added = from
+      ? body.subarray(messages[from.links.length - 1]?.end, messages[links.length - 1]?.end)
+      : bytesOf(body, messages, links.length);
+    const hash = (from?.hash ?? new GrowingHash()).add(added).hex();
     this.#prefixes.set(endOf(body, messages, links.length), { hash, links });
   }
 
@@ -89,9 +109,6 @@ export class ChainReader {
 function bytesOf(body: Uint8Array, messages: readonly Range[], count: number): Uint8Array {
   return body.subarray(messages[0]?.start, messages[count - 1]?.end);
 }
-
-const hashOf = (body: Uint8Array, messages: readonly Range[], count: number): string =>
-  sha256Hex(bytesOf(body, messages, count));
 
 /** Cheap to make and seldom the same for two conversations: length, number of messages and the last bytes. */
 function endOf(body: Uint8Array, messages: readonly Range[], count: number): string {
