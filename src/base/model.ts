@@ -44,7 +44,8 @@ export interface RequestFacts {
   /** Every element of `messages` | `input`, in order. A string `input` is one range. */
   readonly messages: readonly Range[];
   readonly system?: Range;
-  readonly tools?: Range;
+  /** `hash`: SHA-256 of its bytes in hex, where it is known already. */
+  readonly tools?: Range & { readonly hash?: string };
   readonly hostedTools: readonly HostedTool[];
   readonly toolResults: readonly ToolResultFact[];
   /** Ids of objects that live upstream (stored responses, conversations, files, batches). */

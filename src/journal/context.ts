@@ -131,13 +131,19 @@ export class ContextStore {
   }
 }
 
-function takeApart(body: Uint8Array, facts: RequestFacts, keep: (bytes: Uint8Array) => string) {
+function takeApart(
+  body: Uint8Array,
+  facts: RequestFacts,
+  keep: (bytes: Uint8Array, hash?: string) => string,
+) {
   const first = facts.messages[0];
   const last = facts.messages.at(-1);
   const cuts: { start: number; end: number; part: Omit<Part, 'at'> }[] = [];
-  for (const range of [facts.system && behindFirstBlock(body, facts.system), facts.tools]) {
-    if (range)
-      cuts.push({ ...range, part: { kind: 'blob', hash: keep(body.subarray(range.start, range.end)) } });
+  const system: RequestFacts['tools'] = facts.system && behindFirstBlock(body, facts.system);
+  for (const range of [system, facts.tools]) {
+    if (!range) continue;
+    const { start, end } = range;
+    cuts.push({ start, end, part: { kind: 'blob', hash: keep(body.subarray(start, end), range.hash) } });
   }
   if (first && last)
     cuts.push({

@@ -1,12 +1,20 @@
 /** Reading small parts of a scanned body. */
 
-import { viewOf } from '../base/bytes.ts';
 import { refusal } from '../base/errors.ts';
+import { sha256Hex } from '../base/hash.ts';
 import { isRecord, type Json, type JsonRecord, parseJson } from '../base/json.ts';
 import type { HostedTool, Range, RequestFacts } from '../base/model.ts';
 import type { ReadProblem } from './dialect.ts';
 import { LIMITS } from './limits.ts';
-import { type BodyScan, scanBody, textIn, Unreadable } from './scan.ts';
+import {
+  type BodyScan,
+  type KnownValue,
+  type KnownValues,
+  type Member,
+  scanBody,
+  textIn,
+  Unreadable,
+} from './scan.ts';
 
 export interface Scanned extends BodyScan {
   readonly body: Uint8Array;
@@ -17,8 +25,9 @@ export function readBody(
   body: Uint8Array,
   arrays: readonly string[],
   read: (scan: Scanned) => RequestFacts,
+  known?: KnownValues,
 ): RequestFacts | ReadProblem {
-  const scan = scanBody(body, arrays);
+  const scan = scanBody(body, arrays, known);
   if ('problem' in scan) return scan;
   try {
     return read({ ...scan, body });
@@ -43,25 +52,49 @@ export function member(scan: Scanned, name: string): Json | undefined {
 
 /**
  * Reads the member `tools`, which agents send unchanged with every request: what the same bytes meant is remembered,
- * since comparing them costs a hundredth of parsing them.
+ * since comparing them costs a hundredth of reading them.
  */
-export function toolsReader<T>(read: (tools: Json | undefined) => T): (scan: Scanned) => T {
+export class Tools<T> implements KnownValues {
+  readonly #read: (tools: Json | undefined) => T;
+  readonly #none: T;
   /** Last used first. */
-  const known: { readonly bytes: Buffer; readonly tools: T }[] = [];
-  const none = read(undefined);
-  return (scan) => {
+  readonly #known: (KnownValue & { readonly tools: T })[] = [];
+
+  constructor(read: (tools: Json | undefined) => T) {
+    this.#read = read;
+    this.#none = read(undefined);
+  }
+
+  find(name: string, body: Buffer, start: number): KnownValue | undefined {
+    if (name !== 'tools') return undefined;
+    const at = this.#known.findIndex(
+      ({ bytes }) =>
+        body.compare(bytes, 0, bytes.length, start, Math.min(start + bytes.length, body.length)) === 0,
+    );
+    if (at === -1) return undefined;
+    if (at > 0) this.#known.unshift(...this.#known.splice(at, 1));
+    return this.#known[0];
+  }
+
+  read(scan: Scanned): T {
     const range = scan.members.get('tools');
-    if (range === undefined) return none;
-    const bytes = viewOf(scan.body).subarray(range.start, range.end);
-    const at = known.findIndex((one) => one.bytes.length === bytes.length && one.bytes.equals(bytes));
-    const [found] = at === -1 ? [] : known.splice(at, 1);
-    const one = found ?? { bytes: Buffer.from(bytes), tools: read(member(scan, 'tools')) };
-    if (bytes.length > LIMITS.knownToolsBytes.value) return one.tools;
-    known.unshift(one);
-    if (known.length > LIMITS.knownTools.value) known.pop();
-    return one.tools;
-  };
+    if (range === undefined) return this.#none;
+    if (range.known) return (range.known as KnownValue & { readonly tools: T }).tools;
+    const tools = this.#read(member(scan, 'tools'));
+    const bytes = scan.body.subarray(range.start, range.end);
+    // Only what ends by itself is known by its beginning.
+    if (bytes[0] !== OPEN_BRACKET || bytes.length > LIMITS.knownToolsBytes.value) return tools;
+    this.#known.unshift({ bytes: Buffer.from(bytes), keys: range.keys, hash: sha256Hex(bytes), tools });
+    if (this.#known.length > LIMITS.knownTools.value) this.#known.pop();
+    return tools;
+  }
 }
+
+const OPEN_BRACKET = 0x5b;
+
+/** Where a request's tools are, and their hash where it is known. */
+export const toolsOf = ({ start, end, known }: Member): NonNullable<RequestFacts['tools']> =>
+  known ? { start, end, hash: known.hash } : { start, end };
 
 function parsed(scan: Scanned, range: Range): Json {
   const value = parseJson(textIn(scan, scan.body, range));
@@ -130,12 +163,12 @@ export function collectIds(value: Json | undefined, names: ReadonlySet<string>, 
 }
 
 /**
- * May the body name one of these members? Spares parsing where it does not. A name can hide behind escapes of ASCII
- * letters (`file\u005fid`), which no honest encoder writes: their presence counts as a mention.
+ * May the body hold the text of this type? Spares parsing where it does not. It can hide behind escapes of ASCII
+ * letters (`additional\u005ftools`), which no honest encoder writes: their presence counts as a mention.
  */
-export function mentions(scan: Scanned, name: 'file_id' | 'additional_tools'): boolean {
+export function mentions(scan: Scanned, type: 'additional_tools'): boolean {
   // Two plain searches: an alternation would be tried at every byte.
-  return scan.latin1.includes(`${name}"`) || (scan.latin1.includes('\\u00') && ESCAPED.test(scan.latin1));
+  return scan.latin1.includes(`${type}"`) || (scan.latin1.includes('\\u00') && ESCAPED.test(scan.latin1));
 }
 
 const ESCAPED = /\\u00[2-7]/;

@@ -9,15 +9,31 @@ import { type Refusal, refusal } from '../base/errors.ts';
 import type { Range } from '../base/model.ts';
 import { LIMITS } from './limits.ts';
 
+/** A value that was scanned before, from bracket to bracket: where these bytes begin, it ends where they do. */
+export interface KnownValue {
+  readonly bytes: Buffer;
+  readonly keys: number;
+  /** SHA-256 of the bytes, hex. */
+  readonly hash: string;
+}
+
+/** What is known of the values of members: the one that begins here, or undefined. */
+export interface KnownValues {
+  find(name: string, body: Buffer, start: number): KnownValue | undefined;
+}
+
 export interface Member extends Range {
   /** How many keys its value holds at all depths: fewer after parsing means that one came twice. */
   readonly keys: number;
+  readonly known: KnownValue | undefined;
 }
 
 export interface BodyScan {
   readonly members: ReadonlyMap<string, Member>;
   /** Elements of the first of the named array members, in order. */
   readonly elements: readonly Range[];
+  /** May a value hold a member `file_id`? A name that is spelled with escapes counts; known values do not. */
+  readonly namesFile: boolean;
   /** The body, one character a byte: for searching. */
   readonly latin1: string;
   /** One byte is one character: `latin1` is the body's text. */
@@ -41,13 +57,15 @@ class Syntax extends Unreadable {}
 export function scanBody(
   body: Uint8Array,
   arrays: readonly string[],
+  known?: KnownValues,
 ): BodyScan | { readonly problem: Refusal } {
   const ascii = isAscii(body);
   if (!ascii && !isUtf8(body)) return problem('The body is not valid UTF-8.');
   try {
-    const scanner = new Scanner(body, arrays);
+    const scanner = new Scanner(viewOf(body), arrays, known);
     const { members, elements } = scanner.object();
-    return { members, elements, latin1: scanner.latin1, isAscii: ascii };
+    const { latin1, namesFile } = scanner;
+    return { members, elements, namesFile, latin1, isAscii: ascii };
   } catch (error) {
     if (error instanceof Syntax) return problem(error.message);
     throw error;
@@ -60,18 +78,21 @@ const problem = (message: string) => ({ problem: refusal('bad_request', message)
 const STACK = new Uint8Array(LIMITS.depth.value);
 
 class Scanner {
-  readonly #bytes: Uint8Array;
+  readonly #bytes: Buffer;
   /** The same bytes as a one-byte string: searching it costs half of searching the buffer. */
   readonly latin1: string;
   readonly #arrays: readonly string[];
+  readonly #known: KnownValues | undefined;
+  namesFile = false;
   #at = 0;
   /** Members seen so far in values below the top level. */
   #keys = 0;
 
-  constructor(bytes: Uint8Array, arrays: readonly string[]) {
+  constructor(bytes: Buffer, arrays: readonly string[], known: KnownValues | undefined) {
     this.#bytes = bytes;
-    this.latin1 = viewOf(bytes).toString('latin1');
+    this.latin1 = bytes.toString('latin1');
     this.#arrays = arrays;
+    this.#known = known;
   }
 
   object(): Pick<BodyScan, 'members' | 'elements'> {
@@ -91,9 +112,12 @@ class Scanner {
         this.#space();
         const start = this.#at;
         const keysBefore = this.#keys;
-        if (this.#arrays.includes(name) && this.#bytes[start] === OPEN_BRACKET) elements = this.#elements();
+        const known = this.#known?.find(name, this.#bytes, start);
+        if (known) this.#pass(known);
+        else if (this.#arrays.includes(name) && this.#bytes[start] === OPEN_BRACKET)
+          elements = this.#elements();
         else this.#value(1);
-        members.set(name, { start, end: this.#at, keys: this.#keys - keysBefore });
+        members.set(name, { start, end: this.#at, keys: this.#keys - keysBefore, known });
         this.#space();
         if (this.#bytes[this.#at] === CLOSE_BRACE) break;
         this.#expect(COMMA, '"," or "}"');
@@ -104,6 +128,11 @@ class Scanner {
     if (this.#at !== this.#bytes.length)
       throw new Syntax(`Unexpected bytes after the JSON object at offset ${this.#at}.`);
     return { members, elements };
+  }
+
+  #pass({ bytes, keys }: KnownValue): void {
+    this.#at += bytes.length;
+    this.#keys += keys;
   }
 
   #elements(): Range[] {
@@ -177,11 +206,19 @@ class Scanner {
   }
 
   #key(): void {
-    if (this.#bytes[this.#at] !== QUOTE) throw new Syntax(`Expected a member name at offset ${this.#at}.`);
+    const start = this.#at;
+    if (this.#bytes[start] !== QUOTE) throw new Syntax(`Expected a member name at offset ${start}.`);
     this.#string();
+    if (!this.namesFile) this.namesFile = this.#isFile(start + 1, this.#at - 1);
     this.#space();
     this.#expect(COLON, '":"');
     this.#keys++;
+  }
+
+  #isFile(start: number, end: number): boolean {
+    if (end - start === FILE.length && this.latin1.startsWith(FILE, start)) return true;
+    for (let at = start; at < end; at++) if (this.#bytes[at] === BACKSLASH) return true;
+    return false;
   }
 
   #string(): void {
@@ -254,6 +291,9 @@ class Scanner {
     this.#at++;
   }
 }
+
+/** What objects that live upstream are named by. */
+const FILE = 'file_id';
 
 /** Nearly all names: what stands between the quotes is the name. */
 const PLAIN = /^\w*$/;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { ERRORS, type ErrorCode, refusal } from '../base/errors.ts';
+import { sha256Hex } from '../base/hash.ts';
 import { anthropic } from './anthropic/dialect.ts';
 import { decodeBody } from './encoding.ts';
 import { openaiChat } from './openai-chat/dialect.ts';
@@ -152,6 +153,27 @@ describe('requests', () => {
     const store = (id: string) => ({ type: 'file_search', vector_store_ids: [id] });
     for (const id of ['vs_1', 'vs_2', 'vs_1'])
       assert.deepEqual(facts(openaiResponses, { model: 'm', input: 'x', tools: [store(id)] }).objects, [id]);
+  });
+
+  it('names known tools by their hash, and reads what stands around them as ever', () => {
+    const tools = '[{"type":"function","function":{"name":"a","parameters":{"type":"object"}}}]';
+    for (const [before, after, twice] of [
+      ['', '', ''],
+      ['"user":"x",', ' ', ''],
+      ['', ',"stop":["x"]', ''],
+      ['', ']', '"," or "}" at offset'],
+      ['', ',"tools":[]', 'appears twice'],
+    ] as const) {
+      const body = bytes(`{${before}"model":"m","messages":[],"tools":${tools}${after}}`);
+      const read = openaiChat.readRequest(body);
+      if ('problem' in read) assert.ok(twice !== '' && read.problem.message.includes(twice));
+      else {
+        const { start, end, hash } = read.tools ?? assert.fail();
+        assert.equal(textOf(body, { start, end }), tools);
+        assert.ok(twice === '' && (hash === undefined || hash === sha256Hex(tools)));
+        if (before + after !== '') assert.ok(hash);
+      }
+    }
   });
 
   it('reads text that is no ASCII, and names that are spelled with escapes', () => {

@@ -16,15 +16,15 @@ import {
   countMember,
   hostedTool,
   member,
-  mentions,
   modelMember,
   readBody,
   record,
   requireMember,
   type Scanned,
   sinceLastAnswer,
+  Tools,
   text,
-  toolsReader,
+  toolsOf,
 } from '../read.ts';
 import { encodeEvent } from '../sse.ts';
 import { RuledStream } from '../stream.ts';
@@ -38,7 +38,7 @@ const READ_ONLY_HOSTED = /^(web_search|web_fetch|tool_search_tool_[a-z0-9]+)_\d{
 const OBJECT_MEMBERS = new Set(['file_id']);
 
 function readRequest(body: Uint8Array): RequestFacts | ReadProblem {
-  return readBody(body, ['messages'], readFacts);
+  return readBody(body, ['messages'], readFacts, TOOLS);
 }
 
 function readFacts(scan: Scanned): RequestFacts {
@@ -58,7 +58,7 @@ function readFacts(scan: Scanned): RequestFacts {
     choices: 1,
     messages: scan.elements,
     ...(system ? { system } : {}),
-    ...(tools ? { tools } : {}),
+    ...(tools ? { tools: toolsOf(tools) } : {}),
     hostedTools: hostedTools(scan),
     toolResults: results,
     objects: upstreamObjects(scan),
@@ -74,7 +74,7 @@ function toolResults(message: JsonRecord): ToolResultFact[] {
     .map((block) => ({ id: text(block, 'tool_use_id'), isError: block.is_error === true }));
 }
 
-const readTools = toolsReader((tools) => {
+const TOOLS = new Tools((tools) => {
   const found: HostedTool[] = [];
   for (const tool of Array.isArray(tools) ? tools : []) {
     const type = isRecord(tool) ? text(tool, 'type') : '';
@@ -85,7 +85,7 @@ const readTools = toolsReader((tools) => {
 });
 
 function hostedTools(scan: Scanned): HostedTool[] {
-  const found = [...readTools(scan)];
+  const found = [...TOOLS.read(scan)];
   const servers = member(scan, 'mcp_servers');
   if (Array.isArray(servers) && servers.length > 0) found.push(hostedTool('mcp_servers', true));
   return found;
@@ -96,7 +96,7 @@ function upstreamObjects(scan: Scanned): string[] {
   const container = member(scan, 'container');
   if (typeof container === 'string') ids.add(container);
   else if (text(record(container), 'id') !== '') ids.add(text(record(container), 'id'));
-  if (mentions(scan, 'file_id')) collectIds(member(scan, 'messages'), OBJECT_MEMBERS, ids);
+  if (scan.namesFile) collectIds(member(scan, 'messages'), OBJECT_MEMBERS, ids);
   return [...ids];
 }
 

@@ -13,16 +13,16 @@ import {
   countMember,
   hostedTool,
   member,
-  mentions,
   modelMember,
   readBody,
   record,
   requireMember,
   type Scanned,
   sinceLastAnswer,
+  Tools,
   text,
   textMember,
-  toolsReader,
+  toolsOf,
 } from '../read.ts';
 import { encodeEvent } from '../sse.ts';
 import { RuledStream } from '../stream.ts';
@@ -30,7 +30,7 @@ import { continueRefused, readAnswer } from './answer.ts';
 import { ChatRules } from './rules.ts';
 
 function readRequest(body: Uint8Array): RequestFacts | ReadProblem {
-  return readBody(body, ['messages'], readFacts);
+  return readBody(body, ['messages'], readFacts, TOOLS);
 }
 
 function readFacts(scan: Scanned): RequestFacts {
@@ -40,7 +40,7 @@ function readFacts(scan: Scanned): RequestFacts {
   const results = recent
     .filter((message) => message.role === 'tool' || message.role === 'function')
     .map((message): ToolResultFact => ({ id: text(message, 'tool_call_id'), isError: false }));
-  const hosted = readTools(scan);
+  const hosted = TOOLS.read(scan);
   const facts: Writable<RequestFacts> = {
     dialect: 'openai-chat',
     model,
@@ -57,17 +57,17 @@ function readFacts(scan: Scanned): RequestFacts {
   const maxOutput = countMember(scan, 'max_completion_tokens') ?? countMember(scan, 'max_tokens');
   if (maxOutput !== undefined) facts.maxOutput = maxOutput;
   const tools = scan.members.get('tools');
-  if (tools) facts.tools = tools;
+  if (tools) facts.tools = toolsOf(tools);
   const hint = textMember(scan, 'prompt_cache_key');
   if (hint !== undefined) facts.conversationHint = hint;
   return facts;
 }
 
-const readTools = toolsReader(hostedTools);
+const TOOLS = new Tools(hostedTools);
 const NONE: readonly string[] = [];
 
 function upstreamObjects(scan: Scanned): readonly string[] {
-  if (!mentions(scan, 'file_id')) return NONE;
+  if (!scan.namesFile) return NONE;
   const ids = new Set<string>();
   collectIds(member(scan, 'messages'), new Set(['file_id']), ids);
   return [...ids];

@@ -16,9 +16,10 @@ import {
   recordAt,
   type Scanned,
   sinceLastAnswer,
+  Tools,
   text,
   textMember,
-  toolsReader,
+  toolsOf,
 } from '../read.ts';
 import { encodeEvent } from '../sse.ts';
 import { RuledStream } from '../stream.ts';
@@ -30,7 +31,7 @@ import { ResponsesRules } from './rules.ts';
 const OBJECT_MEMBERS = new Set(['file_id']);
 
 function readRequest(body: Uint8Array): RequestFacts | ReadProblem {
-  return readBody(body, ['input'], readFacts);
+  return readBody(body, ['input'], readFacts, TOOLS);
 }
 
 function readFacts(scan: Scanned): RequestFacts {
@@ -53,10 +54,10 @@ function readFacts(scan: Scanned): RequestFacts {
     choices: 1,
     messages: scan.elements.length === 0 && input ? [input] : scan.elements,
     ...(system ? { system } : {}),
-    ...(tools ? { tools } : {}),
+    ...(tools ? { tools: toolsOf(tools) } : {}),
     // A prompt stored upstream brings tools that nobody here can see.
     hostedTools: [
-      ...readTools(scan).hosted,
+      ...TOOLS.read(scan).hosted,
       ...addedTools(scan),
       ...(isRecord(member(scan, 'prompt')) ? [hostedTool('prompt', true)] : []),
     ],
@@ -72,7 +73,7 @@ const isResult = (item: JsonRecord): boolean => text(item, 'type').endsWith('_ou
 const isAnswer = (item: JsonRecord): boolean =>
   item.role === 'assistant' || /(_call|^reasoning|^compaction)$/.test(text(item, 'type'));
 
-const readTools = toolsReader((tools) => {
+const TOOLS = new Tools((tools) => {
   const objects = new Set<string>();
   addToolObjects(tools, objects);
   return { hosted: hostedTools(tools), objects: [...objects] };
@@ -94,8 +95,8 @@ function upstreamObjects(scan: Scanned): string[] {
   const conversation = member(scan, 'conversation');
   if (typeof conversation === 'string') ids.add(conversation);
   else if (isRecord(conversation) && typeof conversation.id === 'string') ids.add(conversation.id);
-  if (mentions(scan, 'file_id')) collectIds(member(scan, 'input'), OBJECT_MEMBERS, ids);
-  for (const id of readTools(scan).objects) ids.add(id);
+  if (scan.namesFile) collectIds(member(scan, 'input'), OBJECT_MEMBERS, ids);
+  for (const id of TOOLS.read(scan).objects) ids.add(id);
   return [...ids];
 }
 
