@@ -236,6 +236,31 @@ test('the log is filled many times over, and a batch that no half has room for g
   await after.close();
 });
 
+test('what cannot be put into the database ends the store, and is there when it can be', async () => {
+  const directory = fresh();
+  let fatal = 0;
+  const store = await openSqliteStore({ directory, tables: TABLES, onFatal: () => fatal++ });
+  await store.commit({ puts: [put(1, 'x')] });
+  const other = new DatabaseSync(join(directory, 'mezz.db'));
+  // The writer waits for the lock while more is acknowledged, which goes to it behind what will fail.
+  other.exec('BEGIN IMMEDIATE; DROP TABLE thing');
+  const things = assert.rejects(store.range(THING, { limit: 9 }), { name: 'StoreError' });
+  await store.commit({ entries: [entry(0)] });
+  const entries = assert.rejects(store.entries({ limit: 9 }), { name: 'StoreError' });
+  other.exec('COMMIT');
+  await entries;
+  await things;
+  assert.equal(fatal, 1);
+  await store.close();
+  const left = other.prepare('SELECT (SELECT count(*) FROM entry) AS entries, applied FROM redo').get();
+  assert.deepEqual({ ...left }, { entries: 0, applied: 0 });
+  other.close();
+  const again = await open(directory);
+  assert.equal((await again.range(THING, { limit: 9 })).length, 1);
+  assert.deepEqual(await again.entries({ limit: 9 }), [entry(0)]);
+  await again.close();
+});
+
 test('scrub leaves nothing of what was erased in any file', async () => {
   const directory = fresh();
   const store = await open(directory);

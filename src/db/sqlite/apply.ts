@@ -21,6 +21,8 @@ export class Applier {
   readonly #tables: readonly Table[];
   readonly #sql = new Map<string, TableSql>();
   readonly #statements = new Map<string, StatementSync>();
+  /** The last record that the database holds. */
+  #applied = 0;
 
   constructor(db: DatabaseSync, tables: readonly Table[]) {
     this.#db = db;
@@ -34,14 +36,24 @@ export class Applier {
     }
   }
 
-  /** All of it or nothing. `epoch`: records come with this one from now on. */
-  apply(records: readonly Numbered[], epoch?: number): void {
+  /** All of it or nothing. After some that could not be applied nothing is, or those would be lost. */
+  apply(records: readonly Numbered[]): void {
+    assert(records[0]?.number === this.#applied + 1, 'the redo log goes on with another record');
+    const last = this.#applied + records.length;
+    this.#transaction(records, () => this.#statement('UPDATE redo SET applied=?').run(last));
+    this.#applied = last;
+  }
+
+  /** What a log held when it was opened. Its records are of this epoch from now on. */
+  begin(records: readonly Numbered[], epoch: number): void {
+    this.#transaction(records, () => this.#statement('UPDATE redo SET epoch=?, applied=0').run(epoch));
+  }
+
+  #transaction(records: readonly Numbered[], mark: () => void): void {
     this.#db.exec('BEGIN IMMEDIATE');
     const commits = records.map(({ text, bytes }) => ({ commit: JSON.parse(text) as Commit, bytes }));
     for (const group of merge(commits, this.#tables)) this.#write(group);
-    const last = records.at(-1)?.number ?? 0;
-    if (epoch === undefined) this.#statement('UPDATE redo SET applied=?').run(last);
-    else this.#statement('UPDATE redo SET epoch=?, applied=0').run(epoch);
+    mark();
     this.#db.exec('COMMIT');
   }
 

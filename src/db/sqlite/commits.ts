@@ -3,8 +3,9 @@
  * the writer when somebody reads what they wrote, when half of the log is full, or after a moment.
  * Invariant: batches become durable in the order of the calls; after one failure nothing more is accepted.
  */
+import { assert } from '../../base/assert.ts';
 import { LIMITS } from '../limits.ts';
-import { type Batch, StoreError } from '../store.ts';
+import { type Batch, StoreError, type Table } from '../store.ts';
 import type { Channel } from './channel.ts';
 import { storeError } from './failure.ts';
 import { type Prepared, prepare } from './group.ts';
@@ -22,6 +23,7 @@ type Wish = Pick<Waiter, 'resolve' | 'reject'>;
 
 export interface CommitsOptions {
   readonly directory: string;
+  readonly tables: readonly Table[];
   readonly inode: number;
   onFatal?(error: StoreError): void;
   onCommit?(tookMs: number, batches: number): void;
@@ -29,6 +31,7 @@ export interface CommitsOptions {
 
 export class Commits {
   readonly #options: CommitsOptions;
+  readonly #declared: ReadonlySet<string>;
   readonly #log: RedoLog;
   readonly #writer: Channel;
   #queue: Waiter[] = [];
@@ -53,6 +56,7 @@ export class Commits {
 
   constructor(options: CommitsOptions, log: RedoLog, writer: Channel) {
     this.#options = options;
+    this.#declared = new Set(['entry', 'blob', ...options.tables.map((table) => table.name)]);
     this.#log = log;
     this.#writer = writer;
   }
@@ -60,6 +64,8 @@ export class Commits {
   async commit(batch: Batch): Promise<void> {
     if (this.#dead) throw this.#dead;
     const prepared = prepare(batch);
+    for (const table of prepared.tables)
+      if (!this.#declared.has(table)) assert(false, `table ${table} is not declared in db/schema`);
     const done = new Promise<void>((resolve, reject) =>
       this.#queue.push({ batch: prepared, resolve, reject }),
     );
@@ -112,7 +118,7 @@ export class Commits {
     this.#dead ??= new StoreError('failed', 'the store is closed', 'open it again');
     await this.#drained;
     // What cannot be applied now is when the store is opened again.
-    if (!this.#failed) await this.#apply().catch(() => {});
+    await this.#apply().catch(() => {});
     clearTimeout(this.#timer);
     this.#log.close();
   }

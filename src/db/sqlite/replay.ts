@@ -3,13 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import type { Table } from '../store.ts';
-import { Applier } from './apply.ts';
+import type { Applier } from './apply.ts';
 import { ownFile, syncDirectory } from './open.ts';
 import { REDO, REDO_BYTES, recordsAfter } from './redo.ts';
 
 /** Brings the database up to all that was acknowledged and gives the epoch of what comes next. */
-export function replay(directory: string, db: DatabaseSync, tables: readonly Table[], log: Buffer): number {
+export function replay(directory: string, db: DatabaseSync, applier: Applier, log: Buffer): number {
   const path = join(directory, REDO);
   if (existsSync(path)) readInto(log, path);
   const { epoch, applied } = db.prepare('SELECT epoch, applied FROM redo').get() as {
@@ -17,7 +16,7 @@ export function replay(directory: string, db: DatabaseSync, tables: readonly Tab
     applied: number;
   };
   const next = randomBytes(6).readUIntBE(0, 6);
-  new Applier(db, tables).apply(recordsAfter(log, epoch, applied), next);
+  applier.begin(recordsAfter(log, epoch, applied), next);
   return next;
 }
 

@@ -6,7 +6,6 @@
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { assert } from '../../base/assert.ts';
 import { LIMITS } from '../limits.ts';
 import { wholeKey } from '../rows.ts';
 import {
@@ -64,7 +63,6 @@ export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
 
 class SqliteStore implements Store {
   readonly #options: SqliteOptions;
-  readonly #tables: ReadonlySet<string>;
   readonly #writer: Channel;
   readonly #reader: Channel;
   readonly #commits: Commits;
@@ -72,7 +70,6 @@ class SqliteStore implements Store {
   constructor(options: SqliteOptions, writer: Channel, reader: Channel, memory: SharedArrayBuffer) {
     const { inode, epoch } = writer.said as Opened;
     this.#options = options;
-    this.#tables = new Set(options.tables.map((table) => table.name));
     this.#writer = writer;
     this.#reader = reader;
     const log = new RedoLog(options.directory, memory, epoch);
@@ -80,18 +77,11 @@ class SqliteStore implements Store {
   }
 
   async commit(batch: Batch): Promise<void> {
-    this.#assertDeclared(batch);
     return this.#commits.commit(batch);
   }
 
   fail(error: StoreError): void {
     this.#commits.fail(error);
-  }
-
-  #assertDeclared({ puts = [], deletes = [] }: Batch): void {
-    for (const list of [puts, deletes])
-      for (const { table } of list)
-        if (!this.#tables.has(table.name)) assert(false, `table ${table.name} is not declared in db/schema`);
   }
 
   /** `tables`: what is read there. */

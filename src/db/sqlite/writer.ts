@@ -73,7 +73,7 @@ function run(command: Command): unknown {
 try {
   file = openForWriting(directory, tables);
   applier = new Applier(file.db, tables);
-  const epoch = replay(directory, file.db, tables, log);
+  const epoch = replay(directory, file.db, applier, log);
   allocate(directory);
   port.on('message', (command: Command) => {
     try {
