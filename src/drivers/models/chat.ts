@@ -69,9 +69,9 @@ export class ChatAnswer implements Spoken {
   goOn(): JsonRecord | undefined {
     this.#tokens?.giveUp();
     this.#isByTokens = false;
-    const { text, pieces } = this.#words;
-    if (text === '') return undefined;
-    this.#words.goOn([text]);
+    const begun = this.#words.goOnFrom();
+    if (begun === '') return undefined;
+    const { pieces } = this.#words;
     const { messages, ...asked } = this.#asked;
     const bound = (name: string): JsonRecord => {
       const most = asked[name];
@@ -81,7 +81,7 @@ export class ChatAnswer implements Spoken {
       ...asked,
       ...bound('max_tokens'),
       ...bound('max_completion_tokens'),
-      messages: [...(messages as Json[]), { role: 'assistant', content: text }],
+      messages: [...(messages as Json[]), { role: 'assistant', content: begun }],
       continue_final_message: true,
       add_generation_prompt: false,
     };

@@ -58,10 +58,7 @@ export class MessagesAnswer implements Spoken {
   }
 
   goOn(): JsonRecord | undefined {
-    const { text } = this.#words;
-    // The API refuses a last message that ends in white space; it may come again.
-    const begun = text.trimEnd();
-    this.#words.goOn([text, begun, text.slice(begun.length)]);
+    const begun = this.#words.goOnFrom();
     this.#isJoining = true;
     if (begun === '') return undefined;
     const { messages, ...asked } = this.#asked;

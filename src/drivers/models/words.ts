@@ -39,6 +39,16 @@ export class Words {
     this.#before = before;
   }
 
+  /**
+   * Another connection goes on from its words: those to send. Not the white space at their end, which APIs refuse and chat
+   * templates take away: it may come again, from the other side.
+   */
+  goOnFrom(): string {
+    const begun = this.text.trimEnd();
+    this.goOn([this.text, begun, this.text.slice(begun.length)]);
+    return begun;
+  }
+
   /** What of a piece was not said before; `isLast`: nothing that could be held back for is to come. */
   take(piece: string, isLast: boolean): string {
     const fresh = this.#fresh(piece, isLast);
