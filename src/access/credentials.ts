@@ -1,5 +1,5 @@
 /** What a client's own login is, told by its shape alone. The login passes through; only a salted digest names it. */
-import { hmacSha256 } from '../base/hash.ts';
+import { hmacUnder } from '../base/hash.ts';
 import type { AccountId } from '../base/ids.ts';
 
 export interface Login {
@@ -18,7 +18,7 @@ export function readLogin(headers: readonly string[], salt: Uint8Array): Login |
   const login = (provider: Login['provider'], kind: Login['kind'], named: string): Login => ({
     provider,
     kind,
-    account: `client:${provider}:${hmacSha256(salt, named).toString('hex', 0, 6)}` as AccountId,
+    account: `client:${provider}:${hmacUnder(salt)(named).slice(0, 12)}` as AccountId,
   });
   if (bearer !== undefined) {
     if (account) return login('chatgpt', 'subscription', account);

@@ -16,9 +16,9 @@ export interface LoopSettings {
 
 /** One call as the guard sees it; `tree` is the pid of the agent's topmost ancestor. */
 export interface GuardedCall {
-  readonly agent: number;
+  /** Its agent and its digest, equal for equal calls. */
+  readonly call: string;
   readonly tree: number;
-  readonly digest: string;
 }
 
 /** Why a call is asked about. A tree that spends too fast is asked about once, however many of its calls wait. */
@@ -44,9 +44,9 @@ export class Loops {
     this.#settings = settings;
   }
 
-  check({ agent, tree, digest }: GuardedCall, now: number): Suspicion | undefined {
+  check({ call, tree }: GuardedCall, now: number): Suspicion | undefined {
     const { repeats, windowMs, nanoUsdPerHour } = this.#settings;
-    const times = this.#times.get(`${agent} ${digest}`) ?? [];
+    const times = this.#times.get(call) ?? [];
     const recent = times.filter((at) => at > now - windowMs).length;
     if (recent >= repeats) {
       const within = Math.round(windowMs / 1000);
@@ -58,8 +58,7 @@ export class Loops {
   }
 
   /** A call was made; `reserved` is what it will probably cost. */
-  record({ agent, tree, digest }: GuardedCall, reserved: NanoUsd, now: number): void {
-    const call = `${agent} ${digest}`;
+  record({ call, tree }: GuardedCall, reserved: NanoUsd, now: number): void {
     const times = [...(this.#times.get(call) ?? []), now].slice(-this.#settings.repeats);
     this.#times.set(call, times);
     this.#pace.spend(tree, reserved, now);
@@ -71,8 +70,8 @@ export class Loops {
   }
 
   /** A person admitted a call that the guard had asked about. */
-  rearm({ agent, tree, digest }: GuardedCall): void {
-    this.#times.delete(`${agent} ${digest}`);
+  rearm({ call, tree }: GuardedCall): void {
+    this.#times.delete(call);
     this.#pace.rearm(tree);
     this.#questions.delete(tree);
   }

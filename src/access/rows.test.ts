@@ -137,7 +137,7 @@ test('freezes hold the descendants of what is frozen and survive reopening', asy
 });
 
 describe('the loop guard', () => {
-  const call = (agent: number, digest: string, tree = agent) => ({ agent, tree, digest });
+  const call = (agent: number, digest: string, tree = agent) => ({ call: `${agent} ${digest}`, tree });
   const settings = { repeats: 3, windowMs: 1000, nanoUsdPerHour: 100 };
   const MINUTE = 60_000;
 

@@ -8,7 +8,7 @@ import { BALANCE, type BalanceRow, USAGE, type UsageRow } from '../db/schema/bud
 import type { Batch, Store } from '../db/store.ts';
 import { addUse, type Counts, difference, noCounts } from './counts.ts';
 import { readPages } from './pages.ts';
-import { type Calendar, startOf, TURNING, type Turning } from './periods.ts';
+import { type Calendar, endOf, startOf, TURNING, type Turning } from './periods.ts';
 
 type Puts = NonNullable<Batch['puts']>;
 interface Used {
@@ -42,6 +42,8 @@ export class Balances {
 
   /** Begins the day and the month that `now` is in, if they are new. */
   turn(now: number): void {
+    // No month begins within a day.
+    if (this.#starts.day > 0 && now < (endOf('day', this.#starts.day) as number)) return;
     for (const period of TURNING) {
       const start = startOf(period, now);
       if (start <= this.#starts[period]) continue;

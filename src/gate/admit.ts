@@ -6,7 +6,9 @@ import { LIMITS } from './limits.ts';
 import type { Parts } from './parts.ts';
 
 export function reserve(parts: Parts, flight: Flight): Stage<void> {
-  const charge = chargeOf(parts, flight, flight.granted ?? flight.candidates[0]);
+  const at = flight.granted ?? flight.candidates[0];
+  const { charged } = flight;
+  const charge = charged && charged.at === at ? charged.charge : chargeOf(parts, flight, at);
   if ('code' in charge) return refuse(charge);
   const reserved = parts.ledger.reserve(flight.call.id, charge, parts.clock.now());
   if ('code' in reserved) return refuse(reserved.code === 'over_budget' ? held(reserved) : reserved);

@@ -9,7 +9,7 @@ import type { Store } from '../db/store.ts';
 import { rebuildRequest, type StoredRequest } from '../journal/context.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
-import { question } from './question.ts';
+import { factsOf } from './question.ts';
 import { toolText } from './syscalls.ts';
 
 /** The question without who asks (rows say that) and without what a tool call's body holds. */
@@ -18,9 +18,10 @@ type Asked = Omit<AccessRequest, 'chain' | 'action' | 'labels' | 'approved'>;
 export function storeBody(parts: Parts, flight: Flight, now: number): Pick<StoredRequest, 'puts' | 'blobs'> {
   const { payload, id: call } = flight.call;
   const { owner } = flight.agent;
-  const { resource, args, facts } = question(parts, flight, flight.granted, false);
-  const request = (asked: Asked) => ({ call, owner, asked: JSON.stringify(asked) });
   if (parts.settings.bodies !== 'keep') return { puts: [], blobs: [] };
+  const { resource, args } = flight;
+  const facts = factsOf(parts, flight, flight.granted);
+  const request = (asked: Asked) => ({ call, owner, asked: JSON.stringify(asked) });
   if (!('facts' in payload)) {
     const bytes = Buffer.from(toolText(payload));
     return parts.context.storeWhole(request({ resource, args: {}, facts }), bytes, now);

@@ -11,8 +11,10 @@ const askingOf = ({ accounts, chain, agent }: Flight) => ({
 });
 
 export function fit(parts: Parts, flight: Flight): Stage<void> {
-  const charge = chargeOf(parts, flight, flight.granted ?? flight.candidates[0]);
+  const at = flight.granted ?? flight.candidates[0];
+  const charge = chargeOf(parts, flight, at);
   if ('code' in charge) return refuse(charge);
+  flight.charged = { at, charge };
   const now = parts.clock.now();
   const refused = parts.ledger.fits(charge, now) ?? parts.reserves.refusal(askingOf(flight), now);
   return refused ? refuse(pausedBy(parts, flight, refused)) : go(undefined);

@@ -7,7 +7,7 @@ import type { JsonRecord } from '../base/json.ts';
 import type { RetryClass } from '../base/manifest.ts';
 import type { ModelCall } from '../base/model.ts';
 import type { Syscall, SyscallKind } from '../base/syscall.ts';
-import type { Reservation } from '../budget/ledger.ts';
+import type { Charge, Reservation } from '../budget/ledger.ts';
 import type { CallRow } from '../db/schema/journal.ts';
 import type { ChainLink } from '../journal/chain.ts';
 import type { Toll } from '../scheduler/meter.ts';
@@ -59,6 +59,8 @@ export class Flight<K extends SyscallKind = SyscallKind> {
   readonly args: JsonRecord;
   /** SHA-256 over the exact arguments, hex. */
   readonly digest: string;
+  /** What the loop guard counts. */
+  readonly guarded: GuardedCall;
   readonly deadlineAt: number;
   /** Since when it stands in the order: a retry keeps the place it had. */
   since: number;
@@ -75,6 +77,8 @@ export class Flight<K extends SyscallKind = SyscallKind> {
   links: readonly ChainLink[] = [];
   /** The accounts that pay: the granted login's, and those above it when the budget was reserved. */
   accounts: readonly string[] = [];
+  /** What fit found that it would take, and where. */
+  charged: { readonly at: Candidate | undefined; readonly charge: Charge } | undefined;
   reserved: Reservation = { usd: 0, tokens: 0, output: 0, requests: 0 };
   /** The call's state row as far as it is written. */
   row: CallRow | undefined;
@@ -132,6 +136,8 @@ export class Flight<K extends SyscallKind = SyscallKind> {
     this.resource = spec.resource(fields.call.payload);
     this.args = spec.args(fields.call.payload);
     this.digest = spec.digest(fields.call.payload);
+    const tree = (fields.chain.at(-1) as Agent).pid;
+    this.guarded = { call: `${this.agent.pid} ${this.digest}`, tree };
     this.since = fields.call.arrivedAt;
     this.deadlineAt = fields.call.deadlineAt ?? fields.call.arrivedAt + LIMITS.maxHoldMs.value;
   }
@@ -149,12 +155,6 @@ export class Flight<K extends SyscallKind = SyscallKind> {
   /** It asks for locks or places before it runs. */
   get isLocking(): boolean {
     return this.effects.length > 0 || this.places.length > 0;
-  }
-
-  /** What the loop guard counts. */
-  get guarded(): GuardedCall {
-    const tree = (this.chain.at(-1) as Agent).pid;
-    return { agent: this.agent.pid, tree, digest: this.digest };
   }
 
   /** Remembers a step for `mezz trace`. */

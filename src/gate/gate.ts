@@ -137,21 +137,22 @@ export class Gate {
     const epoch = parts.epochs.value;
     const decided = decide(parts, generic);
     if (decided.kind !== 'go') return this.#halt(flight, decided);
-    const stages = [
-      () => fit(parts, generic),
-      () => this.limits.stage(generic),
-      () => schedule(parts, generic),
-    ];
-    for (const stage of stages) {
-      const staged = stage();
-      if (staged.kind !== 'go') return this.#halt(flight, staged);
-    }
+    const staged = this.#stage(generic);
+    if (staged.kind !== 'go') return this.#halt(flight, staged);
     // Files are looked at, which takes time: what was decided before is decided again.
     if (needsLook(parts, generic)) return (await this.#look(flight)) ?? 'again';
     if (parts.epochs.value !== epoch) return 'again';
     const reserved = reserve(parts, generic);
     if (reserved.kind !== 'go') return this.#halt(flight, reserved);
     return this.#dispatch(flight, decided.value, epoch);
+  }
+
+  /** The stages between decide and reserve, up to the first that does not let it go. */
+  #stage(flight: Flight): Stage<void> {
+    const fitted = fit(this.parts, flight);
+    if (fitted.kind !== 'go') return fitted;
+    const limited = this.limits.stage(flight);
+    return limited.kind === 'go' ? schedule(this.parts, flight) : limited;
   }
 
   async #look<K extends SyscallKind>(flight: Flight<K>): Promise<Walked<K> | undefined> {

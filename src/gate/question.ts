@@ -13,23 +13,31 @@ export function question(
   candidate: Candidate | undefined,
   approved: boolean,
 ): AccessRequest {
-  const payload = flight.call.payload;
-  const hosted =
-    'facts' in payload ? payload.facts.hostedTools.filter((tool) => tool.acts).map((tool) => tool.type) : [];
   return {
     chain: principals(flight.chain),
     action: flight.call.kind,
     resource: flight.resource,
     args: flight.args,
     labels: [],
-    facts: {
-      ...(candidate ? { backend: candidate.backend.id, account: candidate.account } : {}),
-      hostedTools: hosted,
-      permittedHostedTools: parts.settings.hostedTools,
-      level: levelOf(flight.chain, parts.settings.holdAll),
-      localHour: hourOf(parts),
-    },
+    facts: factsOf(parts, flight, candidate),
     approved,
+  };
+}
+
+export function factsOf(
+  parts: Parts,
+  flight: Flight,
+  candidate: Candidate | undefined,
+): AccessRequest['facts'] {
+  const payload = flight.call.payload;
+  const hosted =
+    'facts' in payload ? payload.facts.hostedTools.filter((tool) => tool.acts).map((tool) => tool.type) : [];
+  return {
+    ...(candidate ? { backend: candidate.backend.id, account: candidate.account } : {}),
+    hostedTools: hosted,
+    permittedHostedTools: parts.settings.hostedTools,
+    level: levelOf(flight.chain, parts.settings.holdAll),
+    localHour: hourOf(parts),
   };
 }
 

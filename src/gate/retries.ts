@@ -17,7 +17,7 @@ export class Retries {
 
   /** The place that this call had before; its own arrival where it is no retry. */
   claim(flight: Flight): number {
-    const key = keyOf(flight);
+    const key = flight.guarded.call;
     const { arrivedAt } = flight.call;
     const left = this.#left.get(key);
     if (!left) return arrivedAt;
@@ -27,8 +27,6 @@ export class Retries {
 
   /** It goes without having been served. */
   leave(flight: Flight, now: number): void {
-    this.#left.set(keyOf(flight), { since: flight.since, leftAt: now });
+    this.#left.set(flight.guarded.call, { since: flight.since, leftAt: now });
   }
 }
-
-const keyOf = ({ agent, digest }: Flight): string => `${agent.pid} ${digest}`;

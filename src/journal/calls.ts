@@ -1,6 +1,6 @@
 /** The entries of a call and the state row that is their fold: one function both live and in fsck. */
 import type { Refusal } from '../base/errors.ts';
-import type { JsonRecord } from '../base/json.ts';
+import type { Json, JsonRecord } from '../base/json.ts';
 import { NO_USAGE, type Usage } from '../base/usage.ts';
 import { CALL, type CallRow } from '../db/schema/journal.ts';
 import type { EntryDraft } from './journal.ts';
@@ -100,58 +100,90 @@ export interface CallRefusal {
   readonly refusal: Refusal;
 }
 
+/** The body of an entry, member by member: it is made for every call, and copying with exceptions costs several times as much. */
+type Body = Record<string, Json>;
+
 /** A draft of one of a call's entries; its row takes the same instant. */
 export type CallDraft = EntryDraft & { readonly at: number };
 
 export function startEntry(at: number, start: CallStart): CallDraft {
-  const { call, agent, rules, above, hosted, losses, order, ...body } = start;
-  return {
-    at,
-    kind: 'call.start',
-    agent,
-    call,
-    body: {
-      ...body,
-      ...named(start),
-      ...(above.length > 0 ? { above: [...above] } : {}),
-      ...(hosted.length > 0
-        ? { hosted: clip([...new Set(hosted)].join(', '), LIMITS.hostedText.value) }
-        : {}),
-      ...(order === undefined ? {} : { order: clip(order, LIMITS.orderText.value) }),
-      ...(losses.length > 0 ? { losses: clip(losses.join(', '), LIMITS.lossText.value) } : {}),
-      rules: rules.slice(0, 8).map((rule) => clip(rule, LIMITS.ruleText.value)),
-      labels: [...start.labels],
-      transforms: [...start.transforms],
-    },
+  const { above, hosted, losses, order } = start;
+  const body: Body = {
+    owner: start.owner,
+    kind: start.kind,
+    target: nameOf(start.target),
+    key: start.key,
+    turn: start.turn,
+    arrivedAt: start.arrivedAt,
+    attempt: start.attempt,
+    backend: start.backend,
+    model: start.model,
+    account: start.account,
+    toolUseId: start.toolUseId === null ? null : nameOf(start.toolUseId),
+    approval: start.approval,
+    reservedUsd: start.reservedUsd,
+    reservedTokens: start.reservedTokens,
+    reservedOutput: start.reservedOutput,
+    args: start.args,
+    head: start.head,
+    continues: start.continues,
+    rules: start.rules.slice(0, 8).map((rule) => clip(rule, LIMITS.ruleText.value)),
+    labels: [...start.labels],
+    transforms: [...start.transforms],
   };
+  if (start.bookedOn !== undefined) body.bookedOn = start.bookedOn;
+  if (start.retry !== undefined) body.retry = start.retry;
+  if (above.length > 0) body.above = [...above];
+  if (hosted.length > 0) body.hosted = clip([...new Set(hosted)].join(', '), LIMITS.hostedText.value);
+  if (order !== undefined) body.order = clip(order, LIMITS.orderText.value);
+  if (losses.length > 0) body.losses = clip(losses.join(', '), LIMITS.lossText.value);
+  return { at, kind: 'call.start', agent: start.agent, call: start.call, body };
 }
 
 export function endEntry(at: number, end: CallEnd): CallDraft {
-  const { call, agent, usage, ...body } = end;
-  return { at, kind: 'call.end', agent, call, body: { ...body, ...usage } };
+  const { usage, resolved, suspended, suspendedMs, bookedOn } = end;
+  const body: Body = {
+    code: end.code,
+    status: end.status,
+    cost: end.cost,
+    stop: end.stop,
+    answer: end.answer,
+    bytesOut: end.bytesOut,
+    intents: end.intents,
+    firstByteMs: end.firstByteMs,
+    waitedMs: end.waitedMs,
+    input: usage.input,
+    cacheRead: usage.cacheRead,
+    cacheWrite: usage.cacheWrite,
+    output: usage.output,
+    reasoning: usage.reasoning,
+  };
+  if (resolved !== undefined) body.resolved = resolved;
+  if (suspended !== undefined) body.suspended = suspended;
+  if (suspendedMs !== undefined) body.suspendedMs = suspendedMs;
+  if (bookedOn !== undefined) body.bookedOn = bookedOn;
+  return { at, kind: 'call.end', agent: end.agent, call: end.call, body };
 }
 
 export function refuseEntry(at: number, refuse: CallRefusal): CallDraft {
-  const { call, agent, refusal, ...body } = refuse;
+  const { call, agent, refusal, target, toolUseId, ...body } = refuse;
+  const named = { target: nameOf(target), toolUseId: toolUseId === null ? null : nameOf(toolUseId) };
   const why = {
     code: refusal.code,
     message: clip(refusal.message, LIMITS.refusalText.value),
     ...(refusal.rule ? { rule: clip(refusal.rule, LIMITS.nameText.value) } : {}),
     ...(refusal.approval ? { approval: refusal.approval } : {}),
   };
-  return { at, kind: 'call.refuse', agent, call, body: { ...body, ...named(refuse), ...why } };
+  return { at, kind: 'call.refuse', agent, call, body: { ...body, ...named, ...why } };
 }
 
 /** What agents name by themselves, within its bound: whatever they send, the entry of it can be written. */
-const named = ({ target, toolUseId }: Pick<CallStart, 'target' | 'toolUseId'>) => ({
-  target: nameOf(target),
-  toolUseId: toolUseId === null ? null : nameOf(toolUseId),
-});
-
 export const nameOf = (text: string): string => clip(text, LIMITS.nameText.value);
 
 /** The beginning of a text that takes at most so many bytes as JSON. */
 function clip(text: string, bytes: number): string {
+  // No character takes more than six bytes as JSON.
+  if (text.length * 6 <= bytes) return text;
   let cut = text.slice(0, bytes);
   while (Buffer.byteLength(JSON.stringify(cut)) > bytes + 2) cut = cut.slice(0, Math.floor(cut.length * 0.8));
   return cut;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { seededRandom } from '../base/random.ts';
-import { commitmentOf, newSalt } from './commitment.ts';
+import { commitUnder, newSalt } from './commitment.ts';
 import {
   EMPTY_ROOT,
   inclusionProof,
@@ -88,6 +88,6 @@ test('a tile is given once, when complete, at each level', () => {
 test('a commitment depends on the salt', () => {
   const random = seededRandom(1);
   const salt = newSalt(random);
-  assert.equal(commitmentOf(salt, 'x'), commitmentOf(salt, 'x'));
-  assert.notEqual(commitmentOf(salt, 'x'), commitmentOf(newSalt(random), 'x'));
+  assert.equal(commitUnder(salt)('x'), commitUnder(salt)('x'));
+  assert.notEqual(commitUnder(salt)('x'), commitUnder(newSalt(random))('x'));
 });

@@ -1,13 +1,13 @@
 import type { Random } from '../base/random.ts';
 import { SALT } from '../db/schema/journal.ts';
 import type { Batch, Store } from '../db/store.ts';
-import { commitmentOf, newSalt } from './commitment.ts';
+import { type Commit, commitUnder, newSalt } from './commitment.ts';
 import { LIMITS } from './limits.ts';
 
 /** One secret per owner, in memory while it exists. Erasing it unlinks every commitment made under it. */
 export class Salts {
   readonly #random: Random;
-  readonly #salts = new Map<string, Uint8Array>();
+  readonly #commits = new Map<string, Commit>();
   #fresh: { owner: string; salt: Uint8Array }[] = [];
 
   constructor(random: Random) {
@@ -17,22 +17,21 @@ export class Salts {
   static async open(store: Store, random: Random): Promise<Salts> {
     const salts = new Salts(random);
     for (const row of await store.range(SALT, { limit: LIMITS.page.value }))
-      salts.#salts.set(row.owner, row.salt);
+      salts.#commits.set(row.owner, commitUnder(row.salt));
     return salts;
   }
 
-  of(owner: string): Uint8Array {
-    let salt = this.#salts.get(owner);
-    if (!salt) {
-      salt = newSalt(this.#random);
-      this.#salts.set(owner, salt);
-      this.#fresh.push({ owner, salt });
-    }
-    return salt;
+  commit(owner: string, bytes: Uint8Array | string): string {
+    const commit = this.#commits.get(owner) ?? this.#begin(owner);
+    return commit(bytes);
   }
 
-  commit(owner: string, bytes: Uint8Array | string): string {
-    return commitmentOf(this.of(owner), bytes);
+  #begin(owner: string): Commit {
+    const salt = newSalt(this.#random);
+    const commit = commitUnder(salt);
+    this.#commits.set(owner, commit);
+    this.#fresh.push({ owner, salt });
+    return commit;
   }
 
   /** Rows of salts made since the last call: they go into the batch that first uses them. */
@@ -43,7 +42,7 @@ export class Salts {
   }
 
   forget(owner: string): NonNullable<Batch['deletes']> {
-    this.#salts.delete(owner);
+    this.#commits.delete(owner);
     return [{ table: SALT, key: [owner] }];
   }
 }

@@ -269,6 +269,7 @@ export class Scheduler {
 
   /** A rate limit may have opened: whoever waits for it at one of these is tried. */
   look(limit: string, resources: Iterable<string>): void {
+    if (this.#queue.size === 0) return;
     for (const name of resources) if (this.#queue.hasLine(name, limit)) this.#serve(name);
   }
 
