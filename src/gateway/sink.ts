@@ -83,7 +83,7 @@ export class HttpSink implements ResponseSink {
 
   write(bytes: Uint8Array): boolean {
     if (this.#response.destroyed) return true;
-    this.#isBetween = bytes.at(-1) === LF && bytes.at(-2) === LF;
+    this.#isBetween = bytes[bytes.length - 1] === LF && bytes[bytes.length - 2] === LF;
     return this.#response.write(bytes);
   }
 

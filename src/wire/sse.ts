@@ -1,4 +1,5 @@
 /** Server-sent events as bytes (WHATWG HTML, section 9.2): splits a stream into whole events, whatever the chunking. */
+import { viewOf } from '../base/bytes.ts';
 
 export interface SseEvent {
   /** Exactly the bytes of the event with its blank line. */
@@ -7,20 +8,48 @@ export interface SseEvent {
   readonly data: string;
 }
 
+/** An event where it stands among those that came with it: most are only read, and their bytes leave together. */
+export class PlacedEvent implements SseEvent {
+  readonly #all: Buffer;
+  readonly start: number;
+  readonly end: number;
+  readonly name: string;
+  readonly data: string;
+
+  constructor(all: Buffer, start: number, end: number, isFirst: boolean) {
+    const { name, data } = parseEvent(all.toString('utf8', start, end), isFirst);
+    this.#all = all;
+    this.start = start;
+    this.end = end;
+    this.name = name;
+    this.data = data;
+  }
+
+  get bytes(): Buffer {
+    return this.#all.subarray(this.start, this.end);
+  }
+
+  /** The bytes from this event to the end of one that came with it. */
+  upTo(last: PlacedEvent): Buffer {
+    return this.#all.subarray(this.start, last.end);
+  }
+}
+
 const LF = 0x0a;
 const CR = 0x0d;
+const EMPTY = Buffer.alloc(0);
 
 export class SseSplitter {
   /** Pieces of the event that is not whole yet: joined once, when it is, so that long events cost no more per byte. */
   #held: Buffer[] = [];
   #heldBytes = 0;
   /** The last bytes held: a blank line is at most CR LF CR LF, and may be cut anywhere. */
-  #edge: Buffer = Buffer.alloc(0);
+  #edge: Buffer = EMPTY;
   #first = true;
 
   /** Whole events completed by this chunk, in order. */
-  push(chunk: Uint8Array): SseEvent[] {
-    const view = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  push(chunk: Uint8Array): PlacedEvent[] {
+    const view = viewOf(chunk);
     const seam = this.#edge.length === 0 ? view : Buffer.concat([this.#edge, view]);
     let end = blankLineEnd(seam, 0);
     if (end === -1) {
@@ -30,16 +59,18 @@ export class SseSplitter {
     }
     const whole = this.#held.length === 0 ? view : Buffer.concat([...this.#held, view]);
     end += whole.length - seam.length;
-    const events: SseEvent[] = [];
+    const events: PlacedEvent[] = [];
     let start = 0;
     for (; end !== -1; end = blankLineEnd(whole, start)) {
-      events.push(parseEvent(whole.subarray(start, end), this.#first));
+      events.push(new PlacedEvent(whole, start, end, this.#first));
       this.#first = false;
       start = end;
     }
-    const rest = Buffer.from(whole.subarray(start));
     this.#held = [];
     this.#heldBytes = 0;
+    this.#edge = EMPTY;
+    if (start === whole.length) return events;
+    const rest = Buffer.from(whole.subarray(start));
     this.#keep(rest, rest);
     return events;
   }
@@ -82,10 +113,11 @@ function lineEnd(bytes: Buffer, at: number): number {
   return bytes[at + 1] === LF ? at + 2 : at + 1;
 }
 
-function parseEvent(bytes: Buffer, first: boolean): SseEvent {
+function parseEvent(whole: string, first: boolean): Pick<SseEvent, 'name' | 'data'> {
+  const plain = parsePlain(whole);
+  if (plain) return plain;
   let name = '';
   const data: string[] = [];
-  const whole = bytes.toString('utf8');
   // Only a mark at the very start of a stream is one.
   for (const line of (first ? whole.replace(/^\uFEFF/, '') : whole).split(/\r\n|\r|\n/)) {
     const colon = line.indexOf(':');
@@ -95,8 +127,20 @@ function parseEvent(bytes: Buffer, first: boolean): SseEvent {
     if (field === 'event') name = value;
     else if (field === 'data') data.push(value);
   }
-  return { bytes, name, data: data.join('\n') };
+  return { name, data: data.join('\n') };
 }
+
+/** Nearly all events: one line of data, behind one with its name or none. undefined for any other. */
+function parsePlain(whole: string): Pick<SseEvent, 'name' | 'data'> | undefined {
+  const at = whole.startsWith(NAME) ? whole.indexOf('\n') + 1 : 0;
+  const isPlain =
+    whole.startsWith(DATA, at) && whole.indexOf('\n', at) === whole.length - 2 && !whole.includes('\r');
+  if (!isPlain) return undefined;
+  return { name: at === 0 ? '' : whole.slice(NAME.length, at - 1), data: whole.slice(at + DATA.length, -2) };
+}
+
+const NAME = 'event: ';
+const DATA = 'data: ';
 
 /** One event as bytes. */
 export const encodeEvent = (name: string, data: string): Buffer =>

@@ -2,7 +2,7 @@
 import type { ResponseFacts } from '../base/model.ts';
 import type { StreamEnd, StreamMachine } from './dialect.ts';
 import { LIMITS } from './limits.ts';
-import { type SseEvent, SseSplitter } from './sse.ts';
+import { type PlacedEvent, type SseEvent, SseSplitter } from './sse.ts';
 
 /** What one event means: it passes, it is the terminal event, it is the upstream's own error, or it breaks a rule. */
 export type Verdict = 'pass' | 'terminal' | 'error' | { readonly violation: string };
@@ -27,27 +27,32 @@ export class RuledStream implements StreamMachine {
 
   push(chunk: Uint8Array): Uint8Array {
     if (this.#violation !== undefined) return EMPTY;
-    const passed: Uint8Array[] = [];
-    for (const event of this.#splitter.push(chunk)) this.#take(event, passed);
+    const events = this.#splitter.push(chunk);
+    // What passes is the beginning of what came: behind the first that is kept, all are.
+    let passed: PlacedEvent | undefined;
+    for (const event of events) if (this.#passes(event)) passed = event;
     if (this.#splitter.restBytes > LIMITS.eventBytes.value) {
       this.#violation ??= `an event is larger than ${LIMITS.eventBytes.value} bytes`;
     }
-    return passed.length === 1 ? (passed[0] as Uint8Array) : Buffer.concat(passed);
+    return passed ? (events[0] as PlacedEvent).upTo(passed) : EMPTY;
   }
 
-  #take(event: SseEvent, passed: Uint8Array[]): void {
-    if (this.#violation !== undefined) return;
+  /** false: it is kept for the end, or breaks a rule. */
+  #passes(event: SseEvent): boolean {
+    if (this.#violation !== undefined) return false;
     // Behind the upstream's own error nothing is checked: it is the end, whatever follows.
     const verdict = event.data === '' || this.#state === 'error' ? 'pass' : this.#rules.event(event);
     if (typeof verdict === 'object') {
       this.#violation = verdict.violation;
-      return;
+      return false;
     }
     if (this.#state === 'open' && verdict !== 'pass') this.#state = verdict;
     if (this.#state === 'open') {
-      passed.push(event.bytes);
       this.events += 1;
-    } else this.#tail.push(event.bytes);
+      return true;
+    }
+    this.#tail.push(event.bytes);
+    return false;
   }
 
   finish(): StreamEnd {
@@ -55,7 +60,7 @@ export class RuledStream implements StreamMachine {
     if (this.#splitter.restBytes > 0 && this.#violation === undefined) {
       const rest = this.#splitter.rest;
       const [event] = this.#splitter.push(Buffer.from('\n\n'));
-      if (event) this.#take({ ...event, bytes: rest }, this.#tail);
+      if (event && this.#passes({ name: event.name, data: event.data, bytes: rest })) this.#tail.push(rest);
     }
     const facts = this.facts();
     if (this.#violation !== undefined) return { kind: 'malformed', why: this.#violation, facts };

@@ -307,6 +307,28 @@ describe('sse', () => {
   });
 });
 
+it('sse: plain events and those that only look so', () => {
+  const stream = bytes(
+    'event: n\ndata: {"a":1}\n\ndata: 1\rdata: 2\n\nevent: x\rdata: 3\ndata: 4\n\ndata:5\n\ndata:  6 \n\ndata: 7\nid: 8\n\nevent: e\n\ndata: \n\n',
+  );
+  const events = new SseSplitter().push(stream);
+  assert.deepEqual(
+    events.map((event) => [event.name, event.data]),
+    [
+      ['n', '{"a":1}'],
+      ['', '1\n2'],
+      ['x', '3\n4'],
+      ['', '5'],
+      ['', ' 6 '],
+      ['', '7'],
+      ['e', ''],
+      ['', ''],
+    ],
+  );
+  const [first, last] = [events[0] ?? assert.fail(), events.at(-1) ?? assert.fail()];
+  assert.deepEqual(first.upTo(last), stream);
+});
+
 it('sse: one byte at a time gives the same events', () => {
   const stream = bytes('data: 1\r\n\r\ndata: 2\n\ndata: 3\r\r\n');
   const splitter = new SseSplitter();

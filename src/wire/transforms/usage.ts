@@ -77,8 +77,11 @@ export class UsageChunkFilter {
   #removed = false;
 
   push(chunk: Uint8Array): Uint8Array {
+    const events = this.#splitter.push(chunk);
+    const [first, last] = [events[0], events.at(-1)];
+    if (first && last && !events.some(({ data }) => data.includes('"usage"'))) return first.upTo(last);
     const kept: Uint8Array[] = [];
-    for (const event of this.#splitter.push(chunk)) {
+    for (const event of events) {
       if (!event.data.includes('"usage"')) kept.push(event.bytes);
       else if (!this.#isExtra(event.data)) kept.push(withoutNull(event.bytes));
     }
