@@ -7,7 +7,8 @@ import { type KeyHolder, type Resolved, resolveAgent } from '../agents/resolve.t
 import { type Agent, agentPut } from '../agents/table.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import { type CallId, newCallId, newTurnId, type TurnId } from '../base/ids.ts';
-import { isRecord } from '../base/json.ts';
+import { isRecord, type JsonRecord } from '../base/json.ts';
+import type { ServerMethod } from '../base/mcp.ts';
 import type { ModelCall } from '../base/model.ts';
 import type { ServerRequest } from '../base/ports.ts';
 import { Recent } from '../base/recent.ts';
@@ -27,7 +28,7 @@ import { movedOn } from './locking.ts';
 import { type Asked, Offered, type Told, type Used, type UseRequest } from './offered.ts';
 import { toolEnded } from './outcomes.ts';
 import { clientOf } from './sight.ts';
-import { SYSCALLS } from './syscalls.ts';
+import { toolDigest } from './syscalls.ts';
 import { Withheld } from './withheld.ts';
 
 type Puts = NonNullable<Batch['puts']>;
@@ -214,7 +215,7 @@ export class Arrivals {
   #letGo(pid: number, call: ToolCall): string | undefined {
     const { coverage, epochs } = this.#gate.parts;
     const known = this.#hooked.get(`${pid}/${call.toolUseId}`);
-    const isSame = known?.epoch === epochs.value && known.digest === SYSCALLS['tool.call'].digest(call);
+    const isSame = known?.epoch === epochs.value && known.digest === toolDigest(call);
     return isSame && coverage.isAwaited(pid, call.toolUseId)
       ? coverage.decidedBy(pid, call.toolUseId)
       : undefined;
@@ -239,10 +240,9 @@ export class Arrivals {
     if ('code' in found) return { call: undefined, outcome: found };
     const changed = this.#gate.parts.shown.changed(clientOf(caller, only), found);
     if (changed) return { call: undefined, outcome: changed };
-    const { params, ...tool } = found;
-    const { arguments: args, ...rest } = params;
-    const input = method === 'tools/call' ? (isRecord(args) ? args : {}) : rest;
-    return this.#use(caller, tool, { ...asked, input, request: { method, params, asking } }, signal);
+    const { params } = found;
+    const input = inputOf(method, params);
+    return this.#use(caller, found, { ...asked, input, request: { method, params, asking } }, signal);
   }
 
   async #use(caller: KeyHolder, found: Used, asked: UseRequest, signal: AbortSignal): Promise<Told> {
@@ -261,6 +261,13 @@ export class Arrivals {
   agentOf(caller: KeyHolder): Agent | undefined {
     return caller.pid === null ? undefined : this.#gate.parts.agents.get(caller.pid);
   }
+}
+
+/** What the tool, or the policies, take for arguments. */
+function inputOf(method: ServerMethod, params: JsonRecord): JsonRecord {
+  if (method === 'tools/call') return isRecord(params.arguments) ? params.arguments : {};
+  const { arguments: _args, ...rest } = params;
+  return rest;
 }
 
 const rootOf = (chain: readonly Agent[]): Agent | undefined => chain.at(-1);

@@ -10,7 +10,6 @@ import { rebuildRequest, type StoredRequest } from '../journal/context.ts';
 import type { Flight } from './flight.ts';
 import type { Parts } from './parts.ts';
 import { factsOf } from './question.ts';
-import { toolText } from './syscalls.ts';
 
 /** The question without who asks (rows say that) and without what a tool call's body holds. */
 type Asked = Omit<AccessRequest, 'chain' | 'action' | 'labels' | 'approved'>;
@@ -23,8 +22,8 @@ export function storeBody(parts: Parts, flight: Flight, now: number): Pick<Store
   const facts = factsOf(parts, flight, flight.granted);
   const request = (asked: Asked) => ({ call, owner, asked: JSON.stringify(asked) });
   if (!('facts' in payload)) {
-    const bytes = Buffer.from(toolText(payload));
-    return parts.context.storeWhole(request({ resource, args: {}, facts }), bytes, now);
+    const body = { hash: flight.digest, bytes: Buffer.from(flight.body) };
+    return parts.context.storeWhole(request({ resource, args: {}, facts }), body, now);
   }
   if (payload.decoded.length === 0) return { puts: [], blobs: [] };
   const { decoded, facts: found } = payload;

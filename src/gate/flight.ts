@@ -3,6 +3,7 @@ import type { GuardedCall } from '../access/loop.ts';
 import type { Agent } from '../agents/table.ts';
 import type { TraceStep } from '../base/control.ts';
 import type { Refusal } from '../base/errors.ts';
+import { sha256Hex } from '../base/hash.ts';
 import type { JsonRecord } from '../base/json.ts';
 import type { RetryClass } from '../base/manifest.ts';
 import type { ModelCall } from '../base/model.ts';
@@ -57,7 +58,9 @@ export class Flight<K extends SyscallKind = SyscallKind> {
   readonly login: Login | undefined;
   readonly resource: ResourceName;
   readonly args: JsonRecord;
-  /** SHA-256 over the exact arguments, hex. */
+  /** The exact arguments: the decoded body of a model call, a tool call as canonical JSON. */
+  readonly body: Uint8Array | string;
+  /** SHA-256 over them, hex. */
   readonly digest: string;
   /** What the loop guard counts. */
   readonly guarded: GuardedCall;
@@ -135,7 +138,8 @@ export class Flight<K extends SyscallKind = SyscallKind> {
     const spec = SYSCALLS[fields.call.kind];
     this.resource = spec.resource(fields.call.payload);
     this.args = spec.args(fields.call.payload);
-    this.digest = spec.digest(fields.call.payload);
+    this.body = spec.body(fields.call.payload);
+    this.digest = sha256Hex(this.body);
     const tree = (fields.chain.at(-1) as Agent).pid;
     this.guarded = { call: `${this.agent.pid} ${this.digest}`, tree };
     this.since = fields.call.arrivedAt;

@@ -17,7 +17,7 @@ import { Flight } from './flight.ts';
 import type { Gate, Walked } from './gate.ts';
 import { LIMITS } from './limits.ts';
 import { withdraw } from './outcomes.ts';
-import { SYSCALLS } from './syscalls.ts';
+import { toolDigest } from './syscalls.ts';
 import { CLIENT_LEFT } from './waits.ts';
 import { Withheld } from './withheld.ts';
 
@@ -115,7 +115,7 @@ export class Held {
       toolUseId: asked.id,
       how: 'held',
     };
-    const digest = SYSCALLS['tool.call'].digest(call);
+    const digest = toolDigest(call);
     // A stored answer that is fetched once more holds the same calls.
     if (this.isPermitted(flight.agent.pid, call)) return { asked, digest, refused: undefined };
     const { turn, deadlineAt } = flight.call;
@@ -208,7 +208,7 @@ export class Held {
     return (
       known !== undefined &&
       known.epoch === this.#gate.parts.epochs.value &&
-      known.digest === SYSCALLS['tool.call'].digest(call)
+      known.digest === toolDigest(call)
     );
   }
 

@@ -17,8 +17,8 @@ interface SyscallSpec<K extends SyscallKind> {
   resource(payload: Payloads[K]): ResourceName;
   /** What access policies see as the call's arguments. */
   args(payload: Payloads[K]): JsonRecord;
-  /** SHA-256 (hex) over the exact arguments: what an approval is bound to and a repetition is recognised by. */
-  digest(payload: Payloads[K]): string;
+  /** The exact arguments: their digest is what an approval is bound to and a repetition is recognised by. */
+  body(payload: Payloads[K]): Uint8Array | string;
   /** Does it need a backend with a free slot? */
   readonly needsBackend: boolean;
   /** Does it move tokens or money? Free ones still count as requests. */
@@ -32,7 +32,7 @@ type ModelKind = Exclude<SyscallKind, 'tool.call'>;
 const modelSpec = <K extends ModelKind>(charged: boolean): SyscallSpec<K> => ({
   resource: (call) => ({ type: 'Model', id: call.facts.model || call.path, parents: [call.dialect] }),
   args: modelArgs,
-  digest: (call) => sha256Hex(call.decoded),
+  body: (call) => call.decoded,
   needsBackend: true,
   charged,
   endsLater: false,
@@ -50,9 +50,11 @@ function modelArgs(call: ModelCall): JsonRecord {
   };
 }
 
-/** What a tool call's digest is over: equal for equal calls, whatever the order of the members. */
-export const toolText = (call: ToolCall): string =>
+/** Equal for equal calls, whatever the order of the members. */
+const toolText = (call: ToolCall): string =>
   canonicalJson({ server: call.server, tool: call.tool, input: call.input });
+
+export const toolDigest = (call: ToolCall): string => sha256Hex(toolText(call));
 
 export const toolResource = ({ server, tool }: Pick<ToolCall, 'server' | 'tool'>): ResourceName => ({
   type: 'Tool',
@@ -63,7 +65,7 @@ export const toolResource = ({ server, tool }: Pick<ToolCall, 'server' | 'tool'>
 const toolSpec: SyscallSpec<'tool.call'> = {
   resource: toolResource,
   args: (call) => call.input,
-  digest: (call) => sha256Hex(toolText(call)),
+  body: toolText,
   needsBackend: false,
   charged: false,
   endsLater: true,

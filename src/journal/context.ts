@@ -96,11 +96,10 @@ export class ContextStore {
   /** The same for a body that is no conversation: it is one blob. */
   storeWhole(
     request: Pick<RequestRow, 'call' | 'owner' | 'asked'>,
-    bytes: Uint8Array,
+    { hash, bytes }: Pick<BlobRow, 'hash' | 'bytes'>,
     at: number,
   ): Omit<StoredRequest, 'links'> {
     const { owner } = request;
-    const hash = sha256Hex(bytes);
     const row: RequestRow = { ...request, head: '', envelope: hash, parts: '[]' };
     return {
       puts: [{ table: REQUEST, row }],

@@ -219,7 +219,11 @@ export class Broker {
   }
 
   async #changed({ path, hash }: Pick<Before, 'path' | 'hash'>): Promise<Change> {
-    const digest = await this.#workspace.digest(path, this.versions.digest(`file:${path}`));
+    const key = `file:${path}`;
+    // What is known of it was looked at just now.
+    const digest = this.versions.knows(key)
+      ? this.versions.digest(key)
+      : await this.#workspace.digest(path, undefined);
     return { path, before: hash, after: digest?.hash ?? '' };
   }
 
