@@ -40,7 +40,7 @@ export function readPushback(
 }
 
 const NO_MONEY = /"insufficient_quota"|enforced_spend_limit_reached/;
-/** Seen of Anthropic, DeepSeek, Moonshot, Z.ai and others: a refusal for calls at once says so in words alone. */
+/** Documented or seen of Anthropic, DeepSeek and Moonshot: a refusal for calls at once says so in words alone. */
 const AT_ONCE = /concurren(t|cy)/i;
 /** "reached max organization concurrency: 3" (Moonshot). */
 const AT_ONCE_MOST = /concurrency(?: limit)?(?: of| is|:) ?(\d{1,6})\b/i;
