@@ -28,7 +28,8 @@ export type Obstacle =
       readonly kind: 'streams';
       readonly atMs: number;
       readonly running: number;
-      readonly most: number /** By its provider, and not guessed. */;
+      readonly most: number;
+      /** By its provider, and not guessed. */
       readonly isTold: boolean;
     }
   | {
