@@ -1,8 +1,15 @@
 /** Puts committed batches into the database: many in one transaction, each row that several of them change once. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { assert } from '../../base/assert.ts';
-import type { Table } from '../store.ts';
-import { BLOB_COLUMNS, type Commit, ENTRY_COLUMNS, type Group, merge, unwritten } from './group.ts';
+import {
+  BLOB_COLUMNS,
+  type Commit,
+  ENTRY_COLUMNS,
+  type Group,
+  merge,
+  type Shape,
+  unwritten,
+} from './group.ts';
 import type { Numbered } from './redo.ts';
 
 const names = (columns: readonly string[]) => columns.map((column) => `"${column}"`).join(',');
@@ -18,15 +25,16 @@ interface TableSql {
 
 export class Applier {
   readonly #db: DatabaseSync;
-  readonly #tables: readonly Table[];
+  readonly #tables: readonly Shape[];
   readonly #sql = new Map<string, TableSql>();
   readonly #statements = new Map<string, StatementSync>();
   /** The last record that the database holds. */
-  #applied = 0;
+  #applied: number;
 
-  constructor(db: DatabaseSync, tables: readonly Table[]) {
+  constructor(db: DatabaseSync, tables: readonly Shape[], applied = 0) {
     this.#db = db;
     this.#tables = tables;
+    this.#applied = applied;
     for (const { name, columns, key } of tables) {
       const all = columns.map((column) => column.name);
       this.#sql.set(name, {
@@ -40,21 +48,12 @@ export class Applier {
   apply(records: readonly Numbered[]): void {
     assert(records[0]?.number === this.#applied + 1, 'the redo log goes on with another record');
     const last = this.#applied + records.length;
-    this.#transaction(records, () => this.#statement('UPDATE redo SET applied=?').run(last));
-    this.#applied = last;
-  }
-
-  /** What a log held when it was opened. Its records are of this epoch from now on. */
-  begin(records: readonly Numbered[], epoch: number): void {
-    this.#transaction(records, () => this.#statement('UPDATE redo SET epoch=?, applied=0').run(epoch));
-  }
-
-  #transaction(records: readonly Numbered[], mark: () => void): void {
-    this.#db.exec('BEGIN IMMEDIATE');
     const commits = records.map(({ text, bytes }) => ({ commit: JSON.parse(text) as Commit, bytes }));
+    this.#db.exec('BEGIN IMMEDIATE');
     for (const group of merge(commits, this.#tables)) this.#write(group);
-    mark();
+    this.#statement('UPDATE redo SET applied=?').run(last);
     this.#db.exec('COMMIT');
+    this.#applied = last;
   }
 
   #write({ entries, blobs, writes, erases, drop }: Group): void {

@@ -4,7 +4,14 @@
  * tell a row that was written twice from one that was written once.
  */
 import { rowValues, wholeKey } from '../rows.ts';
-import type { Batch, Table, Value } from '../store.ts';
+import type { Batch, Value } from '../store.ts';
+
+/** What has to be known of a table to read its rows in a `Commit`. */
+export interface Shape {
+  readonly name: string;
+  readonly columns: readonly { readonly name: string }[];
+  readonly key: readonly string[];
+}
 
 /** One batch. Rows are lists of values in the order of their columns. */
 export interface Commit {
@@ -115,7 +122,7 @@ interface Sent {
 }
 
 /** In the order of the calls. What erases is the last of its group: a later batch may write the same blob again. */
-export function merge(sent: readonly Sent[], tables: readonly Table[]): Group[] {
+export function merge(sent: readonly Sent[], tables: readonly Shape[]): Group[] {
   const keys = new Map(tables.map((table) => [table.name, keyColumns(table)]));
   const groups: Group[] = [];
   let from = 0;
@@ -158,7 +165,7 @@ function mergeGroup(
   return { entries, writes, blobs, erases, drop };
 }
 
-const keyColumns = ({ columns, key }: Table): number[] =>
+const keyColumns = ({ columns, key }: Shape): number[] =>
   key.map((name) => columns.findIndex((column) => column.name === name));
 
 /** One text per key: of equal length or not, no two keys of a table share one. */

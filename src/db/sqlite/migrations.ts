@@ -9,13 +9,15 @@ import { type Column, StoreError, type Table } from '../store.ts';
 const STEPS: readonly ((db: DatabaseSync) => void)[] = [
   // From 2 on, what was acknowledged last may lie in the redo log, which a mezz of version 1 would not look into.
   balancesBefore,
+  // From 3 on, the database says in what shape of the tables the redo log is written.
+  shapeOfLog,
 ];
 
 export const SCHEMA_VERSION = 1 + STEPS.length;
 
 /** Rows of a day and a month said what was used in it, and say what was used before it: those of past ones go. */
 function balancesBefore(db: DatabaseSync): void {
-  if (db.prepare('PRAGMA table_info(balance)').all().length === 0) return;
+  if (!hasTable(db, 'balance')) return;
   db.exec(
     `DELETE FROM balance WHERE period<>'total' AND start<(SELECT max(newest.start) FROM balance newest WHERE newest.period=balance.period)`,
   );
@@ -26,6 +28,13 @@ function balancesBefore(db: DatabaseSync): void {
   );
 }
 
+function shapeOfLog(db: DatabaseSync): void {
+  if (hasTable(db, 'redo')) db.exec('ALTER TABLE redo ADD COLUMN shape TEXT');
+}
+
+export const hasTable = (db: DatabaseSync, name: string): boolean =>
+  db.prepare('SELECT 1 FROM sqlite_schema WHERE type=? AND name=?').get('table', name) !== undefined;
+
 const SQL_TYPES = { text: 'TEXT', int: 'INTEGER', real: 'REAL', bytes: 'BLOB' } as const;
 
 const BASE = `
@@ -35,21 +44,26 @@ CREATE INDEX IF NOT EXISTS entry_call ON entry(call, seq) WHERE call IS NOT NULL
 CREATE INDEX IF NOT EXISTS entry_agent ON entry(agent, n);
 CREATE TABLE IF NOT EXISTS blob(owner TEXT NOT NULL, hash TEXT NOT NULL, at INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY(owner, hash));
 CREATE INDEX IF NOT EXISTS blob_at ON blob(at);
-CREATE TABLE IF NOT EXISTS redo(epoch INTEGER NOT NULL, applied INTEGER NOT NULL);
-INSERT INTO redo SELECT 0, 0 WHERE NOT EXISTS(SELECT 1 FROM redo);
+CREATE TABLE IF NOT EXISTS redo(epoch INTEGER NOT NULL, applied INTEGER NOT NULL, shape TEXT);
+INSERT INTO redo SELECT 0, 0, NULL WHERE NOT EXISTS(SELECT 1 FROM redo);
 `;
+
+/** Throws StoreError `newer`. */
+export function refuseNewer(db: DatabaseSync, known = SCHEMA_VERSION): void {
+  const version = schemaVersion(db);
+  if (version <= known) return;
+  throw new StoreError(
+    'newer',
+    `the database has schema version ${version}, this mezz knows ${known}`,
+    'use the newer mezz that wrote it, or restore a backup made before',
+  );
+}
 
 /** `steps` is an argument for tests alone. Throws StoreError `newer`, or `failed` where a step is missing. */
 export function migrate(db: DatabaseSync, tables: readonly Table[], steps = STEPS): void {
   const known = 1 + steps.length;
+  refuseNewer(db, known);
   const version = schemaVersion(db);
-  if (version > known) {
-    throw new StoreError(
-      'newer',
-      `the database has schema version ${version}, this mezz knows ${known}`,
-      'use the newer mezz that wrote it, or restore a backup made before',
-    );
-  }
   db.exec('BEGIN IMMEDIATE');
   try {
     for (const step of version === 0 ? [] : steps.slice(version - 1)) step(db);

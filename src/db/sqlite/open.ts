@@ -3,9 +3,9 @@ import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, statSync, writ
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { LIMITS } from '../limits.ts';
-import { StoreError, type Table } from '../store.ts';
+import { StoreError } from '../store.ts';
 import { storeError } from './failure.ts';
-import { migrate } from './migrations.ts';
+import { refuseNewer } from './migrations.ts';
 
 export const DATABASE = 'mezz.db';
 const LOCK = 'lock.db';
@@ -21,11 +21,12 @@ export interface OpenedFile {
   readonly lock: DatabaseSync;
 }
 
-/** Opens for writing, creating what is missing. The lock is held until `lock` is closed or the process ends. */
-export function openForWriting(directory: string, tables: readonly Table[]): OpenedFile {
+/** Opens for writing, creating the file where it is missing; its tables are as they were. The lock is held until `lock` is closed or the process ends. */
+export function openForWriting(directory: string): OpenedFile {
   makeDirectory(directory);
   const lock = holdLock(directory);
   const db = new DatabaseSync(ownFile(join(directory, DATABASE)), { timeout: LIMITS.busyWaitMs.value });
+  refuseNewer(db);
   assertVersion((db.prepare('SELECT sqlite_version() AS v').get() as { v: string }).v);
   // The first has effect on a new file alone: an older one keeps the room of what was deleted for what comes.
   db.exec('PRAGMA auto_vacuum=INCREMENTAL; PRAGMA secure_delete=ON');
@@ -35,7 +36,6 @@ export function openForWriting(directory: string, tables: readonly Table[]): Ope
   );
   db.exec(`PRAGMA journal_size_limit=${LIMITS.walBytes.value}`);
   db.exec(`PRAGMA wal_autocheckpoint=${LIMITS.checkpointPages.value}`);
-  migrate(db, tables);
   return { db, lock, inode: statSync(join(directory, DATABASE)).ino };
 }
 

@@ -3,21 +3,48 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import type { Applier } from './apply.ts';
+import { Applier } from './apply.ts';
+import type { Shape } from './group.ts';
+import { hasTable } from './migrations.ts';
 import { ownFile, syncDirectory } from './open.ts';
 import { REDO, REDO_BYTES, recordsAfter } from './redo.ts';
 
-/** Brings the database up to all that was acknowledged and gives the epoch of what comes next. */
-export function replay(directory: string, db: DatabaseSync, applier: Applier, log: Buffer): number {
+/** What the database says of the log. */
+interface LogState {
+  readonly epoch: number;
+  readonly applied: number;
+  /** `Shape[]` as JSON: the tables that its records are rows of. */
+  readonly shape?: string | null;
+}
+
+/**
+ * Brings the database, its tables still as they were, up to all that was acknowledged. `log` then holds the file.
+ * `tables`: what a log is read by that does not say it (schema version 2).
+ */
+export function replay(directory: string, db: DatabaseSync, tables: readonly Shape[], log: Buffer): void {
   const path = join(directory, REDO);
   if (existsSync(path)) readInto(log, path);
-  const { epoch, applied } = db.prepare('SELECT epoch, applied FROM redo').get() as {
-    epoch: number;
-    applied: number;
-  };
-  const next = randomBytes(6).readUIntBE(0, 6);
-  applier.begin(recordsAfter(log, epoch, applied), next);
-  return next;
+  if (!hasTable(db, 'redo')) return;
+  const { epoch, applied, shape } = db.prepare('SELECT * FROM redo').get() as unknown as LogState;
+  const records = recordsAfter(log, epoch, applied);
+  if (records.length === 0) return;
+  const written = shape ? (JSON.parse(shape) as Shape[]) : tables;
+  new Applier(db, written, applied).apply(records);
+}
+
+/** From here on the log is written in this shape, and what it holds counts no more. Gives the epoch of what comes. */
+export function beginLog(db: DatabaseSync, tables: readonly Shape[]): number {
+  const epoch = randomBytes(6).readUIntBE(0, 6);
+  const shape = tables.map(({ name, columns, key }) => ({
+    name,
+    columns: columns.map((column) => ({ name: column.name })),
+    key,
+  }));
+  db.prepare('UPDATE redo SET epoch=?, applied=0, shape=?').run(
+    epoch,
+    JSON.stringify(shape satisfies Shape[]),
+  );
+  return epoch;
 }
 
 /** A file of the log's size, all of it allocated: what is written to it later needs no room and changes no length. */

@@ -4,9 +4,10 @@ import { assert } from '../../base/assert.ts';
 import type { Table } from '../store.ts';
 import { Applier } from './apply.ts';
 import { storeError, toData } from './failure.ts';
+import { migrate } from './migrations.ts';
 import { type OpenedFile, openForWriting } from './open.ts';
 import { type Numbered, readRecords, type Span } from './redo.ts';
-import { allocate, replay } from './replay.ts';
+import { allocate, beginLog, replay } from './replay.ts';
 
 export interface WriterData {
   readonly directory: string;
@@ -71,10 +72,13 @@ function run(command: Command): unknown {
 }
 
 try {
-  file = openForWriting(directory, tables);
-  applier = new Applier(file.db, tables);
-  const epoch = replay(directory, file.db, applier, log);
+  file = openForWriting(directory);
+  // What an older mezz acknowledged last is in the shape that its tables had.
+  replay(directory, file.db, tables, log);
+  migrate(file.db, tables);
+  const epoch = beginLog(file.db, tables);
   allocate(directory);
+  applier = new Applier(file.db, tables);
   port.on('message', (command: Command) => {
     try {
       port.postMessage({ id: command.id, value: run(command) });

@@ -238,6 +238,22 @@ export const RECORD_PROMISES: readonly Promised[] = [
     tests: [['src/db/store.test.ts', 'directory and file are for their owner alone']],
   },
   {
+    id: 'upgrade-keeps',
+    group: 'journal',
+    text: 'A newer mezz takes over the database of an older one whole, with what that one acknowledged last before it was killed.',
+    restsOn:
+      'Numbered steps in one transaction; the database says in what shape of its tables the redo log is written, and it is read so before they change.',
+    bypassedBy: 'A log of schema version 2, which did not say its shape: it is read in that of version 3.',
+    tests: [
+      [
+        'src/db/store.test.ts',
+        'what an older mezz left in the log alone is read in the shape that its tables had',
+      ],
+      ['src/db/store.test.ts', 'an older file gains new tables and nullable columns and keeps its rows'],
+      ['src/db/store.test.ts', 'numbered steps run once, in order, and all or nothing'],
+    ],
+  },
+  {
     id: 'newer-refused',
     group: 'journal',
     text: 'A database of a newer mezz and a damaged one are refused, with what to do.',
