@@ -2,9 +2,9 @@
  * Rate limits of hosted APIs on real coding sessions, in virtual time: programs that together ask 0.95 or 1.3 times what
  * the limit allows, of an API that enforces buckets as Anthropic or as OpenAI does and says so in its headers. Compared:
  * SDKs that retry, a fixed number of calls at once, and the kernel's own scheduler and governor under several policies;
- * the last is clairvoyant. Then the governor alone while the limit is halved and doubled, and while another client takes
+ * the last is clairvoyant. Then the governor alone, of four seeds at most, while the limit is halved and doubled, and while another client takes
  * its part. The real kernel under a real limit is bench/limits.ts.
- * Usage: node scripts/with-node.js bench/hosted.ts [--seeds 3] [--programs 1200] [--json]
+ * Usage: node scripts/with-node.js bench/hosted.ts [--seeds 12] [--programs 1200] [--json]
  */
 import type { Limits } from '../src/drivers/lab/allowance.ts';
 import { costOf, HOSTED } from '../src/scheduler/cost.ts';
@@ -27,8 +27,9 @@ import {
   turnsOf,
 } from './sched/load.ts';
 
-const seeds = option('seeds', 3);
+const seeds = option('seeds', 12);
 const programs = option('programs', 1200);
+const CHANGED_SEEDS = 4;
 
 function waysOf(limits: Limits, turns: readonly Turn[], history: History): [string, Way][] {
   const exact = dominant(limits);
@@ -76,10 +77,10 @@ for (const kind of ['anthropic', 'openai'] as const)
   }
 
 /** Minutes after a change until three in a row use 95 to 105 % of what the limit then is. */
-function converges(kind: Kind, name: string, changes: readonly Change[]) {
+function converges(kind: Kind, name: string, seed: number, changes: readonly Change[]) {
   const limits = limitsOf(kind, 2.6);
-  const turns = turnsOf(1, programs);
-  const world = new Hosted(kind, limits, turns, kernel({ policy: mezz, history }), 1, changes);
+  const turns = turnsOf(seed, programs);
+  const world = new Hosted(kind, limits, turns, kernel({ policy: mezz, history }), seed, changes);
   const binding = BINDING[kind];
   const minutes = world.charged.get(binding) ?? [];
   const steps = changes.map(({ atMs, factor }, index) => {
@@ -94,21 +95,24 @@ function converges(kind: Kind, name: string, changes: readonly Change[]) {
     const used = shares.slice(3).reduce((sum, one) => sum + one, 0) / Math.max(1, shares.length - 3);
     return { at: from, settled, used };
   });
-  return { kind, name, sends: world.sends, refused: world.refused, steps };
+  return { kind, name, seed, sends: world.sends, refused: world.refused, steps };
 }
 
 const minute = 60_000;
-const changed = (['anthropic', 'openai'] as const).flatMap((kind) => [
-  converges(kind, 'halved, then doubled', [
+const changesOf = (kind: Kind, seed: number) => [
+  converges(kind, 'halved, then doubled', seed, [
     { atMs: 15 * minute, factor: 1 },
     { atMs: 35 * minute, factor: 0.5 },
     { atMs: 60 * minute, factor: 1 },
   ]),
-  converges(kind, 'another client from minute 35 on', [
+  converges(kind, 'another client from minute 35 on', seed, [
     { atMs: 15 * minute, factor: 1 },
     { atMs: 35 * minute, factor: 1, othersPerMinute: 20 },
   ]),
-]);
+];
+const changed = (['anthropic', 'openai'] as const).flatMap((kind) =>
+  Array.from({ length: Math.min(seeds, CHANGED_SEEDS) }, (_, at) => changesOf(kind, at + 1)).flat(),
+);
 for (const one of changed) note(JSON.stringify(one));
 print({ rows, changed }, [
   ['API', 'load', 'way', 'sends', '429s', 'turns failed', 'limit used', 'slowdown', 'p95'],
