@@ -9,7 +9,7 @@ import { type Batch, StoreError, type Table } from '../store.ts';
 import type { Channel } from './channel.ts';
 import { storeError } from './failure.ts';
 import { type Prepared, prepare } from './group.ts';
-import { assertThere } from './open.ts';
+import { whyGone } from './open.ts';
 import { HALF_BYTES, recordBytes } from './redo.ts';
 import type { RedoLog } from './redolog.ts';
 import type { Command } from './writer.ts';
@@ -38,6 +38,8 @@ export class Commits {
   #writing: readonly Waiter[] = [];
   #wipes: Wish[] = [];
   #isPumping = false;
+  /** The last write was of several batches: others are on their way with this one, too. */
+  #isCrowded = false;
   #drained: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
   #dead: StoreError | undefined;
@@ -137,8 +139,9 @@ export class Commits {
   #pump(): void {
     if (this.#isPumping) return;
     this.#isPumping = true;
-    // All that arrives in this turn of the event loop shares the first write.
-    this.#drained = new Promise((resolve) => setImmediate(() => void this.#pumpAll().then(resolve)));
+    // All that this callback still hands over shares the first write, and in a crowd all of this turn of the event loop.
+    const soon = this.#isCrowded ? setImmediate : process.nextTick;
+    this.#drained = new Promise((resolve) => soon(() => void this.#pumpAll().then(resolve)));
   }
 
   async #pumpAll(): Promise<void> {
@@ -165,9 +168,13 @@ export class Commits {
     }
     if (count === 0) return false;
     const waiters = this.#take(count);
+    this.#isCrowded = count > 1;
     const began = performance.now();
-    await this.#log.store();
-    assertThere(this.#options, this.#options.directory);
+    const stored = this.#log.store();
+    // While the disk is busy: a name that goes after this look takes with it all that was acknowledged before, too.
+    const gone = whyGone(this.#options, this.#options.directory);
+    await stored;
+    if (gone) throw gone;
     for (const { batch } of waiters) for (const table of batch.tables) this.#wrote.set(table, this.#round);
     this.#timer ??= setTimeout(() => void this.#apply().catch(() => {}), LIMITS.applyAfterMs.value).unref();
     await this.#acknowledge(waiters, began);
@@ -187,7 +194,8 @@ export class Commits {
     await this.#apply();
     const record = { number: this.#log.skip(), text, bytes: Buffer.concat(pieces) };
     await this.#ask({ do: 'put', record });
-    assertThere(this.#options, this.#options.directory);
+    const gone = whyGone(this.#options, this.#options.directory);
+    if (gone) throw gone;
     await this.#acknowledge(waiters, began);
   }
 

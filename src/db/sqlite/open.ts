@@ -41,12 +41,12 @@ export function openForWriting(directory: string): OpenedFile {
 
 /**
  * A file without its name takes every write and is gone with the process: nothing written there may be acknowledged.
- * Throws StoreError `failed` when the name is gone or leads to another file.
+ * StoreError `failed` when the name is gone or leads to another file.
  */
-export function assertThere({ inode }: Pick<OpenedFile, 'inode'>, directory: string): void {
+export function whyGone({ inode }: Pick<OpenedFile, 'inode'>, directory: string): StoreError | undefined {
   const path = join(directory, DATABASE);
-  if (statSync(path, { throwIfNoEntry: false })?.ino === inode) return;
-  throw new StoreError(
+  if (statSync(path, { throwIfNoEntry: false })?.ino === inode) return undefined;
+  return new StoreError(
     'failed',
     `${path} was removed or replaced while the kernel ran`,
     'mezz up starts with what is there now; mezz restore <backup> puts a copy in its place',

@@ -143,9 +143,9 @@ export const WATCHING_PROMISES: readonly Promised[] = [
   {
     id: 'removed-not-acknowledged',
     group: 'journal',
-    text: 'When the database is removed or replaced under a running kernel, nothing more is acknowledged and the kernel ends and says why.',
-    restsOn: 'The file behind the name is compared after every commit.',
-    bypassedBy: 'What was acknowledged before the removal went with the file.',
+    text: 'When the database is removed or replaced under a running kernel, nothing that is written from then on is acknowledged, and the kernel ends and says why.',
+    restsOn: 'The file behind the name is compared with every commit, once it is handed to the disk.',
+    bypassedBy: 'What was acknowledged or handed to the disk before the removal went with the file.',
     tests: [
       [
         'test/crash/kernel.test.ts',
