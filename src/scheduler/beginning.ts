@@ -1,5 +1,5 @@
 /** What a policy that is put in charge is told first: what happened lately, and every call that runs or waits. */
-import type { PolicyEvent } from './policy.ts';
+import { type PolicyEvent, plainCall } from './policy.ts';
 import type { Running } from './preemption.ts';
 import type { Queue } from './queue.ts';
 
@@ -11,13 +11,13 @@ export function eventsSoFar(
 ): PolicyEvent[] {
   const known = new Set(log.flatMap((event) => (event.kind === 'arrived' ? event.call.call : [])));
   const events: PolicyEvent[] = [];
-  for (const { waiting, resource, startedAt } of running.values()) {
+  for (const { waiting, told, resource, startedAt } of running.values()) {
     if (known.has(waiting.call)) continue;
-    events.push({ kind: 'arrived', at: waiting.arrivedAt, call: waiting });
-    events.push({ kind: 'started', at: startedAt, call: waiting, resource: resource.name });
+    events.push({ kind: 'arrived', at: waiting.arrivedAt, call: told });
+    events.push({ kind: 'started', at: startedAt, call: told, resource: resource.name });
   }
   for (const { waiting } of queue.values())
     if (!known.has(waiting.call) && !running.has(waiting.call))
-      events.push({ kind: 'arrived', at: waiting.arrivedAt, call: waiting });
+      events.push({ kind: 'arrived', at: waiting.arrivedAt, call: plainCall(waiting) });
   return [...events, ...log];
 }

@@ -27,10 +27,31 @@ export interface PolicyCall {
   /** Of its input, what a provider has cached and forgets soon, unless the call is served before. */
   readonly expiringTokens?: number | undefined;
   /** Where it may be served, the preferred first. */
-  readonly resources?: readonly string[];
+  readonly resources?: readonly string[] | undefined;
   /** What kind of program asks, for what was learned of its like: the client, and whether it is a sub-agent. */
   readonly image: string;
 }
+
+/**
+ * What events say of a call, without what its caller gave with it: policies, the log and the models of caches keep them
+ * long after the call, and with its callbacks all of the call would stay, its body too.
+ */
+export const plainCall = (call: PolicyCall): PolicyCall => ({
+  call: call.call,
+  agent: call.agent,
+  owner: call.owner,
+  turn: call.turn,
+  thread: call.thread,
+  nice: call.nice,
+  arrivedAt: call.arrivedAt,
+  deadlineAt: call.deadlineAt,
+  inTokens: call.inTokens,
+  outTokens: call.outTokens,
+  freshTokens: call.freshTokens,
+  expiringTokens: call.expiringTokens,
+  resources: call.resources,
+  image: call.image,
+});
 
 /** Tokens that a call really used. `input` was computed, `cached` was not. */
 export interface Used {

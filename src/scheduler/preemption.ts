@@ -7,12 +7,14 @@
 import { assert } from '../base/assert.ts';
 import { costOf } from './cost.ts';
 import { LIMITS } from './limits.ts';
-import { compareKeys, type PolicyCall, type Used } from './policy.ts';
+import { compareKeys, type PolicyCall, plainCall, type Used } from './policy.ts';
 import type { Queue, Waiting } from './queue.ts';
 import type { Resource } from './resource.ts';
 
 export interface Running {
   readonly waiting: Waiting;
+  /** The same for events. */
+  readonly told: PolicyCall;
   readonly resource: Resource;
   /** Later by the time it was stopped. */
   startedAt: number;
@@ -29,6 +31,7 @@ export interface Running {
 
 export const newRunning = (waiting: Waiting, resource: Resource, now: number): Running => ({
   waiting,
+  told: plainCall(waiting),
   resource,
   startedAt: now,
   tokens: 0,

@@ -163,6 +163,7 @@ export class Queue {
 
   /** An event named this call: the keys of its turn and what its owner (or agent) shares may have changed. */
   doubt(call: PolicyCall): void {
+    if (this.#seats.size === 0) return;
     for (const seat of this.#turns.get(turnOf(call)) ?? []) this.#unsure.add(seat);
     if (!this.#shared) return;
     for (const group of this.#sharers.get(sharerOf(call, this.#shared)) ?? []) this.#unsureGroups.add(group);

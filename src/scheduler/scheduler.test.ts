@@ -9,7 +9,7 @@ import { LIMITS } from './limits.ts';
 import { POLICIES } from './policies/all.ts';
 import { fifo } from './policies/fifo.ts';
 import { priority } from './policies/priority.ts';
-import type { Policy } from './policy.ts';
+import type { Policy, PolicyEvent } from './policy.ts';
 import { type Resource, Slots } from './resource.ts';
 import { Scheduler, type SchedulerOptions, type Waiting } from './scheduler.ts';
 
@@ -42,6 +42,32 @@ function bench(options: Partial<SchedulerOptions> = {}) {
 }
 
 describe('scheduler', () => {
+  test('what policies keep of a call holds nothing that its caller gave with it', () => {
+    const events: PolicyEvent[] = [];
+    const event = (state: unknown, told: PolicyEvent) => {
+      events.push(told);
+      return state;
+    };
+    const keeping: Policy<unknown> = { ...fifo, event };
+    const { scheduler, submit } = bench({ policy: keeping });
+    for (const call of ['a', 'b', 'c']) submit(call);
+    scheduler.served('a', 1);
+    scheduler.release('a', 'x');
+    scheduler.cancel('c');
+    scheduler.setPolicy({ ...keeping, name: 'next' });
+    const told = events.flatMap((event) => (event.kind === 'tuned' ? [] : [event]));
+    assert.deepEqual([...new Set(told.map(({ kind }) => kind))].sort(), [
+      'arrived',
+      'ended',
+      'served',
+      'started',
+    ]);
+    for (const { call } of told)
+      assert.ok(
+        Object.values(call).every((value) => typeof value !== 'function'),
+        call.call,
+      );
+  });
   test('grants at once where there is room, then by arrival', () => {
     const { scheduler, submit, log } = bench();
     for (const call of ['a', 'b', 'c']) submit(call);

@@ -18,7 +18,14 @@ import { LIMITS } from './limits.ts';
 import type { Meter } from './meter.ts';
 import { type Beginning, Order } from './order.ts';
 import { fifo } from './policies/fifo.ts';
-import type { Policy, PolicyConfig, PolicyEvent, Tuning, Used } from './policy.ts';
+import {
+  type Policy,
+  type PolicyConfig,
+  type PolicyEvent,
+  plainCall,
+  type Tuning,
+  type Used,
+} from './policy.ts';
 import { newRunning, Preemption, type Running } from './preemption.ts';
 import { type Grant, lineOf, Queue, type Waiting } from './queue.ts';
 import { full, late, unserved } from './refusals.ts';
@@ -144,7 +151,7 @@ export class Scheduler {
     }
     if (this.#grantAtOnce(waiting)) return;
     this.#queue.add(waiting, old?.order ?? this.#order++);
-    if (!old) this.#tell({ kind: 'arrived', at: this.#now(), call: waiting });
+    if (!old) this.#tell({ kind: 'arrived', at: this.#now(), call: plainCall(waiting) });
     this.#arriving = id;
     for (const name of waiting.resources) if (this.#queue.get(id)) this.#serve(name);
     this.#arriving = undefined;
@@ -165,7 +172,7 @@ export class Scheduler {
     resource.pass?.();
     // Of locks there may be none for it: such calls count against no rate limit that would have to be given back.
     if (!this.#tolls.tryTake(waiting, resource.name) || !resource.tryAcquire(waiting.call)) return false;
-    this.#tell({ kind: 'arrived', at: now, call: waiting });
+    this.#tell({ kind: 'arrived', at: now, call: plainCall(waiting) });
     // Asked all the same: that a policy fails should be known before the first call has to wait.
     this.#policy.keyOf(waiting);
     this.#settleFault();
@@ -177,7 +184,8 @@ export class Scheduler {
   cancel(call: string): void {
     const place = this.#queue.remove(call);
     if (!place) return;
-    if (!this.#running.has(call)) this.#tell({ kind: 'ended', at: this.#now(), call: place.waiting });
+    if (!this.#running.has(call))
+      this.#tell({ kind: 'ended', at: this.#now(), call: plainCall(place.waiting) });
     // Who left may have been in the way of others, though it held nothing.
     for (const name of place.waiting.resources) if (this.#resources.get(name)?.pass) this.#serve(name);
   }
@@ -187,7 +195,7 @@ export class Scheduler {
     const running = this.#running.get(call);
     if (!running) return undefined;
     running.used = used;
-    const service = this.#attained.event({ kind: 'ended', at: this.#now(), call: running.waiting, used });
+    const service = this.#attained.event({ kind: 'ended', at: this.#now(), call: running.told, used });
     return service === undefined ? undefined : this.#history.learn(running.waiting.image, service);
   }
 
@@ -200,11 +208,11 @@ export class Scheduler {
     this.preemption.release(running);
     this.#tolls.giveUp(running.waiting, resource);
     const now = this.#now();
-    const { waiting, used } = running;
-    if (!used) this.#attained.event({ kind: 'ended', at: now, call: waiting });
+    const { told, used } = running;
+    if (!used) this.#attained.event({ kind: 'ended', at: now, call: told });
     if (!running.resource.pass) this.#meanServiceMs += 0.1 * (now - running.startedAt - this.#meanServiceMs);
-    this.#tell({ kind: 'ended', at: now, call: waiting, ...(used ? { used } : {}) });
-    const gone = running.resource.pass ? [] : this.#caches.ended(waiting, running.resource, now, used);
+    this.#tell({ kind: 'ended', at: now, call: told, ...(used ? { used } : {}) });
+    const gone = running.resource.pass ? [] : this.#caches.ended(told, running.resource, now, used);
     for (const other of gone) this.#tell({ kind: 'evicted', at: now, call: other, resource });
     if (this.#history.publish()) this.#retune();
     this.#serve(resource);
@@ -215,7 +223,7 @@ export class Scheduler {
     const running = this.#running.get(call);
     if (!running) return;
     running.tokens = tokens;
-    this.#tell({ kind: 'served', at: this.#now(), call: running.waiting, tokens });
+    this.#tell({ kind: 'served', at: this.#now(), call: running.told, tokens });
     this.preemption.consider(running.resource);
   }
 
@@ -373,11 +381,13 @@ export class Scheduler {
     if (stopped) return this.preemption.goOn(stopped);
     const room = this.preemption.roomFor(waiting.call);
     if (room !== undefined) reasons.unshift(`call ${room} was stopped for it`);
-    this.#running.set(waiting.call, newRunning(waiting, resource, now));
-    const started: PolicyEvent = { kind: 'started', at: now, call: waiting, resource: name };
+    const running = newRunning(waiting, resource, now);
+    this.#running.set(waiting.call, running);
+    const { told } = running;
+    const started: PolicyEvent = { kind: 'started', at: now, call: told, resource: name };
     this.#attained.event(started);
     this.#tell(started);
-    const gone = resource.pass ? [] : this.#caches.started(waiting, resource, now);
+    const gone = resource.pass ? [] : this.#caches.started(told, resource, now);
     for (const call of gone) this.#tell({ kind: 'evicted', at: now, call, resource: name });
     waiting.onGrant(name, { policy, reasons });
   }
