@@ -4,6 +4,7 @@
  * Codex 0.169.0, captured.
  */
 import { isRecord, parseJson } from '../base/json.ts';
+import { readOnce } from '../base/once.ts';
 
 export interface Identity {
   readonly client: string;
@@ -36,7 +37,7 @@ export function header(headers: readonly string[], name: string): string | undef
   return undefined;
 }
 
-export function readIdentity(headers: readonly string[]): Identity {
+export const readIdentity = readOnce((headers: readonly string[]): Identity => {
   const retries = Number(header(headers, 'x-stainless-retry-count') ?? 0);
   const timeout = Number(header(headers, 'x-stainless-timeout'));
   const common = {
@@ -44,7 +45,7 @@ export function readIdentity(headers: readonly string[]): Identity {
     ...(timeout > 0 && timeout < 86_400 ? { timeoutMs: timeout * 1000 } : {}),
   };
   return { ...readClaude(headers), ...readCodex(headers), ...common } as Identity;
-}
+});
 
 function readClaude(headers: readonly string[]): Partial<Identity> {
   const session = clean(header(headers, 'x-claude-code-session-id'));

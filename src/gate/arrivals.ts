@@ -1,6 +1,6 @@
 /** The kernel as the door sees it: finds the agent, recognises the turn, sends the call through the gate. */
 
-import { readLogin } from '../access/credentials.ts';
+import { type Login, readLogin } from '../access/credentials.ts';
 import { isHeld } from '../agents/coverage.ts';
 import { readIdentity } from '../agents/identity.ts';
 import { type KeyHolder, type Resolved, resolveAgent } from '../agents/resolve.ts';
@@ -10,6 +10,7 @@ import { type CallId, newCallId, newTurnId, type TurnId } from '../base/ids.ts';
 import { isRecord, type JsonRecord } from '../base/json.ts';
 import type { ServerMethod } from '../base/mcp.ts';
 import type { ModelCall } from '../base/model.ts';
+import { readOnce } from '../base/once.ts';
 import type { ServerRequest } from '../base/ports.ts';
 import { Recent } from '../base/recent.ts';
 import type { Outcomes, Payloads, SyscallKind, ToolCall } from '../base/syscall.ts';
@@ -47,14 +48,14 @@ export class Arrivals {
     LIMITS.heldMemo.value,
   );
   readonly #asked = new AskedAbout();
-  /** Names the accounts of clients' own logins; kept with the installation. */
-  readonly #loginSalt: Uint8Array;
+  readonly #login: (headers: readonly string[]) => Login | undefined;
 
+  /** `loginSalt` names the accounts of clients' own logins; kept with the installation. */
   constructor(gate: Gate, loginSalt: Uint8Array) {
     this.#gate = gate;
     this.#held = new Held(gate);
     this.offered = new Offered(gate);
-    this.#loginSalt = loginSalt;
+    this.#login = readOnce((headers) => readLogin(headers, loginSalt));
   }
 
   async model(
@@ -133,7 +134,7 @@ export class Arrivals {
       },
       chain: parts.agents.chain(agent),
       keyId: caller.keyId,
-      login: 'headers' in payload ? readLogin(payload.headers, this.#loginSalt) : undefined,
+      login: 'headers' in payload ? this.#login(payload.headers) : undefined,
       signal: more.signal,
     });
   }

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Dialect } from '../wire/dialect.ts';
+import { Heads } from './identify.ts';
 
 /** The newest request of a connection whose head could be read. */
 export interface Underway {
@@ -12,6 +13,7 @@ export interface Underway {
 
 export class Connection {
   readonly #left = new AbortController();
+  readonly heads = new Heads();
   underway: Underway | undefined;
 
   constructor(socket: Socket) {

@@ -11,7 +11,7 @@ import { refuseBroken, refuseUpgrade } from './broken.ts';
 import { notFound, refuseAtDoor, sendError, serveModel } from './call.ts';
 import { Connection } from './connection.ts';
 import { serveHook } from './hooks.ts';
-import { holdsKey, identify } from './identify.ts';
+import { holdsKey } from './identify.ts';
 import type { Kernel } from './kernel.ts';
 import { LIMITS, PATIENCE, type Patience } from './limits.ts';
 import { McpEndpoint } from './mcp/endpoint.ts';
@@ -130,7 +130,7 @@ async function serve(desk: Desk, request: IncomingMessage, response: ServerRespo
   if (route.to === 'probe' || route.to === 'health') return sendText(response, 200, 'ok\n');
   if (route.to === 'ready')
     return sendText(response, kernel.ready() ? 200 : 503, kernel.ready() ? 'ready\n' : 'not ready\n');
-  const { caller, headers } = identify(kernel, matched.token, request.rawHeaders);
+  const { caller, headers } = connection.heads.identify(kernel, matched.token, request.rawHeaders);
   if (!caller) return refuseAtDoor(kernel, response, dialect, UNAUTHORIZED);
   if (holdsKey(matched.path)) return refuseAtDoor(kernel, response, dialect, KEY_IN_URL);
   switch (route.to) {

@@ -126,11 +126,18 @@ export class Prometheus {
   }
 }
 
+interface Branch<Cell> {
+  cell: Cell | undefined;
+  readonly next: Map<string, Branch<Cell>>;
+}
+
 /** One cell per set of label values, at most LIMITS.seriesPerMetric and one for all the rest. */
 class Series<Cell> {
   readonly #labels: readonly string[];
   readonly #newCell: () => Cell;
-  readonly #cells = new Map<string, { readonly text: string; readonly cell: Cell }>();
+  readonly #cells: { readonly text: string; readonly cell: Cell }[] = [];
+  /** By the first label's value, then by the next: one text made of them all would be made for every count. */
+  readonly #root: Branch<Cell> = { cell: undefined, next: new Map() };
 
   constructor(labels: readonly string[], newCell: () => Cell) {
     this.#labels = labels;
@@ -140,25 +147,35 @@ class Series<Cell> {
   }
 
   at(values: readonly string[]): Cell {
+    let branch: Branch<Cell> | undefined = this.#root;
+    for (const value of values) branch = branch?.next.get(value);
+    return branch?.cell ?? this.#add(values);
+  }
+
+  #add(values: readonly string[]): Cell {
     assert(
       values.length === this.#labels.length,
       `labels ${this.#labels.join(', ')}, not ${values.length} values`,
     );
-    const key = values.join('\0');
-    const found = this.#cells.get(key);
-    if (found) return found.cell;
-    const rest = this.#labels.map(() => OTHER);
-    if (this.#cells.size >= LIMITS.seriesPerMetric.value && key !== rest.join('\0')) return this.at(rest);
+    if (this.#cells.length >= LIMITS.seriesPerMetric.value && values.some((value) => value !== OTHER))
+      return this.at(this.#labels.map(() => OTHER));
     const text = this.#labels
       .map((label, index) => `${label}="${escapeLabel(values[index] as string)}"`)
       .join(',');
     const cell = this.#newCell();
-    this.#cells.set(key, { text, cell });
+    this.#cells.push({ text, cell });
+    let branch = this.#root;
+    for (const value of values) {
+      const next = branch.next.get(value) ?? { cell: undefined, next: new Map() };
+      branch.next.set(value, next);
+      branch = next;
+    }
+    branch.cell = cell;
     return cell;
   }
 
   *map(render: (text: string, cell: Cell) => readonly string[]): Iterable<string> {
-    for (const { text, cell } of this.#cells.values()) yield* render(text, cell);
+    for (const { text, cell } of this.#cells) yield* render(text, cell);
   }
 }
 

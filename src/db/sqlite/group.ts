@@ -3,8 +3,9 @@
  * takes many at once and makes of several writes to one row only the last. They become visible together, so nobody can
  * tell a row that was written twice from one that was written once.
  */
+import { readOnce } from '../../base/once.ts';
 import { rowValues, wholeKey } from '../rows.ts';
-import type { Batch, Value } from '../store.ts';
+import type { Batch, Table, Value } from '../store.ts';
 
 /** What has to be known of a table to read its rows in a `Commit`. */
 export interface Shape {
@@ -68,11 +69,11 @@ export function prepare({
     ]),
     puts: puts.map(({ table, row }) => {
       tables.add(table.name);
-      return [table.name, plain(rowValues(table, row))];
+      return [table.name, plain(table, rowValues(table, row))];
     }),
     deletes: deletes.map(({ table, key }) => {
       tables.add(table.name);
-      return [table.name, plain(wholeKey(table, key))];
+      return [table.name, plain(table, wholeKey(table, key))];
     }),
     blobs: blobs.map(({ owner, hash, at, bytes }) => [owner, hash, at, bytes.length]),
     erases,
@@ -82,9 +83,11 @@ export function prepare({
   return { text: JSON.stringify(commit), pieces, tables };
 }
 
-/** Values that JSON holds; most rows have no bytes. */
-const plain = (values: readonly Value[]): readonly Written[] =>
-  values.some((value) => value instanceof Uint8Array) ? values.map(written) : (values as readonly Written[]);
+/** Values that JSON holds; most tables have no bytes. */
+const plain = (table: Table, values: readonly Value[]): readonly Written[] =>
+  hasBytes(table) ? values.map(written) : (values as readonly Written[]);
+
+const hasBytes = readOnce(({ columns }: Table): boolean => columns.some(({ type }) => type === 'bytes'));
 
 const written = (value: Value): Written =>
   value instanceof Uint8Array ? [Buffer.from(value).toString('base64')] : value;

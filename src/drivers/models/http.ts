@@ -1,12 +1,12 @@
 /** Speaks HTTP to one model API: one pool of connections, one login, one exchange a call. */
-import type Pool from 'undici/lib/dispatcher/pool.js';
+// Of all the library only the pool is loaded: the rest of it takes longer to load than all of mezz.
+import Pool from 'undici/lib/dispatcher/pool.js';
 import type { Clock } from '../../base/clock.ts';
 import type { CallId } from '../../base/ids.ts';
 import type { ModelCall, ModelOutcome } from '../../base/model.ts';
-import type { BackendSpec, ModelBackend, Suspendable } from '../../base/ports.ts';
+import type { BackendSpec, CredentialKind, ModelBackend, Suspendable } from '../../base/ports.ts';
 import type { Ticket } from '../../base/ticket.ts';
 import { LIMITS } from '../limits.ts';
-import { lazyPool } from '../pool.ts';
 import { Continuing, continuable, type Send } from './continuing.ts';
 import { Exchange } from './exchange.ts';
 import { requestHeaders } from './headers.ts';
@@ -17,10 +17,15 @@ export type KeyHeaders = (spec: BackendSpec) => readonly string[];
 
 export class HttpModelBackend implements ModelBackend {
   readonly spec: BackendSpec;
-  readonly #pool: () => Pool;
+  readonly #pool: Pool;
   readonly #basePath: string;
   readonly #clock: Clock;
-  readonly #keyHeaders: KeyHeaders;
+  readonly #key: readonly string[];
+  /** What is sent for headers that came before: a connection's are the same list each time. */
+  readonly #sent = new WeakMap<
+    readonly string[],
+    { readonly credential: CredentialKind; readonly stream: boolean; readonly sent: string[] }
+  >();
   /** Calls that may be broken off and continued. */
   readonly #continuing = new Map<CallId, Continuing>();
 
@@ -29,8 +34,8 @@ export class HttpModelBackend implements ModelBackend {
     this.spec = spec;
     this.#basePath = url.pathname.replace(/\/$/, '');
     this.#clock = clock;
-    this.#keyHeaders = keyHeaders;
-    this.#pool = lazyPool(url.origin, {
+    this.#key = keyHeaders(spec);
+    this.#pool = new Pool(url.origin, {
       connections: Math.min(LIMITS.connections.value, Math.max(1, spec.slots)),
       pipelining: 1,
       // Reasoning can be silent for long: the watchdog in Exchange decides, not the client's defaults.
@@ -43,13 +48,20 @@ export class HttpModelBackend implements ModelBackend {
   perform(ticket: Ticket, call: ModelCall): Promise<ModelOutcome> {
     ticket.use();
     const credential = ticket.credential ?? 'local';
-    const key = this.#keyHeaders(this.spec);
-    const login = { credential, provider: this.spec.provider, key };
-    const headers = requestHeaders(call.headers, login, call.facts.stream);
+    const headers = this.#headers(call, credential);
     if (credential !== 'kernel') return this.#exchange(call, headers, ticket.call);
-    const guard = new KeyGuard(key);
+    const guard = new KeyGuard(this.#key);
     const guarded = { ...call, sink: guard.sink(call.sink) };
     return this.#exchange(guarded, headers).then((outcome) => guard.outcome(outcome));
+  }
+
+  #headers({ headers, facts: { stream } }: ModelCall, credential: CredentialKind): string[] {
+    const known = this.#sent.get(headers);
+    if (known?.stream === stream && known.credential === credential) return known.sent;
+    const login = { credential, provider: this.spec.provider, key: this.#key };
+    const sent = requestHeaders(headers, login, stream);
+    this.#sent.set(headers, { credential, stream, sent });
+    return sent;
   }
 
   suspendable(call: CallId): Suspendable | undefined {
@@ -63,7 +75,7 @@ export class HttpModelBackend implements ModelBackend {
     const send: Send = (to, body, handler) => {
       const path = to === 'call' ? this.#basePath + call.path : besides(this.#basePath, to);
       const method = call.method as 'POST';
-      this.#pool().dispatch({ method, path, headers, body: body.length > 0 ? body : null }, handler);
+      this.#pool.dispatch({ method, path, headers, body: body.length > 0 ? body : null }, handler);
     };
     if (may && id !== undefined) {
       const { asked, answer } = may;
@@ -82,11 +94,11 @@ export class HttpModelBackend implements ModelBackend {
 
   /** Takes no more calls; those that run end in their own time. */
   async retire(): Promise<void> {
-    await this.#pool().close();
+    await this.#pool.close();
   }
 
   async close(): Promise<void> {
-    await this.#pool().destroy();
+    await this.#pool.destroy();
   }
 }
 
