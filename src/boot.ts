@@ -4,6 +4,7 @@ import { getCompileCacheDir } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Access } from './access/decide.ts';
 import { LIMITS as accessLimits } from './access/limits.ts';
+import type { Validated, Written } from './access/policies.ts';
 import { LIMITS as agentLimits } from './agents/limits.ts';
 import type { KeyHolder } from './agents/resolve.ts';
 import type { Finding, HookTrial } from './base/control.ts';
@@ -21,6 +22,7 @@ import { diskFree, diskGuard, lowDisk } from './drivers/disk.ts';
 import { Shelf } from './drivers/engine/shelf.ts';
 import { LIMITS as driverLimits } from './drivers/limits.ts';
 import { LogFile } from './drivers/logfile.ts';
+import { loadPools } from './drivers/pool.ts';
 import { newProcesses } from './drivers/processes.ts';
 import { systemRandom } from './drivers/random.ts';
 import { ValidatedFile } from './drivers/validated.ts';
@@ -80,6 +82,8 @@ const ROOT = new URL('..', import.meta.url);
 const readShipped = (path: string): string => readFileSync(new URL(path, ROOT), 'utf8');
 const SCHEMA = readShipped('policies/schema.cedarschema');
 const UPKEEP_MS = 30_000;
+/** After the first answer that somebody waits for, and before the first call of an agent that is started now. */
+const WARM_MS = 100;
 const CHECKPOINT_ENTRIES = 1000;
 const RETENTION_MS = 3_600_000;
 const processes = newProcesses(systemClock);
@@ -99,9 +103,11 @@ export async function boot(options: BootOptions): Promise<Running> {
 }
 
 /** Beside the compiled code, where that is kept: one for all state directories, and nothing is lost with it. */
-function validatedBefore(): ValidatedFile | undefined {
+function validatedBefore(): Validated | undefined {
   const cache = getCompileCacheDir();
-  return cache === undefined ? undefined : new ValidatedFile(join(dirname(cache), 'policies.valid'));
+  return cache === undefined
+    ? undefined
+    : new ValidatedFile<readonly Written[]>(join(dirname(cache), 'policies.valid'));
 }
 
 function openLog(options: BootOptions): Log {
@@ -225,6 +231,12 @@ async function serve(opened: Opened): Promise<Running> {
   };
 }
 
+/** What a first call would load, a part a turn: others' requests come between. */
+function warm({ access }: Parts): void {
+  loadPools();
+  setImmediate(() => access.warm());
+}
+
 async function callTool(parts: Parts, arrivals: Arrivals, caller: KeyHolder, asked: Asked) {
   const { call, outcome } = await arrivals.tooled(caller, asked, new AbortController().signal);
   if (call !== undefined) parts.uses.told(call, true);
@@ -324,10 +336,11 @@ const retentionOf = ({ journal }: Config, now: number): RetentionRule => ({
   entriesBeforeMs: now - journal.entriesMs,
 });
 
-/** Expired questions, checkpoints of the log, retention, programs that are gone. */
+/** What a first call needs, expired questions, checkpoints of the log, retention, programs that are gone. */
 function startTimers(gate: Gate, log: Log, config: () => Config): () => void {
   const { parts } = gate;
   const stopLooking = superviseAgents(gate, processes);
+  const stopWarming = parts.clock.after(WARM_MS, () => warm(parts));
   let stopped = false;
   let checkpointed = parts.journal.size;
   let prunedAt = parts.clock.now();
@@ -353,6 +366,7 @@ function startTimers(gate: Gate, log: Log, config: () => Config): () => void {
   return () => {
     stopped = true;
     stopLooking();
+    stopWarming();
     cancel();
   };
 }

@@ -3,11 +3,12 @@
  * Invariant: nothing is permitted unless a policy permits it to the agent and to every ancestor; any doubt (an
  * evaluation error, arguments too large to read) is a refusal. It must not know the gate, time, files or the network.
  */
-import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
+import type * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import type { Finding } from '../base/control.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import { Recent } from '../base/recent.ts';
 import { buildContext, buildEntities, principalId } from './context.ts';
+import { engine } from './engine.ts';
 import { LIMITS } from './limits.ts';
 import { type Policy, parsePolicies, relax, type Slice, Slices } from './policies.ts';
 import type { AccessRequest, Principal } from './request.ts';
@@ -65,6 +66,8 @@ const NOTHING_KNOWN: Omit<AccessRequest, 'chain' | 'action' | 'resource'> = {
   facts: { hostedTools: [], permittedHostedTools: [], level: 'seen', localHour: 0 },
   approved: true,
 };
+
+const NOBODY: Principal = { pid: 0, name: '', owner: '', client: '', depth: 0, groups: [] };
 
 const isUsable = (findings: readonly Finding[]) => findings.every(({ level }) => level !== 'fail');
 let holders = 0;
@@ -184,6 +187,19 @@ export class Access {
     return isNever;
   }
 
+  /** Loads the engine and lets it decide once, so that no call has to wait for that; nothing follows from what it says. */
+  warm(): void {
+    const request: AccessRequest = {
+      ...NOTHING_KNOWN,
+      chain: [],
+      action: 'model.generate',
+      resource: { type: 'Model', id: '', parents: [] },
+    };
+    const slice = this.#slices.find({ action: request.action, ...request.resource });
+    const built = buildContext(request, slice.reads);
+    if ('context' in built) this.#decideOne(request, NOBODY, slice, built.context);
+  }
+
   #observe(decision: Decision): Decision {
     if (this.#profile !== 'observe' || decision.effect === 'permit') return decision;
     const observed =
@@ -272,7 +288,7 @@ export class Access {
 /** The engine throws on text that is not Unicode (half a surrogate pair in a name): nobody can permit that. */
 function evaluateOnce(call: cedar.StatefulAuthorizationCall): Verdict {
   try {
-    return readAnswer(cedar.statefulIsAuthorized(call));
+    return readAnswer(engine().statefulIsAuthorized(call));
   } catch (error) {
     return { allowed: false, rules: [], error: error instanceof Error ? error.message : String(error) };
   }

@@ -3,12 +3,13 @@
  * its action, because the engine copies the whole set on every call. Sound by the engine's own theorem (a policy whose scope
  * is false neither decides nor errs: cedar-spec, Cedar/Thm/Slicing.lean).
  */
-import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
+import type * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import { assert } from '../base/assert.ts';
 import type { Finding } from '../base/control.ts';
 import { sha256Hex } from '../base/hash.ts';
 import { Recent } from '../base/recent.ts';
 import { analyse } from './analysis.ts';
+import { ENGINE_VERSION, engine } from './engine.ts';
 import { LIMITS } from './limits.ts';
 
 export interface Policy {
@@ -48,10 +49,16 @@ interface Parsed {
   readonly findings: readonly Finding[];
 }
 
-/** Remembers, also across starts, which texts were found to be without a mistake. */
+/** A policy as it was written, and as the engine reads it. */
+export interface Written {
+  readonly text: string;
+  readonly json: cedar.PolicyJson;
+}
+
+/** Remembers, also across starts, what the engine reads in texts that it found to be without a mistake. */
 export interface Validated {
-  has(digest: string): boolean;
-  add(digest: string): void;
+  get(digest: string): readonly Written[] | undefined;
+  set(digest: string, policies: readonly Written[]): void;
 }
 
 /** A text is asked about more than once: when it is checked, and again when it comes into force. */
@@ -68,36 +75,48 @@ export function parsePolicies(schema: string, text: string, validated?: Validate
 }
 
 function parse(schema: string, text: string, validated: Validated | undefined): Parsed {
-  const parts = cedar.policySetTextToParts(text);
-  if (parts.type === 'failure') {
-    return { policies: [], findings: parts.errors.map((error) => fail('policy.syntax', where(error, text))) };
-  }
+  // What the engine says of a text depends on nothing else.
+  const digest = sha256Hex(JSON.stringify([ENGINE_VERSION, schema, text]));
+  const known = validated?.get(digest);
   const findings: Finding[] = [];
-  if (parts.policies.length > LIMITS.policies.value) {
-    return { policies: [], findings: [fail('policy.count', `More than ${LIMITS.policies.value} policies.`)] };
-  }
-  if (parts.policy_templates.length > 0)
-    findings.push(fail('policy.template', 'Templates are not supported.'));
-  const policies = parts.policies.map((part, index) => readPolicy(part, index, findings));
+  const written = known ?? read(text, findings);
+  const policies = written.map((one, index) => namePolicy(one, index, findings));
   const ids = new Set<string>();
   for (const { id } of policies) {
     if (ids.has(id))
       findings.push(fail('policy.id', `Two policies have the id ${id}.`, 'Give each its own @id.'));
     ids.add(id);
   }
-  if (findings.every(({ level }) => level !== 'fail'))
-    findings.push(...validateOnce(schema, text, policies, validated), ...analyse(policies));
-  return { policies, findings };
+  if (findings.some(({ level }) => level === 'fail')) return { policies, findings };
+  const found = known ? [] : validate(schema, policies);
+  if (!known && found.length === 0) validated?.set(digest, written);
+  return { policies, findings: [...findings, ...found, ...analyse(policies)] };
 }
 
-function readPolicy(text: string, index: number, findings: Finding[]): Policy {
-  const answer = cedar.policyToJson(text);
-  const id = `policy${index}`;
-  if (answer.type === 'failure') {
-    findings.push(fail('policy.syntax', answer.errors.map(({ message }) => message).join('; ')));
-    return { id, text, json: {} as cedar.PolicyJson, reads: new Set(['*']) };
+/** The policies of a text as the engine reads them; what it cannot read is a finding. */
+function read(text: string, findings: Finding[]): readonly Written[] {
+  const parts = engine().policySetTextToParts(text);
+  if (parts.type === 'failure') {
+    findings.push(...parts.errors.map((error) => fail('policy.syntax', where(error, text))));
+    return [];
   }
-  const named = answer.json.annotations?.id;
+  if (parts.policies.length > LIMITS.policies.value) {
+    findings.push(fail('policy.count', `More than ${LIMITS.policies.value} policies.`));
+    return [];
+  }
+  if (parts.policy_templates.length > 0)
+    findings.push(fail('policy.template', 'Templates are not supported.'));
+  return parts.policies.flatMap((part) => {
+    const answer = engine().policyToJson(part);
+    if (answer.type === 'success') return { text: part, json: answer.json };
+    findings.push(fail('policy.syntax', answer.errors.map(({ message }) => message).join('; ')));
+    return [];
+  });
+}
+
+function namePolicy({ text, json }: Written, index: number, findings: Finding[]): Policy {
+  const id = `policy${index}`;
+  const named = json.annotations?.id;
   if (!named) {
     findings.push({
       id: 'policy.id',
@@ -107,27 +126,12 @@ function readPolicy(text: string, index: number, findings: Finding[]): Policy {
     });
   }
   const reads = new Set<string>();
-  collectReads(answer.json.conditions, reads);
-  return { id: named || id, text, json: answer.json, reads };
-}
-
-/** What the validator says of a text depends on nothing but the text, the schema and the validator. */
-function validateOnce(
-  schema: string,
-  text: string,
-  policies: readonly Policy[],
-  validated: Validated | undefined,
-): Finding[] {
-  if (!validated) return validate(schema, policies);
-  const digest = sha256Hex(JSON.stringify([cedar.getCedarVersion(), schema, text]));
-  if (validated.has(digest)) return [];
-  const findings = validate(schema, policies);
-  if (findings.length === 0) validated.add(digest);
-  return findings;
+  collectReads(json.conditions, reads);
+  return { id: named || id, text, json, reads };
 }
 
 function validate(schema: string, policies: readonly Policy[]): Finding[] {
-  const answer = cedar.validate({ schema, policies: { staticPolicies: byId(policies) } });
+  const answer = engine().validate({ schema, policies: { staticPolicies: byId(policies) } });
   if (answer.type === 'failure') return answer.errors.map(({ message }) => fail('policy.schema', message));
   // The schema cannot know every tool's arguments: to the validator `context.args has x` is always false.
   const readsArgs = new Set(policies.filter(({ reads }) => reads.has('args')).map(({ id }) => id));
@@ -178,7 +182,7 @@ export function relax(policies: readonly Policy[]): Policy[] {
     if (policy.reads.size === 0) return policy;
     if (policy.json.effect === 'forbid') return [];
     const json = { ...policy.json, conditions: [] };
-    const answer = cedar.policyToText(json);
+    const answer = engine().policyToText(json);
     return answer.type === 'success' ? { ...policy, json, text: answer.text, reads: new Set<string>() } : [];
   });
 }
@@ -247,7 +251,7 @@ export class Slices {
     const policies = chosen.map((index) => this.#policies[index] as Policy);
     const slice = { name: `${this.#prefix}/${this.#bySet.size}`, reads: new Set<string>() };
     for (const { reads } of policies) for (const read of reads) slice.reads.add(read);
-    const answer = cedar.preparsePolicySet(slice.name, { staticPolicies: byId(policies) });
+    const answer = engine().preparsePolicySet(slice.name, { staticPolicies: byId(policies) });
     assert(answer.type === 'success', `slice ${set} of a text that parsed does not parse`);
     this.#bySet.set(set, slice);
     return slice;

@@ -267,6 +267,8 @@ describe('words', () => {
       ['unpuase', 'resume'],
     ] as const)
       assert.equal(suggestCommand(typed, names), meant, typed);
+    assert.equal(suggestCommand('stop', names), 'down', 'the kernel');
+    assert.equal(suggestCommand('stop', names, 1), 'kill', 'an agent');
     assert.equal(suggestCommand('xyzzyq', names), undefined);
     assert.equal(editDistance('ab', 'ba'), 1);
     assert.equal(editDistance('kitten', 'sitting'), 3);

@@ -41,6 +41,7 @@ async function runCommand(argv: readonly string[], session: Session): Promise<vo
     const meant = suggestCommand(
       name,
       COMMANDS.map((command) => command.name),
+      argv.length - 1,
     );
     throw new UsageFailure(
       `mezz has no command "${name}"`,

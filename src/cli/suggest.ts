@@ -62,6 +62,9 @@ const FOREIGN: Readonly<Record<string, string>> = {
   agents: 'ps',
 };
 
+/** What they mean where nothing follows them. */
+const ALONE: Readonly<Record<string, string>> = { stop: 'down' };
+
 /** Edits (insert, delete, replace, swap neighbours) between two words: Damerau-Levenshtein, restricted. */
 export function editDistance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
@@ -79,9 +82,10 @@ export function editDistance(a: string, b: string): number {
   return rows[a.length]?.[b.length] ?? 0;
 }
 
-/** The command that someone who typed `word` most likely meant, or undefined. */
-export function suggestCommand(word: string, commands: readonly string[]): string | undefined {
+/** The command that someone who typed `word`, and `more` words behind it, most likely meant, or undefined. */
+export function suggestCommand(word: string, commands: readonly string[], more = 0): string | undefined {
   const typed = word.toLowerCase();
+  if (more === 0 && Object.hasOwn(ALONE, typed)) return ALONE[typed];
   if (Object.hasOwn(FOREIGN, typed)) return FOREIGN[typed];
   const longer = commands.filter((command) => typed.length >= 2 && command.startsWith(typed));
   if (longer.length === 1) return longer[0];

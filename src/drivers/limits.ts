@@ -12,7 +12,11 @@ export const LIMITS = {
   connections: { value: 1024, unit: 'connections', what: 'connections to one upstream origin' },
   readerMs: { value: 600_000, unit: 'ms', what: 'time a client may leave an answer unread' },
   connectMs: { value: 15_000, unit: 'ms', what: 'time to connect to an upstream' },
-  validatedTexts: { value: 16, unit: 'texts', what: 'access policies remembered as valid across starts' },
+  validatedCharacters: {
+    value: 4_194_304,
+    unit: 'characters',
+    what: 'of access policies, read and valid, that are remembered across starts',
+  },
   labBodyBytes: { value: 67_108_864, unit: 'bytes', what: 'a request to the lab' },
   engineGrammarCharacters: {
     value: 262_144,

@@ -1,35 +1,53 @@
 /**
- * Digests of access policies that were found valid, kept from start to start: validating them takes longer than all the
- * rest of a start, and the answer for the same text is the same. A file that is not there, or cannot be written, costs
- * only that time.
+ * Access policies that were found valid, as their engine reads them, kept from start to start: reading and validating them
+ * takes longer than all the rest of a start, and the answer for the same text is the same. Trusted as the compiled code is
+ * that lies beside it. A file that is not there, is damaged or cannot be written costs only that time.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { sha256Hex } from '../base/hash.ts';
 import { LIMITS } from './limits.ts';
 
-export class ValidatedFile {
+/** `T`: what is kept of a text, as JSON. */
+export class ValidatedFile<T> {
   readonly #path: string;
-  #digests: readonly string[];
+  /** One a text, the latest last: its digest, that of what is kept, and this. */
+  #lines: readonly string[];
 
   constructor(path: string) {
     this.#path = path;
-    this.#digests = readDigests(path);
+    this.#lines = readLines(path);
   }
 
-  has(digest: string): boolean {
-    return this.#digests.includes(digest);
+  get(digest: string): T | undefined {
+    const line = this.#lines.findLast((one) => one.startsWith(`${digest} `));
+    const [, sum = '', kept = ''] = /^\S+ (\S+) (.*)$/.exec(line ?? '') ?? [];
+    return line !== undefined && sum === sha256Hex(kept) ? (JSON.parse(kept) as T) : undefined;
   }
 
-  add(digest: string): void {
-    this.#digests = [...this.#digests, digest].slice(-LIMITS.validatedTexts.value);
+  set(digest: string, value: T): void {
+    const kept = JSON.stringify(value);
+    this.#lines = latest([...this.#lines, `${digest} ${sha256Hex(kept)} ${kept}`]);
+    const draft = `${this.#path}.${process.pid}`;
     try {
-      writeFileSync(this.#path, this.#digests.join('\n'), { mode: 0o600 });
+      writeFileSync(draft, this.#lines.join('\n'), { mode: 0o600 });
+      renameSync(draft, this.#path);
     } catch {
       // The next start validates again.
     }
   }
 }
 
-function readDigests(path: string): string[] {
+/** Those that the bound has room for. */
+function latest(lines: readonly string[]): readonly string[] {
+  let room: number = LIMITS.validatedCharacters.value;
+  const first = lines.findLastIndex((line) => {
+    room -= line.length;
+    return room < 0;
+  });
+  return lines.slice(first + 1);
+}
+
+function readLines(path: string): string[] {
   try {
     return readFileSync(path, 'utf8').split('\n');
   } catch {

@@ -3,11 +3,12 @@
  * heard as it comes. Invariant: what was never sent is told apart from what was sent and not answered.
  */
 import type { Dispatcher } from 'undici';
-import Pool from 'undici/lib/dispatcher/pool.js';
+import type Pool from 'undici/lib/dispatcher/pool.js';
 import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
 import { RPC, type RpcError, rpcError } from '../../base/mcp.ts';
 import { SseSplitter } from '../../wire/sse.ts';
 import { LIMITS } from '../limits.ts';
+import { lazyPool } from '../pool.ts';
 import type { Login } from './oauth.ts';
 
 export interface Exchanged {
@@ -39,7 +40,7 @@ export interface Sending {
 const UNSENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT', 'EHOSTUNREACH']);
 
 export class Link {
-  readonly #pool: Pool;
+  readonly #pool: () => Pool;
   readonly #path: string;
   readonly #login: Login | undefined;
 
@@ -47,7 +48,7 @@ export class Link {
     const { origin, pathname, search } = new URL(url);
     this.#path = pathname + search;
     this.#login = login;
-    this.#pool = new Pool(origin, {
+    this.#pool = lazyPool(origin, {
       connections: LIMITS.connections.value,
       // A call may take long and be silent: whoever waits for it decides for how long.
       headersTimeout: 0,
@@ -87,12 +88,12 @@ export class Link {
         },
         body,
       };
-      if (!answering.isOver) this.#pool.dispatch(request, answering);
+      if (!answering.isOver) this.#pool().dispatch(request, answering);
     });
   }
 
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    await this.#pool().destroy();
   }
 }
 

@@ -1,12 +1,12 @@
 /** Speaks HTTP to one model API: one pool of connections, one login, one exchange a call. */
-// Of all the library only the pool is loaded: the rest of it takes longer to load than all of mezz.
-import Pool from 'undici/lib/dispatcher/pool.js';
+import type Pool from 'undici/lib/dispatcher/pool.js';
 import type { Clock } from '../../base/clock.ts';
 import type { CallId } from '../../base/ids.ts';
 import type { ModelCall, ModelOutcome } from '../../base/model.ts';
 import type { BackendSpec, CredentialKind, ModelBackend, Suspendable } from '../../base/ports.ts';
 import type { Ticket } from '../../base/ticket.ts';
 import { LIMITS } from '../limits.ts';
+import { lazyPool } from '../pool.ts';
 import { Continuing, continuable, type Send } from './continuing.ts';
 import { Exchange } from './exchange.ts';
 import { requestHeaders } from './headers.ts';
@@ -17,7 +17,7 @@ export type KeyHeaders = (spec: BackendSpec) => readonly string[];
 
 export class HttpModelBackend implements ModelBackend {
   readonly spec: BackendSpec;
-  readonly #pool: Pool;
+  readonly #pool: () => Pool;
   readonly #basePath: string;
   readonly #clock: Clock;
   readonly #key: readonly string[];
@@ -35,7 +35,7 @@ export class HttpModelBackend implements ModelBackend {
     this.#basePath = url.pathname.replace(/\/$/, '');
     this.#clock = clock;
     this.#key = keyHeaders(spec);
-    this.#pool = new Pool(url.origin, {
+    this.#pool = lazyPool(url.origin, {
       connections: Math.min(LIMITS.connections.value, Math.max(1, spec.slots)),
       pipelining: 1,
       // Reasoning can be silent for long: the watchdog in Exchange decides, not the client's defaults.
@@ -75,7 +75,7 @@ export class HttpModelBackend implements ModelBackend {
     const send: Send = (to, body, handler) => {
       const path = to === 'call' ? this.#basePath + call.path : besides(this.#basePath, to);
       const method = call.method as 'POST';
-      this.#pool.dispatch({ method, path, headers, body: body.length > 0 ? body : null }, handler);
+      this.#pool().dispatch({ method, path, headers, body: body.length > 0 ? body : null }, handler);
     };
     if (may && id !== undefined) {
       const { asked, answer } = may;
@@ -94,11 +94,11 @@ export class HttpModelBackend implements ModelBackend {
 
   /** Takes no more calls; those that run end in their own time. */
   async retire(): Promise<void> {
-    await this.#pool.close();
+    await this.#pool().close();
   }
 
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    await this.#pool().destroy();
   }
 }
 
