@@ -1,38 +1,17 @@
 /** Rows as the declarations want them. What does not fit is a bug of the caller and never reaches a disk. */
 import { assert } from '../base/assert.ts';
-import { readOnce } from '../base/once.ts';
 import type { Column, Row, Table, Value } from './store.ts';
 
-/**
- * The row's values in the order of the declared columns; a column left out is null. Each table has code of its own for it,
- * made from its declaration: one loop for all of them would look up every value by its name, at ten times the cost.
- */
-export const rowValues = (table: Table, row: Row): Value[] => readerOf(table)(row);
-
-const readerOf = readOnce((table: Table): ((row: Row) => Value[]) => {
-  const refuse = ({ name }: Column, value: unknown): void =>
-    assert(false, `${table.name}.${name} cannot hold ${String(value)}`);
-  const reads = table.columns.map((column, i) => {
-    const isNull = column.nullable ? `v${i} === null || ` : '';
-    return `const v${i} = row[${JSON.stringify(column.name)}] ?? null;
-      if (!(${isNull}${HOLDS[column.type](`v${i}`)})) refuse(columns[${i}], v${i});`;
-  });
-  const values = table.columns.map((_, i) => `v${i}`);
-  const made = new Function(
-    'columns',
-    'refuse',
-    `return (row) => { ${reads.join('\n')} return [${values.join()}]; };`,
-  );
-  return made(table.columns, refuse) as (row: Row) => Value[];
-});
-
-/** Does a column of this type hold it? As code. */
-const HOLDS: Readonly<Record<Column['type'], (value: string) => string>> = {
-  text: (value) => `typeof ${value} === 'string'`,
-  int: (value) => `Number.isSafeInteger(${value})`,
-  real: (value) => `Number.isFinite(${value})`,
-  bytes: (value) => `${value} instanceof Uint8Array`,
-};
+/** The row's values in the order of the declared columns; a column left out is null. */
+export function rowValues(table: Table, row: Row): Value[] {
+  const values: Value[] = [];
+  for (const column of table.columns) {
+    const value = row[column.name] ?? null;
+    if (!fits(column, value)) assert(false, `${table.name}.${column.name} cannot hold ${String(value)}`);
+    values.push(value);
+  }
+  return values;
+}
 
 /** The key, checked for its length. */
 export function wholeKey(table: Table, key: readonly Value[]): readonly Value[] {
@@ -46,4 +25,18 @@ export function rangeColumns(table: Table, by: readonly string[] | undefined): r
   const declared = (table.indexes ?? []).some((index) => index.join() === by.join());
   assert(declared || by.join() === table.key.join(), `${table.name} has no index on ${by.join()}`);
   return by;
+}
+
+function fits(column: Column, value: Value): boolean {
+  if (value === null) return column.nullable === true;
+  switch (column.type) {
+    case 'text':
+      return typeof value === 'string';
+    case 'int':
+      return Number.isSafeInteger(value);
+    case 'real':
+      return Number.isFinite(value);
+    case 'bytes':
+      return value instanceof Uint8Array;
+  }
 }
