@@ -21,6 +21,11 @@ export const LIMITS = {
     unit: 'batches',
     what: 'are told in one turn of the event loop that they are durable',
   },
+  writerCacheBytes: {
+    value: 16_777_216,
+    unit: 'bytes',
+    what: 'of the database the writer keeps in memory: what one transaction changes, and the ways to it',
+  },
   busyWaitMs: { value: 5_000, unit: 'ms', what: 'a connection waits for another one of the same kernel' },
   walBytes: { value: 67_108_864, unit: 'bytes', what: 'the write-ahead log keeps after a checkpoint' },
   checkpointPages: {

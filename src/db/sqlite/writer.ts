@@ -1,6 +1,7 @@
 /** The one writer: a worker thread that puts into the database what is committed, many batches in one transaction. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../../base/assert.ts';
+import { LIMITS } from '../limits.ts';
 import type { Table } from '../store.ts';
 import { Applier } from './apply.ts';
 import { storeError, toData } from './failure.ts';
@@ -78,6 +79,7 @@ try {
   migrate(file.db, tables);
   const epoch = beginLog(file.db, tables);
   allocate(directory);
+  file.db.exec(`PRAGMA cache_size=-${LIMITS.writerCacheBytes.value / 1024}`);
   applier = new Applier(file.db, tables);
   port.on('message', (command: Command) => {
     try {
