@@ -8,14 +8,22 @@ import { LIMITS } from './limits.ts';
 const MINUTE_MS = 60_000;
 const HOUR = 60;
 
+interface Spending {
+  /** By minute since 1970, of the last hour. */
+  readonly minutes: Map<number, NanoUsd>;
+  /** Their sum. */
+  spent: NanoUsd;
+  /** Minutes up to this one are forgotten. */
+  until: number;
+}
+
 export class Pace {
-  /** By the pid of the tree's root, the one that spent last at the end; each by minute since 1970. */
-  readonly #trees = new Map<number, Map<number, NanoUsd>>();
+  /** By the pid of the tree's root, the one that spent last at the end. */
+  readonly #trees = new Map<number, Spending>();
 
   /** Why the tree should be asked about: it spent at least `perHour` within the hour before `now`. */
   check(tree: number, perHour: NanoUsd, now: number): string | undefined {
-    const minutes = this.#recent(tree, now);
-    const spent = [...minutes.values()].reduce((sum, amount) => sum + amount, 0);
+    const { minutes, spent } = this.#recent(tree, now);
     if (spent < perHour) return undefined;
     const [first = 0] = minutes.keys();
     const span = Math.floor(now / MINUTE_MS) - first + 1;
@@ -25,11 +33,12 @@ export class Pace {
   /** Less than was reserved was spent where `amount` is negative. */
   spend(tree: number, amount: NanoUsd, now: number): void {
     if (amount === 0) return;
-    const minutes = this.#recent(tree, now);
+    const spending = this.#recent(tree, now);
     const minute = Math.floor(now / MINUTE_MS);
-    minutes.set(minute, (minutes.get(minute) ?? 0) + amount);
+    spending.minutes.set(minute, (spending.minutes.get(minute) ?? 0) + amount);
+    spending.spent += amount;
     this.#trees.delete(tree);
-    this.#trees.set(tree, minutes);
+    this.#trees.set(tree, spending);
     if (this.#trees.size > LIMITS.paceTrees.value)
       this.#trees.delete(this.#trees.keys().next().value as number);
   }
@@ -39,10 +48,16 @@ export class Pace {
     this.#trees.delete(tree);
   }
 
-  #recent(tree: number, now: number): Map<number, NanoUsd> {
-    const minutes = this.#trees.get(tree) ?? new Map<number, NanoUsd>();
+  #recent(tree: number, now: number): Spending {
+    const spending = this.#trees.get(tree) ?? { minutes: new Map(), spent: 0, until: 0 };
     const oldest = Math.floor(now / MINUTE_MS) - HOUR;
-    for (const minute of minutes.keys()) if (minute <= oldest) minutes.delete(minute);
-    return minutes;
+    if (oldest === spending.until) return spending;
+    for (const [minute, amount] of spending.minutes)
+      if (minute <= oldest) {
+        spending.minutes.delete(minute);
+        spending.spent -= amount;
+      }
+    spending.until = oldest;
+    return spending;
   }
 }

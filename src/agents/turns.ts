@@ -4,6 +4,7 @@
  * its end begins a new turn, a tool result does not. Interleaved conversations of one agent are told apart by it.
  */
 import type { TurnId } from '../base/ids.ts';
+import { Recent } from '../base/recent.ts';
 import { LIMITS } from './limits.ts';
 
 export interface TurnInput {
@@ -19,8 +20,8 @@ export interface Turn {
 }
 
 export class Turns {
-  /** Per agent the turn of each conversation, by the canonical id after its last request; least recently used first. */
-  readonly #byAgent = new Map<number, Map<string, TurnId>>();
+  /** Per agent the turn of each conversation, by the canonical id after its last request. */
+  readonly #byAgent = new Map<number, Recent<string, TurnId>>();
   readonly #latest = new Map<number, TurnId>();
 
   /** The turn that an agent is in: that of its latest request. */
@@ -30,7 +31,7 @@ export class Turns {
 
   /** The turn of a request; `newId` names a new one. The same request again (a retry) stays in its turn. */
   recognise(input: TurnInput, newId: () => TurnId): Turn {
-    const known = this.#byAgent.get(input.agent) ?? new Map<string, TurnId>();
+    const known = this.#byAgent.get(input.agent) ?? new Recent(LIMITS.conversationsPerAgent.value);
     this.#byAgent.set(input.agent, known);
     const last = input.canonical[input.canonical.length - 1] ?? '';
     // The conversation whose head lies furthest along this chain.
@@ -41,7 +42,6 @@ export class Turns {
     if (head !== undefined) known.delete(head);
     known.set(last, turn);
     this.#latest.set(input.agent, turn);
-    if (known.size > LIMITS.conversationsPerAgent.value) known.delete(known.keys().next().value as string);
     return { id: turn, isNew: !goesOn };
   }
 

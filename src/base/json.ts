@@ -20,11 +20,11 @@ export function parseJson(text: string): Json | undefined {
 /** One text per value: members sorted by key, no spaces (RFC 8785 for the values JSON.parse can give). */
 export function canonicalJson(value: Json): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  if (isRecord(value)) {
-    const members = Object.keys(value)
-      .sort()
-      .map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key] as Json)}`);
-    return `{${members.join(',')}}`;
+  if (!isRecord(value)) return JSON.stringify(value);
+  let text = '{';
+  for (const key of Object.keys(value).sort()) {
+    const separator = text === '{' ? '' : ',';
+    text += `${separator}${JSON.stringify(key)}:${canonicalJson(value[key] as Json)}`;
   }
-  return JSON.stringify(value);
+  return `${text}}`;
 }

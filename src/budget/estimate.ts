@@ -1,4 +1,5 @@
 /** How many tokens a call will use, learned per model and client; and what it can use at most. */
+import { Joined } from '../base/joined.ts';
 import type { Usage } from '../base/usage.ts';
 import { ESTIMATE, type EstimateRow } from '../db/schema/budget.ts';
 import type { Batch, Store } from '../db/store.ts';
@@ -89,4 +90,5 @@ export function proveBound(
   return { tokensIn: bodyBytes, tokensOut: maxOutput * choices };
 }
 
-const keyOf = (model: string, client: string): string => `${model} ${client}`;
+const KEYS = new Joined(LIMITS.learned.value);
+const keyOf = (model: string, client: string): string => KEYS.of(model, client);

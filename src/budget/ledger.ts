@@ -15,7 +15,7 @@ import { type BillBy, readBill } from './bill.ts';
 import { noCounts, usedOf } from './counts.ts';
 import { allOf, type Bound, type Charge, Holds } from './holds.ts';
 import { readPages } from './pages.ts';
-import { endOf, isSpan } from './periods.ts';
+import { endOf, isSpan, type Span } from './periods.ts';
 import { Spans } from './spans.ts';
 import { Windows } from './windows.ts';
 
@@ -46,6 +46,8 @@ export class Ledger {
   readonly #holds = new Holds();
   readonly #limits = new Map<string, Limit>();
   readonly #byScope = new Map<string, Limit[]>();
+  /** The plan windows that a scope has limits of. */
+  readonly #spansOf = new Map<string, ReadonlySet<Span>>();
 
   private constructor(balances: Balances, spans: Spans, windows: Windows) {
     this.#balances = balances;
@@ -240,12 +242,9 @@ export class Ledger {
   #book(scopes: readonly string[], used: Used, requests: number, now: number): Puts {
     this.turn(now);
     const puts = [...this.#balances.book(scopes, used, requests, now)];
-    for (const scope of scopes) {
-      const periods = new Set(this.#byScope.get(scope)?.map(({ period }) => period));
-      for (const period of periods)
-        if (isSpan(period))
-          puts.push(this.#spans.book(scope, period, used.usage, used.cost, requests, this.#now));
-    }
+    for (const scope of scopes)
+      for (const span of this.#spansOf.get(scope) ?? [])
+        puts.push(this.#spans.book(scope, span, used.usage, used.cost, requests, this.#now));
     return puts;
   }
 
@@ -279,16 +278,22 @@ export class Ledger {
 
   #keep(limit: Limit): void {
     this.#limits.set(limit.id, limit);
-    this.#byScope.set(limit.scope, [...(this.#byScope.get(limit.scope) ?? []), limit]);
+    this.#setLimits(limit.scope, [...(this.#byScope.get(limit.scope) ?? []), limit]);
   }
 
   #drop(id: string): void {
     const old = this.#limits.get(id);
     if (!old) return;
     this.#limits.delete(id);
-    const rest = this.#byScope.get(old.scope)?.filter((limit) => limit !== old) ?? [];
-    if (rest.length > 0) this.#byScope.set(old.scope, rest);
-    else this.#byScope.delete(old.scope);
+    this.#setLimits(old.scope, this.#byScope.get(old.scope)?.filter((limit) => limit !== old) ?? []);
+  }
+
+  #setLimits(scope: string, limits: Limit[]): void {
+    const spans = new Set(limits.map(({ period }) => period).filter(isSpan));
+    if (limits.length > 0) this.#byScope.set(scope, limits);
+    else this.#byScope.delete(scope);
+    if (spans.size > 0) this.#spansOf.set(scope, spans);
+    else this.#spansOf.delete(scope);
   }
 }
 

@@ -6,10 +6,12 @@
  */
 import type { Agent } from '../agents/table.ts';
 import { refusal } from '../base/errors.ts';
+import { Joined } from '../base/joined.ts';
 import type { ModelOutcome } from '../base/model.ts';
 import { NO_USAGE } from '../base/usage.ts';
 import type { Need } from '../scheduler/charging.ts';
 import type { Used, Verdict } from '../scheduler/governor.ts';
+import { LIMITS as SCHEDULER_LIMITS } from '../scheduler/limits.ts';
 import type { Toll, Wide } from '../scheduler/meter.ts';
 import { Prefixes } from '../scheduler/prefixes.ts';
 import { readPushback } from '../scheduler/pushback.ts';
@@ -22,7 +24,8 @@ import type { OnLimit, Parts, Settings } from './parts.ts';
 import type { Wait } from './waits.ts';
 
 /** A provider limits an account, model by model. */
-const nameOf = ({ account, upstreamModel }: Candidate): string => `${account} ${upstreamModel}`;
+const NAMES = new Joined(SCHEDULER_LIMITS.quotas.value);
+const nameOf = ({ account, upstreamModel }: Candidate): string => NAMES.of(account, upstreamModel);
 const BETWEEN = ' | ';
 
 export class RateLimits {

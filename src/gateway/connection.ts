@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Dialect } from '../wire/dialect.ts';
 import { Heads } from './identify.ts';
+import { type Matched, matchRoute } from './routes.ts';
 
 /** The newest request of a connection whose head could be read. */
 export interface Underway {
@@ -15,11 +16,21 @@ export class Connection {
   readonly #left = new AbortController();
   readonly heads = new Heads();
   underway: Underway | undefined;
+  #asked: readonly [method: string, url: string] = ['', ''];
+  #matched: Matched | undefined;
 
   constructor(socket: Socket) {
     const leave = () => this.#left.abort();
     socket.once('end', leave);
     socket.once('close', leave);
+  }
+
+  /** The route of its next request: most ask for the same again and again. */
+  match(method: string, url: string): Matched {
+    if (this.#matched && this.#asked[0] === method && this.#asked[1] === url) return this.#matched;
+    this.#asked = [method, url];
+    this.#matched = matchRoute(method, url);
+    return this.#matched;
   }
 
   /**

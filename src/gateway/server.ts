@@ -15,7 +15,7 @@ import { holdsKey } from './identify.ts';
 import type { Kernel } from './kernel.ts';
 import { LIMITS, PATIENCE, type Patience } from './limits.ts';
 import { McpEndpoint } from './mcp/endpoint.ts';
-import { matchRoute, type Route } from './routes.ts';
+import type { Route } from './routes.ts';
 
 // Not imported: an ES import of node:http reads all it exports, and one of them loads a second HTTP client (45 ms).
 const { createServer } = process.getBuiltinModule('node:http');
@@ -116,7 +116,7 @@ async function serve(desk: Desk, request: IncomingMessage, response: ServerRespo
   // It broke while its request was read: nobody is there to be told anything.
   if (!connection) return void response.destroy();
   const method = request.method ?? 'GET';
-  const matched = matchRoute(method, request.url ?? '/');
+  const matched = connection.match(method, request.url ?? '/');
   const dialect = guessDialect(matched.route, matched.path, request);
   connection.underway = { request, response, dialect };
   const barred = checkOrigin(request, hosts, matched.route);

@@ -43,7 +43,7 @@ export class ChainReader {
   /** Plain hash of a message's bytes -> hash of its canonical text. */
   #known = new Recent<string, string>(LIMITS.canonicalCache.value);
   /** Where a request's messages ended -> what they were. */
-  #prefixes = new Recent<string, Prefix>(LIMITS.knownPrefixes.value);
+  #prefixes = new Recent<number, Prefix>(LIMITS.knownPrefixes.value);
 
   /** `canonical` gives one message's canonical text, as its dialect defines it. */
   constructor(canonical: (bytes: Uint8Array) => string) {
@@ -110,9 +110,14 @@ function bytesOf(body: Uint8Array, messages: readonly Range[], count: number): U
   return body.subarray(messages[0]?.start, messages[count - 1]?.end);
 }
 
-/** Cheap to make and seldom the same for two conversations: length, number of messages and the last bytes. */
-function endOf(body: Uint8Array, messages: readonly Range[], count: number): string {
-  const bytes = bytesOf(body, messages, count);
-  const tail = bytes.subarray(Math.max(0, bytes.length - 48));
-  return `${bytes.length} ${count} ${Buffer.from(tail.buffer, tail.byteOffset, tail.length).toString('latin1')}`;
+/** Cheap to make and seldom the same for two conversations: their length, their number and their last bytes in one number. */
+function endOf(body: Uint8Array, messages: readonly Range[], count: number): number {
+  const start = messages[0]?.start ?? 0;
+  const end = messages[count - 1]?.end ?? 0;
+  let mixed = Math.imul(end - start, 31) + count;
+  for (let at = Math.max(start, end - TAIL); at < end; at++)
+    mixed = (Math.imul(mixed, 31) + (body[at] as number)) | 0;
+  return mixed;
 }
+
+const TAIL = 48;

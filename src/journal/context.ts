@@ -30,10 +30,13 @@ interface Part {
   readonly gaps?: readonly string[];
 }
 
+type Owners = readonly string[];
+const KNOWN = LIMITS.knownMessages.value;
+
 export class ContextStore {
   readonly #readers = new Map<string, ChainReader>();
-  /** `owner/id` of stored messages and blobs. */
-  readonly #known = new Recent<string, true>(LIMITS.knownMessages.value);
+  /** Whose they are: stored messages by their exact id, blobs by their hash. */
+  readonly #known = { m: new Recent<string, Owners>(KNOWN), b: new Recent<string, Owners>(KNOWN) };
 
   /** Chain ids of a request. Costs one hash per message; only new messages are parsed. */
   links(
@@ -62,14 +65,14 @@ export class ContextStore {
     const puts: { table: typeof MESSAGE | typeof REQUEST; row: MessageRow | RequestRow }[] = [];
     const blobs: BlobRow[] = [];
     const keep = (bytes: Uint8Array, hash = sha256Hex(bytes)): string => {
-      if (this.#remember(`${owner}/b/${hash}`)) blobs.push({ owner, hash, at, bytes });
+      if (this.#remember(owner, 'b', hash)) blobs.push({ owner, hash, at, bytes });
       return hash;
     };
     // A stored message's id holds all before it, and they were stored with it or earlier.
-    const stored = links.findLastIndex((link) => this.#known.has(`${owner}/m/${link.exact}`));
+    const stored = links.findLastIndex((link) => this.knows(owner, 'm', link.exact));
     for (let i = stored + 1; i < links.length; i++) {
       const link = links[i] as ChainLink;
-      this.#remember(`${owner}/m/${link.exact}`);
+      this.#remember(owner, 'm', link.exact);
       const range = facts.messages[i];
       assert(range, 'one link per message');
       const bytes = body.subarray(range.start, range.end);
@@ -103,29 +106,31 @@ export class ContextStore {
     const row: RequestRow = { ...request, head: '', envelope: hash, parts: '[]' };
     return {
       puts: [{ table: REQUEST, row }],
-      blobs: this.#remember(`${owner}/b/${hash}`) ? [{ owner, hash, at, bytes }] : [],
+      blobs: this.#remember(owner, 'b', hash) ? [{ owner, hash, at, bytes }] : [],
     };
   }
 
   /** Bytes beside the requests, named by their hash: nothing where they are stored. */
   keepBlob(blob: BlobRow): readonly BlobRow[] {
-    return this.#remember(`${blob.owner}/b/${blob.hash}`) ? [blob] : [];
+    return this.#remember(blob.owner, 'b', blob.hash) ? [blob] : [];
   }
 
   /** Something stored may be gone: whatever comes is handed to the store again, which keeps what it has. */
   forgetKnown(): void {
-    this.#known.clear();
+    this.#known.m.clear();
+    this.#known.b.clear();
   }
 
   /** Was this blob (`b`) or message (`m`) used by a call since what is known was last forgotten? */
   knows(owner: string, kind: 'b' | 'm', id: string): boolean {
-    return this.#known.has(`${owner}/${kind}/${id}`);
+    return this.#known[kind].get(id)?.includes(owner) === true;
   }
 
   /** true if it was not known. */
-  #remember(key: string): boolean {
-    if (this.#known.has(key)) return false;
-    this.#known.set(key, true);
+  #remember(owner: string, kind: 'b' | 'm', id: string): boolean {
+    const owners = this.#known[kind].get(id) ?? [];
+    if (owners.includes(owner)) return false;
+    this.#known[kind].set(id, [...owners, owner]);
     return true;
   }
 }

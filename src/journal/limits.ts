@@ -17,7 +17,7 @@ export const LIMITS = {
   knownMessages: {
     value: 65_536,
     unit: 'messages',
-    what: 'stored messages remembered, so that none is written twice',
+    what: 'stored messages remembered, and as many blobs, so that none is written twice',
   },
   refusalText: { value: 400, unit: 'bytes', what: 'text of a refusal kept in an entry' },
   nameText: { value: 200, unit: 'bytes', what: 'a target or a tool-use id kept in an entry' },

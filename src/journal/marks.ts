@@ -3,6 +3,7 @@
  * its marks cut out, the message is the same bytes both times and is stored once. Invariant: inserting what was cut
  * gives the exact bytes again, whatever the bytes were.
  */
+import { viewOf } from '../base/bytes.ts';
 
 /** Where in the bytes without marks, and what was there. */
 export type Mark = readonly [at: number, text: string];
@@ -13,7 +14,7 @@ const MARK = /,"cache_control":\{"type":"ephemeral"(?:,"ttl":"\d{1,3}[a-z]")?\}/
 
 /** Undefined where there are none. */
 export function cutMarks(bytes: Uint8Array): { bytes: Uint8Array; marks: Mark[] } | undefined {
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   if (!view.includes(NAME)) return undefined;
   // One character a byte, so that offsets are the same in both.
   const text = view.toString('latin1');

@@ -20,13 +20,15 @@ export class Prefixes {
 
   /** Tokens of a conversation that should be cached; `ids` are those of its messages, in order. */
   cached(limit: string, ids: readonly string[], now: number): number {
-    return Math.floor(this.#expected(limit, ids, now) * (this.#hits.get(limit) ?? 0));
+    const hits = this.#hits.get(limit) ?? 0;
+    return hits === 0 ? 0 : Math.floor(this.#expected(limit, ids, now) * hits);
   }
 
   /** When a provider forgets what it has cached of a conversation; undefined where nothing of it should be. */
   expiresAt(limit: string, ids: readonly string[], now: number): number | undefined {
+    if ((this.#hits.get(limit) ?? 0) === 0) return undefined;
     const prefix = this.#found(limit, ids, now);
-    return prefix && (this.#hits.get(limit) ?? 0) > 0 ? prefix.usedAt + LIMITS.cacheTtlMs.value : undefined;
+    return prefix && prefix.usedAt + LIMITS.cacheTtlMs.value;
   }
 
   ended(limit: string, ids: readonly string[], used: Used, now: number): void {

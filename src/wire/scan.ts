@@ -272,6 +272,8 @@ class Scanner {
     if (this.#bytes[this.#at] !== QUOTE) throw new Syntax(`Expected a member name at offset ${this.#at}.`);
     const start = this.#at;
     this.#string();
+    const usual = USUAL[this.#at - start - 2]?.find((one) => this.latin1.startsWith(one, start + 1));
+    if (usual !== undefined) return usual;
     const name = this.latin1.slice(start + 1, this.#at - 1);
     if (PLAIN.test(name)) return name;
     try {
@@ -295,7 +297,28 @@ class Scanner {
 /** What objects that live upstream are named by. */
 const FILE = 'file_id';
 
-/** Nearly all names: what stands between the quotes is the name. */
+/** Names that most requests have, by their length: found where they stand, without a string of their own. */
+const USUAL: readonly (readonly string[] | undefined)[] = byLength([
+  ...['model', 'messages', 'input', 'stream', 'tools', 'system', 'user', 'metadata', 'instructions', 'store'],
+  ...['max_tokens', 'max_completion_tokens', 'max_output_tokens', 'temperature', 'top_p', 'stop', 'thinking'],
+  ...[
+    'tool_choice',
+    'parallel_tool_calls',
+    'stream_options',
+    'reasoning',
+    'text',
+    'include',
+    'prompt_cache_key',
+  ],
+]);
+
+function byLength(names: readonly string[]): string[][] {
+  const lists: string[][] = [];
+  for (const name of names) lists[name.length] = [...(lists[name.length] ?? []), name];
+  return lists;
+}
+
+/** Nearly all others: what stands between the quotes is the name. */
 const PLAIN = /^\w*$/;
 
 /** The text of a range. */
