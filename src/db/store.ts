@@ -56,6 +56,8 @@ export interface Batch {
   readonly erases?: readonly BlobKey[];
   /** A log loses its front: every entry before this one. */
   readonly drop?: { readonly log: number; readonly beforeSeq: number };
+  /** Nobody waits for it: it shares the write of what is handed over next, if that comes in this turn. */
+  readonly canWait?: true;
 }
 
 export type BlobKey = Pick<BlobRow, 'owner' | 'hash'>;

@@ -148,7 +148,7 @@ export class Arrivals {
     if (puts.length + results.length === 0) return;
     // A store that fails here has stopped the kernel: the call's own entry fails too, and says so.
     this.#gate.parts.journal
-      .append({ entries: opened.map(openEntry), puts: [...puts, ...results] })
+      .append({ entries: opened.map(openEntry), puts: [...puts, ...results], canWait: true })
       .catch(() => {});
   }
 

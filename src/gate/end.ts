@@ -119,8 +119,6 @@ export async function book(parts: Parts, flight: Flight, result: Result): Promis
   agent.cost += result.cost;
   parts.loops.settle(flight.guarded.tree, result.cost - flight.reserved.usd, now);
   const taught = teach(parts, flight, result);
-  flight.step(now, 'end', result.code);
-  if (!flight.isJoined) report(parts, flight, result, now);
   const seen = takeFresh(parts);
   const durable = parts.journal.append({
     entries: [entry],
@@ -136,6 +134,9 @@ export async function book(parts: Parts, flight: Flight, result: Result): Promis
     deletes: [...deletes, ...taught.deletes, ...seen.deletes],
     blobs,
   });
+  // While it is being written.
+  flight.step(now, 'end', result.code);
+  if (!flight.isJoined) report(parts, flight, result, now);
   releaseSlot(parts, flight);
   try {
     await durable;

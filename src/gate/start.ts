@@ -30,34 +30,34 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
     : [];
   if (granted) agent.account = granted.account;
   const booked = bookAtStart(parts, flight, now);
-  if (decided.suspected) parts.loops.rearm(flight.guarded);
-  if (flight.attempt === 1) parts.loops.record(flight.guarded, flight.reserved.usd, now);
-  else parts.loops.settle(flight.guarded.tree, flight.reserved.usd, now);
   const approved = decided.approval === undefined ? [] : parts.approvals.use(decided.approval, now).puts;
   const coverage = flight.attempt === 1 && !flight.isJoined ? countDecided(parts, flight, false, now) : [];
   const used = enterUse(parts, flight, now);
   const seen = takeFresh(parts);
+  const durable = parts.journal.append({
+    entries: [entry],
+    puts: [
+      ...(flight.row ? [callPut(flight.row)] : []),
+      ...(endsLater ? [agentPut(agent)] : []),
+      ...stored.puts,
+      ...before.puts,
+      ...approved,
+      ...used.puts,
+      ...met,
+      ...booked,
+      ...coverage,
+      ...keepHold(flight, now),
+      ...seen.puts,
+      ...parts.salts.takeFresh(now),
+    ],
+    deletes: [...used.deletes, ...seen.deletes],
+    blobs: [...stored.blobs, ...before.blobs],
+  });
+  // While it is being written.
   flight.step(now, 'start', startDetail(flight));
+  watchPace(parts, flight, decided, now);
   try {
-    await parts.journal.append({
-      entries: [entry],
-      puts: [
-        ...(flight.row ? [callPut(flight.row)] : []),
-        ...(endsLater ? [agentPut(agent)] : []),
-        ...stored.puts,
-        ...before.puts,
-        ...approved,
-        ...used.puts,
-        ...met,
-        ...booked,
-        ...coverage,
-        ...keepHold(flight, now),
-        ...seen.puts,
-        ...parts.salts.takeFresh(now),
-      ],
-      deletes: [...used.deletes, ...seen.deletes],
-      blobs: [...stored.blobs, ...before.blobs],
-    });
+    await durable;
   } catch (error) {
     parts.ledger.release(call.id);
     return refusal('store_failed', `The journal could not be written: ${String(error)}`, {
@@ -73,6 +73,13 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
     account: granted?.account,
     credential: granted?.credential,
   });
+}
+
+/** The loop guard and the guard of spending learn of the call. */
+function watchPace({ loops }: Parts, flight: Flight, { suspected }: Decided, now: number): void {
+  if (suspected) loops.rearm(flight.guarded);
+  if (flight.attempt === 1) loops.record(flight.guarded, flight.reserved.usd, now);
+  else loops.settle(flight.guarded.tree, flight.reserved.usd, now);
 }
 
 /** A tool call was decided before it happened: it counts so once, however often it is sent. */

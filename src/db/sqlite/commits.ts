@@ -38,6 +38,8 @@ export class Commits {
   #writing: readonly Waiter[] = [];
   #wipes: Wish[] = [];
   #isPumping = false;
+  /** It begins later in this turn. */
+  #soon: NodeJS.Immediate | undefined;
   /** The last write was of several batches: others are on their way with this one, too. */
   #isCrowded = false;
   #drained: Promise<void> = Promise.resolve();
@@ -76,8 +78,10 @@ export class Commits {
       this.fail(new StoreError('failed', message, 'the disk cannot keep up: check it, then mezz up'));
     }
     this.#holdOrder(batch);
-    this.#pump();
-    return done;
+    // In a crowd all that arrives in this turn of the event loop shares the first write.
+    if (!batch.canWait && !this.#isCrowded) this.#pump();
+    else if (!this.#isPumping) this.#soon ??= setImmediate(() => this.#pump());
+    await done;
   }
 
   /** What the database would refuse only when the batch is long acknowledged is refused now. */
@@ -118,6 +122,7 @@ export class Commits {
 
   async #close(): Promise<void> {
     this.#dead ??= new StoreError('failed', 'the store is closed', 'open it again');
+    this.#pump();
     await this.#drained;
     // What cannot be applied now is when the store is opened again.
     await this.#apply().catch(() => {});
@@ -137,11 +142,11 @@ export class Commits {
   }
 
   #pump(): void {
+    clearImmediate(this.#soon);
+    this.#soon = undefined;
     if (this.#isPumping) return;
     this.#isPumping = true;
-    // All that this callback still hands over shares the first write, and in a crowd all of this turn of the event loop.
-    const soon = this.#isCrowded ? setImmediate : process.nextTick;
-    this.#drained = new Promise((resolve) => soon(() => void this.#pumpAll().then(resolve)));
+    this.#drained = this.#pumpAll();
   }
 
   async #pumpAll(): Promise<void> {
@@ -153,8 +158,6 @@ export class Commits {
         this.fail(storeError(error));
       }
       this.#writing = [];
-      // Whoever goes on now and has something to store soon shares the next write.
-      await new Promise((resolve) => setImmediate(resolve));
     }
     this.#isPumping = false;
   }
@@ -213,7 +216,10 @@ export class Commits {
       if (i % LIMITS.acknowledgedAtOnce.value === LIMITS.acknowledgedAtOnce.value - 1)
         await new Promise((resolve) => setImmediate(resolve));
     }
-    this.#options.onCommit?.(performance.now() - began, waiters.length);
+    const tookMs = performance.now() - began;
+    // Whoever goes on now and has something to store soon shares the next write.
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#options.onCommit?.(tookMs, waiters.length);
   }
 
   async #wipeLog(): Promise<void> {

@@ -76,7 +76,7 @@ class SqliteStore implements Store {
     this.#commits = new Commits({ ...options, inode }, log, writer);
   }
 
-  async commit(batch: Batch): Promise<void> {
+  commit(batch: Batch): Promise<void> {
     return this.#commits.commit(batch);
   }
 
