@@ -1,7 +1,7 @@
 /**
  * config/ owns `mezz.yaml`: its schema, what each setting means, and its mistakes told with line and column.
  * Invariant: a Config is whole and checked, or there is none; it names where keys are and never holds one. It must
- * not know what runs: it hands out plain values, and boot.ts gives them to their owners.
+ * not know what runs: it hands out plain values, and kernel.ts gives them to their owners.
  */
 import type { AccountId, OwnerId } from '../base/ids.ts';
 import type { BackendSpec, ToolServerSpec } from '../base/ports.ts';

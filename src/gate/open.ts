@@ -1,5 +1,5 @@
 /**
- * Opens the parts of a kernel on a store: the same for boot.ts, which hands in the machine's clock, randomness and
+ * Opens the parts of a kernel on a store: the same for kernel.ts, which hands in the machine's clock, randomness and
  * SQLite, and for the simulator, which hands in virtual ones.
  */
 import { Approvals } from '../access/approvals.ts';

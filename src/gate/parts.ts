@@ -1,4 +1,4 @@
-/** What the stages work with: every subsystem, already open. boot.ts puts it together; simulations do the same. */
+/** What the stages work with: every subsystem, already open. kernel.ts puts it together; simulations do the same. */
 
 import type { Approvals } from '../access/approvals.ts';
 import type { Access } from '../access/decide.ts';

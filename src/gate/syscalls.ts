@@ -1,6 +1,6 @@
 /**
  * The syscall table: what each syscall is to access, budget and scheduler. A new syscall is a row here, a payload in
- * base/syscall.ts and a performer in boot.
+ * base/syscall.ts and a performer in kernel.ts.
  */
 import { sha256Hex } from '../base/hash.ts';
 import { canonicalJson, type JsonRecord } from '../base/json.ts';

@@ -7,7 +7,7 @@ import { asJson } from '../view.ts';
 async function restore(session: Session, file: string, options: { readonly json?: boolean }): Promise<void> {
   const { restoreBackup } = await import('../../boot.ts');
   const { terminal, stateDir } = session;
-  const { aside } = restoreBackup(resolve(session.cwd, file), stateDir);
+  const { aside } = await restoreBackup(resolve(session.cwd, file), stateDir);
   if (options.json) return terminal.printJson({ schema: 'mezz.restore/1', stateDir, aside: aside ?? null });
   terminal.print(`${file} is in place in ${stateDir}`);
   if (aside !== undefined) terminal.print(`what was there before is whole in ${aside}: yours to delete`);

@@ -28,9 +28,9 @@ import { Channel } from './channel.ts';
 import { Commits } from './commits.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
 import { DATABASE } from './open.ts';
-import { REDO_BYTES } from './redo.ts';
 import { RedoLog } from './redolog.ts';
 import { BODY_SIZES, doomedSql, ENTRY_SIZES, entriesSql, rangeSql, sizeSql } from './sql.ts';
+import { Threads } from './threads.ts';
 import type { Opened } from './writer.ts';
 
 export interface SqliteOptions {
@@ -42,23 +42,18 @@ export interface SqliteOptions {
   onCommit?(tookMs: number, batches: number): void;
 }
 
-/** Opens the store of a directory, which is created if missing. Throws StoreError; then nothing is left running. */
-export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
-  const { directory, tables } = options;
-  let store: SqliteStore | undefined;
-  const onDeath = (error: StoreError) => store?.fail(error);
-  const log = new SharedArrayBuffer(REDO_BYTES);
-  // Both threads come up at once; the reader opens the file with its first question, when the writer has made it.
-  const [writer, reader] = await Promise.allSettled([
-    Channel.start('writer', { directory, tables, log }, onDeath),
-    Channel.start('reader', { directory }, onDeath),
-  ]);
-  if (writer.status === 'fulfilled' && reader.status === 'fulfilled') {
-    store = new SqliteStore(options, writer.value, reader.value, log);
-    return store;
-  }
-  for (const started of [writer, reader]) if (started.status === 'fulfilled') await started.value.end();
-  throw writer.status === 'rejected' ? writer.reason : (reader as PromiseRejectedResult).reason;
+/**
+ * Opens the store of a directory, which is created if missing, on threads of its own or on those that are coming up there
+ * already. Throws StoreError; then nothing is left running.
+ */
+export async function openSqliteStore(
+  options: SqliteOptions,
+  threads = new Threads(options.directory, options.tables),
+): Promise<Store> {
+  const { writer, reader } = await threads.opened();
+  const store = new SqliteStore(options, writer, reader, threads.log);
+  threads.onDeath = (error) => store.fail(error);
+  return store;
 }
 
 class SqliteStore implements Store {

@@ -1,4 +1,4 @@
-/** What the operators' verbs work with. Only boot.ts can make one. */
+/** What the operators' verbs work with. Only kernel.ts can make one. */
 
 import type { Agent } from '../../agents/table.ts';
 import type {
