@@ -1,7 +1,7 @@
-// Bundles src/ into dist/ for the package: Node strips no types inside node_modules. Entries are the command line and
-// every file that the sources reach by `new URL('./x.ts', import.meta.url)` (workers); everything else, the kernel
-// included, becomes a chunk that is loaded when first imported. Dependencies stay external; the screen of `mezz top` is
-// carried along, with the licences its packages came under.
+// Bundles src/ into dist/ for the package: Node strips no types inside node_modules. The command line, the kernel and every
+// file that the sources reach by `new URL('./x.ts', import.meta.url)` (workers) are bundled each for itself; what a
+// command or the kernel imports late becomes a file that is loaded then. Dependencies stay external, but for the option
+// parser and the screen of `mezz top`, which are carried along with the licences their packages came under.
 import {
   copyFileSync,
   existsSync,
@@ -18,6 +18,8 @@ import { build } from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
+/** `import a, { b, c as d } from 'node:x';`, but no import of types alone. */
+const BUILTIN_IMPORT = /^import (?!type\b)(?:(\w+)(?:, )?)?(?:\{([^}]*)\})? ?from '(node:[\w/]+)';$/gm;
 const FILE_URL = /new URL\(\s*(['"])(\.{1,2}\/[^'"]+)\1,\s*import\.meta\.url,?\s*\)/g;
 
 /** `src/db/sqlite/writer.ts` -> `db-sqlite-writer.ts`: the name of an entry or of a copied data file in dist/. */
@@ -48,22 +50,43 @@ function collectEntries() {
   return entries;
 }
 
-const fileUrls = {
-  name: 'file-urls',
+/**
+ * What Node itself brings is taken, not imported: an ES import reads all that a module exports, and behind some of that
+ * lie whole subsystems that nobody here uses (node:fs, node:crypto and node:util alone cost each thread 10 ms).
+ */
+function takeBuiltins(text) {
+  return text.replaceAll(BUILTIN_IMPORT, (_, whole, members = '', name) => {
+    const names = members
+      .split(',')
+      .map((member) => member.trim().replace(' as ', ': '))
+      .filter((member) => member !== '' && !member.startsWith('type '));
+    const targets = [...(whole ? [whole] : []), ...(names.length > 0 ? [`{ ${names.join(', ')} }`] : [])];
+    return targets.map((to) => `const ${to} = globalThis.process.getBuiltinModule('${name}');`).join(' ');
+  });
+}
+
+function placeFiles(text, path) {
+  return text.replaceAll(FILE_URL, (whole, quote, target) => {
+    const file = resolve(dirname(path), target);
+    return existsSync(file) ? `new URL(${quote}${packagedPath(file)}${quote}, import.meta.url)` : whole;
+  });
+}
+
+const sources = {
+  name: 'sources',
   setup(builder) {
     builder.onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => {
-      const text = readFileSync(path, 'utf8');
-      const contents = text.replaceAll(FILE_URL, (whole, quote, target) => {
-        const file = resolve(dirname(path), target);
-        return existsSync(file) ? `new URL(${quote}${packagedPath(file)}${quote}, import.meta.url)` : whole;
-      });
+      const contents = takeBuiltins(placeFiles(readFileSync(path, 'utf8'), path));
       return { contents, loader: 'ts' };
     });
+    builder.onLoad({ filter: /\/commander\/.*\.js$/ }, ({ path }) => ({
+      contents: takeBuiltins(readFileSync(path, 'utf8')),
+    }));
   },
 };
 
-/** Development dependencies whose code travels in the build, with all that they need. */
-const CARRIED = new Set(['ink', 'react']);
+/** Packages whose code travels in the build, with all that they need: for their own sake, or to be fewer files to load. */
+const CARRIED = new Set(['ink', 'react', 'commander']);
 const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const named = Object.keys({ ...dependencies, ...devDependencies });
 
@@ -81,12 +104,10 @@ function licences(inputs) {
 
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
-const { metafile } = await build({
+const options = {
   absWorkingDir: root,
-  entryPoints: collectEntries(),
   outdir: dist,
   bundle: true,
-  splitting: true,
   format: 'esm',
   platform: 'node',
   target: 'node24',
@@ -95,14 +116,30 @@ const { metafile } = await build({
   define: { 'process.env.NODE_ENV': '"production"' },
   // Packages that are no modules call require() for what Node itself brings.
   banner: {
-    js: "import { createRequire as newRequire } from 'node:module'; const require = newRequire(import.meta.url);",
+    js: "const require = (name) => process.getBuiltinModule('node:module').createRequire(import.meta.url)(name);",
   },
   chunkNames: '[name]-[hash]',
   legalComments: 'none',
   metafile: true,
   logLevel: 'warning',
-  plugins: [fileUrls],
-});
-writeFileSync(join(dist, 'LICENSES.txt'), licences(Object.keys(metafile.inputs)));
-const bytes = Object.values(metafile.outputs).reduce((sum, output) => sum + output.bytes, 0);
-console.error(`dist: ${Object.keys(metafile.outputs).length} files, ${Math.round(bytes / 1024)} kB`);
+};
+const boot = join(root, 'src', 'boot.ts');
+/** The command line and the kernel share little, and what they share would be many small files to load. */
+const bootApart = {
+  name: 'boot-apart',
+  setup(builder) {
+    builder.onResolve({ filter: /\/boot\.ts$/ }, () => ({ path: './boot.js', external: true }));
+  },
+};
+const { cli, ...workers } = collectEntries();
+const builds = await Promise.all([
+  build({ ...options, entryPoints: { cli }, splitting: true, plugins: [sources, bootApart] }),
+  build({ ...options, entryPoints: { boot }, splitting: true, plugins: [sources] }),
+  // A worker is one file: it comes up while others wait for it.
+  build({ ...options, entryPoints: workers, plugins: [sources] }),
+]);
+const inputs = builds.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+const outputs = builds.flatMap(({ metafile }) => Object.values(metafile.outputs));
+writeFileSync(join(dist, 'LICENSES.txt'), licences(inputs));
+const bytes = outputs.reduce((sum, output) => sum + output.bytes, 0);
+console.error(`dist: ${outputs.length} files, ${Math.round(bytes / 1024)} kB`);

@@ -4,9 +4,10 @@ import type { Clock } from '../../base/clock.ts';
 import { type Refusal, refusal } from '../../base/errors.ts';
 import { LIMITS } from '../limits.ts';
 
-// Not imported: an ES import of node:http reads all it exports, and one of them loads a second HTTP client.
+// Not imported: an ES import of node:http reads all it exports, and one of them loads a second HTTP client. TLS with its
+// first use.
 const http = process.getBuiltinModule('node:http');
-const https = process.getBuiltinModule('node:https');
+const https = () => process.getBuiltinModule('node:https');
 
 export interface HttpAnswer {
   readonly status: number;
@@ -51,7 +52,7 @@ export function request(clock: Clock, signal: AbortSignal, sent: Sent): Promise<
     const stopClock = clock.after(LIMITS.toolMs.value, () =>
       failed(`did not answer in ${LIMITS.toolMs.value / 1000} s`),
     );
-    const call = (url.startsWith('https:') ? https : http).request(url, { method, headers });
+    const call = (url.startsWith('https:') ? https() : http).request(url, { method, headers });
     call.on('socket', (socket) => {
       if (!socket.connecting) wasConnected = true;
       socket.once('connect', () => {
