@@ -4,7 +4,7 @@ import { getCompileCacheDir } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Access } from './access/decide.ts';
 import { LIMITS as accessLimits } from './access/limits.ts';
-import type { Validated, Written } from './access/policies.ts';
+import type { Written } from './access/policies.ts';
 import { LIMITS as agentLimits } from './agents/limits.ts';
 import type { KeyHolder } from './agents/resolve.ts';
 import type { Finding, HookTrial } from './base/control.ts';
@@ -87,11 +87,9 @@ const RETENTION_MS = 3_600_000;
 const processes = newProcesses(systemClock);
 
 /** Beside the compiled code, where that is kept: one for all state directories, and nothing is lost with it. */
-function validatedBefore(): Validated | undefined {
+function remembered<T>(name: string): ValidatedFile<T> | undefined {
   const cache = getCompileCacheDir();
-  return cache === undefined
-    ? undefined
-    : new ValidatedFile<readonly Written[]>(join(dirname(cache), 'policies.valid'));
+  return cache === undefined ? undefined : new ValidatedFile<T>(join(dirname(cache), name));
 }
 
 /** Opens everything or nothing, on a store whose threads are coming up. */
@@ -107,7 +105,8 @@ export async function start(options: BootOptions, log: Log, threads: Threads): P
     env: { ...process.env, MEZZ_HOME: options.stateDir },
     clock: systemClock,
     shipped: { schema: SCHEMA, policies: readShipped('policies/default.cedar') },
-    validated: validatedBefore(),
+    validated: remembered<readonly Written[]>('policies.valid'),
+    admitted: remembered<boolean>('settings.valid'),
     told: (problems) => {
       for (const problem of problems) log.warn('config.problem', { problem });
       if (problems.length === 0) log.info('config.applied', { file: settings.file });

@@ -6,6 +6,7 @@ import type { ManifestFile } from '../base/manifest.ts';
 import { buildConfig } from './build.ts';
 import type { Config, ConfigProblem } from './config.ts';
 import { LIMITS } from './limits.ts';
+import type { Admitted } from './read.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -32,18 +33,22 @@ export function newConfigFile(path: string | undefined, env: Environment): strin
  * The configuration to run with. Without a file the defaults hold. A file with a mistake gives no config at all:
  * starting without the limits it meant to set would be worse than not starting.
  */
-export async function loadConfig(path: string | undefined, env: Environment): Promise<LoadedConfig> {
+export async function loadConfig(
+  path: string | undefined,
+  env: Environment,
+  admitted?: Admitted,
+): Promise<LoadedConfig> {
   const file = findConfigFile(path, env);
   if (file === null) return { file, config: buildConfig({}, '/', homedir()).config, problems: [] };
   const text = readText(file);
   if (typeof text !== 'string') return { file, config: undefined, problems: [text] };
-  return { file, ...(await readWithLibraries(file, text)) };
+  return { file, ...(await readWithLibraries(file, text, admitted)) };
 }
 
 // The YAML and schema libraries load only where there is a file to read.
-async function readWithLibraries(file: string, text: string) {
+async function readWithLibraries(file: string, text: string, admitted: Admitted | undefined) {
   const { readConfig, readManifest } = await import('./read.ts');
-  const read = readConfig(file, text, dirname(file), homedir());
+  const read = readConfig(file, text, dirname(file), homedir(), admitted);
   if (!read.config) return read;
   const problems: ConfigProblem[] = [];
   const tools = read.config.tools.map((tool) => {

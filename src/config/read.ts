@@ -1,6 +1,8 @@
 /** From the text of mezz.yaml (and of manifests) to what it says, checked, or to its mistakes with line, column and what to type instead. */
-import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
+import { createRequire } from 'node:module';
+import type { ErrorObject, ValidateFunction } from 'ajv';
 import { type Document, isMap, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { sha256Hex } from '../base/hash.ts';
 import type { ManifestFile } from '../base/manifest.ts';
 import { MANIFEST_SCHEMA } from '../tools/manifests/schema.ts';
 import { buildConfig } from './build.ts';
@@ -13,19 +15,29 @@ export type ReadConfig =
   | { readonly config: Config; readonly problems: readonly [] }
   | { readonly config: undefined; readonly problems: readonly ConfigProblem[] };
 
+/**
+ * Remembers, also across starts, which texts their schema admits: loading and compiling the validator takes longer than all
+ * the rest. By digests alone, since settings may hold what is private.
+ */
+export interface Admitted {
+  get(digest: string): boolean | undefined;
+  set(digest: string, isAdmitted: boolean): void;
+}
+
 type Path = readonly (string | number)[];
 
 const SECRET_NAME = /key|token|secret|passw|credential/i;
 const NO_KEYS_HERE =
   'A key is never written in mezz.yaml: write key: { env: NAME } or key: { file: PATH } and keep it there';
 
-type Validate = ReturnType<Ajv2020['compile']>;
+const load = createRequire(import.meta.url);
 /** One a schema, compiled when it is first needed. */
-const validators = new Map<object, Validate>();
+const validators = new Map<object, ValidateFunction>();
 
-function validatorOf(schema: object): Validate {
+function validatorOf(schema: object): ValidateFunction {
   const known = validators.get(schema);
   if (known) return known;
+  const { Ajv2020 } = load('ajv/dist/2020.js') as typeof import('ajv/dist/2020.js');
   const validate = new Ajv2020({ allErrors: true, verbose: true, allowUnionTypes: true }).compile(schema);
   validators.set(schema, validate);
   return validate;
@@ -36,8 +48,14 @@ type Checked =
   | { readonly problems: readonly ConfigProblem[] };
 
 /** Reads the text of `file`; relative paths in it start at `directory`, `~/` at `home`. */
-export function readConfig(file: string, text: string, directory: string, home: string): ReadConfig {
-  const checked = readChecked(file, text, SCHEMA);
+export function readConfig(
+  file: string,
+  text: string,
+  directory: string,
+  home: string,
+  admitted?: Admitted,
+): ReadConfig {
+  const checked = readChecked(file, text, SCHEMA, admitted);
   if ('problems' in checked) return { config: undefined, problems: checked.problems };
   const built = buildConfig(checked.raw as RawConfig, directory, home);
   return built.issues.length > 0
@@ -51,7 +69,7 @@ export function readManifest(file: string, text: string): ManifestFile | readonl
   return 'problems' in checked ? checked.problems : (checked.raw as ManifestFile);
 }
 
-function readChecked(file: string, text: string, schema: object): Checked {
+function readChecked(file: string, text: string, schema: object, admitted?: Admitted): Checked {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const place = (offset: number) => {
@@ -82,6 +100,8 @@ function readChecked(file: string, text: string, schema: object): Checked {
       locate({ at: [], message: 'it repeats itself by too many aliases', remedy: 'Write the settings out' }),
     ]);
   }
+  const digest = admitted && sha256Hex(JSON.stringify([schema, text]));
+  if (digest !== undefined && admitted?.get(digest)) return { raw, locate };
   const validate = validatorOf(schema);
   let valid: unknown;
   try {
@@ -92,7 +112,9 @@ function readChecked(file: string, text: string, schema: object): Checked {
       locate({ at: [], message: 'something is named toString or valueOf', remedy: 'Give it another name' }),
     ]);
   }
-  return valid ? { raw, locate } : fail(describe(validate.errors ?? []).map(locate));
+  if (!valid) return fail(describe(validate.errors ?? []).map(locate));
+  if (digest !== undefined) admitted?.set(digest, true);
+  return { raw, locate };
 }
 
 const sorted = (problems: readonly ConfigProblem[]): readonly ConfigProblem[] =>

@@ -37,6 +37,7 @@ import { readKeys } from './keys.ts';
 import { type Environment, loadConfig, newConfigFile, readText, watchFiles } from './load.ts';
 import { newCatalog } from './models.ts';
 import { Ordering } from './ordering.ts';
+import type { Admitted } from './read.ts';
 
 export interface SettingsOptions {
   readonly configPath: string | undefined;
@@ -49,6 +50,7 @@ export interface SettingsOptions {
   /** The access policies that come with mezz, and the schema of all. */
   readonly shipped: { readonly schema: string; readonly policies: string };
   readonly validated?: Validated | undefined;
+  readonly admitted?: Admitted | undefined;
   /** After mezz.yaml was read again: what is wrong with it; nothing when all of it is in force. */
   told(problems: readonly string[]): void;
 }
@@ -103,7 +105,7 @@ export class Settings {
 
   /** Reads mezz.yaml and its access policies. Throws StoreError with every mistake; a missing key is only a problem. */
   static async open(options: SettingsOptions): Promise<Settings> {
-    const loaded = await loadConfig(options.configPath, options.env);
+    const loaded = await loadConfig(options.configPath, options.env, options.admitted);
     const checked = loaded.config && prepare(options, loaded.config);
     const mistakes = checked ? checked.mistakes : loaded.problems.map(formatProblem);
     if (!checked || mistakes.length > 0)

@@ -15,7 +15,7 @@ export const LIMITS = {
   validatedCharacters: {
     value: 4_194_304,
     unit: 'characters',
-    what: 'of access policies, read and valid, that are remembered across starts',
+    what: 'of what was found of valid access policies, or settings, that are remembered across starts',
   },
   labBodyBytes: { value: 67_108_864, unit: 'bytes', what: 'a request to the lab' },
   engineGrammarCharacters: {

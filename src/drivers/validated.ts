@@ -1,7 +1,7 @@
 /**
- * Access policies that were found valid, as their engine reads them, kept from start to start: reading and validating them
- * takes longer than all the rest of a start, and the answer for the same text is the same. Trusted as the compiled code is
- * that lies beside it. A file that is not there, is damaged or cannot be written costs only that time.
+ * What was found of texts without a mistake, kept from start to start: access policies as their engine reads them, settings
+ * that their schema admits. Reading and validating them takes longer than all the rest of a start, and the answer for the
+ * same text is the same. Trusted as the compiled code is that lies beside it. A file that is not there, is damaged or cannot be written costs only that time.
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { sha256Hex } from '../base/hash.ts';
