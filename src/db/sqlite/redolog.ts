@@ -4,13 +4,10 @@
  * Invariant: records leave in order, and nothing is overwritten that is not in the database (the caller sees to that
  * before `turn` and `wipe`).
  */
-import { closeSync, constants, fsync, openSync, write, writeSync } from 'node:fs';
+import { closeSync, constants, fsync, openSync, write } from 'node:fs';
 import { join } from 'node:path';
 import { assert } from '../../base/assert.ts';
 import { HALF_BYTES, REDO, recordBytes, type Span, writeRecord } from './redo.ts';
-
-/** The disk is given whole ones of these, from memory that begins at one. */
-const BLOCK_BYTES = 4096;
 
 /** Elsewhere O_DSYNC has the system flush the disk; on macOS that takes a question of its own. */
 const ASKS_FLUSH = process.platform === 'darwin';
@@ -29,8 +26,8 @@ export class RedoLog {
 
   /** `memory` is what the writer found in the file; `epoch` is new. Throws what opening throws. */
   constructor(directory: string, memory: SharedArrayBuffer, epoch: number) {
+    this.#file = openSync(join(directory, REDO), constants.O_RDWR | constants.O_DSYNC);
     this.#memory = Buffer.from(memory);
-    this.#file = openLog(join(directory, REDO), this.#memory);
     this.#epoch = epoch;
   }
 
@@ -86,10 +83,8 @@ export class RedoLog {
     this.#told = half;
   }
 
-  /** What lies in the same blocks before and behind is on disk already. */
   async #write(from: number, to: number): Promise<void> {
-    const end = Math.ceil(to / BLOCK_BYTES) * BLOCK_BYTES;
-    for (let at = from - (from % BLOCK_BYTES); at < end; ) at += await this.#writeSome(at, end);
+    for (let at = from; at < to; ) at += await this.#writeSome(at, to);
     if (ASKS_FLUSH) await new Promise<void>((resolve, reject) => fsync(this.#file, settled(resolve, reject)));
   }
 
@@ -97,23 +92,6 @@ export class RedoLog {
     return new Promise((resolve, reject) =>
       write(this.#file, this.#memory, from, to - from, from, settled(resolve, reject)),
     );
-  }
-}
-
-/**
- * Past the system's cache where the file system lets it, which saves a quarter of the time of a write. Whether it does is
- * tried with the first block, which the memory holds as the file does.
- */
-function openLog(path: string, memory: Buffer): number {
-  const { O_RDWR, O_DSYNC, O_DIRECT } = constants;
-  let file: number | undefined;
-  try {
-    file = openSync(path, O_RDWR | O_DSYNC | O_DIRECT);
-    writeSync(file, memory, 0, BLOCK_BYTES, 0);
-    return file;
-  } catch {
-    if (file !== undefined) closeSync(file);
-    return openSync(path, O_RDWR | O_DSYNC);
   }
 }
 
