@@ -42,7 +42,6 @@ import { Door } from './gateway/door.ts';
 import { LIMITS as gatewayLimits, type Patience } from './gateway/limits.ts';
 import { type Gateway, openGateway } from './gateway/server.ts';
 import { diagnose } from './guarantees/doctor.ts';
-import { agentSheet } from './guarantees/sheet.ts';
 import { readTrials, recordTrials } from './guarantees/trials.ts';
 import { LIMITS as journalLimits } from './journal/limits.ts';
 import { type RetentionRule, retire } from './journal/retention.ts';
@@ -163,7 +162,7 @@ async function serve(opened: Opened): Promise<Running> {
     startedAt: parts.clock.now(),
     warnings: () => warnings(parts, free(), [...settings.problems, ...orderFaults(parts, settings)]),
     engine: settings.engine,
-    sheet: (agent) => agentSheet(parts, agent),
+    sheet: async (agent) => (await import('./guarantees/sheet.ts')).agentSheet(parts, agent),
     doctor: (trials) => doctor(parts, options.stateDir, free(), trials),
     config: () => ({
       config: showConfig(settings.config),

@@ -5,30 +5,22 @@
  */
 import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { parsePolicies, type Validated } from '../access/policies.ts';
 import type { Clock } from '../base/clock.ts';
 import type { BackendId } from '../base/ids.ts';
-import type { BackendSpec, ToolServer, ToolServerSpec } from '../base/ports.ts';
+import type { BackendSpec, ToolServer } from '../base/ports.ts';
 import type { BackendDraft, SettingsChange } from '../base/sheets.ts';
 import type { ToolFile, ToolImport } from '../base/tools.ts';
 import { Prices } from '../budget/prices.ts';
 import { StoreError } from '../db/store.ts';
 import { EngineBackend, type EnginePlaces } from '../drivers/engine/backend.ts';
-import { Guard } from '../drivers/guard.ts';
 import { LabBackend } from '../drivers/lab/backend.ts';
-import { HttpToolServer } from '../drivers/mcp/http.ts';
-import { Instances } from '../drivers/mcp/instances.ts';
-import { KeptLogin } from '../drivers/mcp/kept.ts';
-import { Login } from '../drivers/mcp/oauth.ts';
 import { HttpModelBackend } from '../drivers/models/http.ts';
-import { OpenApiServer } from '../drivers/openapi/server.ts';
-import { systemRandom } from '../drivers/random.ts';
 import { resumedRows } from '../gate/exhausted.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Changeable } from '../gate/open.ts';
 import type { Parts } from '../gate/parts.ts';
-import { modeOf } from '../tools/manifests/sources.ts';
 import { accountsOf, statedOf } from './accounts.ts';
 import { type BackendConfig, type Config, formatProblem } from './config.ts';
 import type { Edited } from './edit.ts';
@@ -38,6 +30,7 @@ import { type Environment, loadConfig, newConfigFile, readText, watchFiles } fro
 import { newCatalog } from './models.ts';
 import { Ordering } from './ordering.ts';
 import type { Admitted } from './read.ts';
+import type { OpenedServers } from './servers.ts';
 
 export interface SettingsOptions {
   readonly configPath: string | undefined;
@@ -77,8 +70,7 @@ export class Settings {
   #file: string | null;
   /** The settings that hold until the kernel ends, whatever mezz.yaml says later. */
   readonly #booted: Config;
-  readonly #toolServers: readonly ToolServer[];
-  readonly #guard = new Guard();
+  readonly #tools: OpenedServers;
   readonly ordering: Ordering;
   #ready: Ready;
   #config: Config;
@@ -89,13 +81,16 @@ export class Settings {
   #turn: Promise<unknown> = Promise.resolve();
   #stopWatch: () => void = () => {};
 
-  private constructor(options: SettingsOptions, file: string | null, ready: Ready, problems: string[]) {
+  private constructor(
+    options: SettingsOptions,
+    file: string | null,
+    { ready, keyProblems: problems }: Checked,
+    tools: OpenedServers,
+  ) {
     this.#options = options;
     this.#file = file;
     this.#booted = ready.config;
-    this.#toolServers = ready.config.tools.map((spec) =>
-      newToolServer(spec, options, this.#guard, ready.toolKeys.get(spec.id)),
-    );
+    this.#tools = tools;
     this.ordering = new Ordering(ready.config.scheduling);
     this.#config = ready.config;
     this.#ready = ready;
@@ -110,12 +105,12 @@ export class Settings {
     const mistakes = checked ? checked.mistakes : loaded.problems.map(formatProblem);
     if (!checked || mistakes.length > 0)
       throw new StoreError('failed', mistakes.join('\n'), 'mend mezz.yaml, then mezz up');
-    return new Settings(options, loaded.file, checked.ready, checked.keyProblems);
+    return new Settings(options, loaded.file, checked, await openTools(options, checked.ready));
   }
 
   /** Those of the settings the kernel was started with. */
   get toolServers(): readonly ToolServer[] {
-    return this.#toolServers;
+    return this.#tools.servers;
   }
 
   get engine(): EnginePlaces {
@@ -164,8 +159,7 @@ export class Settings {
     this.#stopWatch();
     await this.#turn;
     await Promise.all([...this.#drivers.values()].map(({ backend }) => backend.close()));
-    await Promise.all(this.#toolServers.map((server) => server.close()));
-    this.#guard.close();
+    await this.#tools.close();
   }
 
   /** Reads everything again, one after the other; the problems that remain. */
@@ -294,11 +288,14 @@ export class Settings {
   }
 }
 
+interface Checked {
+  readonly ready: Ready;
+  readonly mistakes: readonly string[];
+  readonly keyProblems: readonly string[];
+}
+
 /** Everything that can be wrong with a config whose text is right. */
-function prepare(
-  options: SettingsOptions,
-  config: Config,
-): { ready: Ready; mistakes: string[]; keyProblems: string[] } {
+function prepare(options: SettingsOptions, config: Config): Checked {
   const { schema, policies } = options.shipped;
   const mistakes: string[] = [];
   const texts = config.access.files.map((file) => {
@@ -313,6 +310,12 @@ function prepare(
   const { keys, toolKeys, problems } = readKeys(config, options.env);
   const keyProblems = problems.map(({ at, message, remedy }) => `${at}.key: ${message}. ${remedy}`);
   return { ready: { config, policies: all, keys, toolKeys }, mistakes, keyProblems };
+}
+
+async function openTools(options: SettingsOptions, { config, toolKeys }: Ready): Promise<OpenedServers> {
+  if (config.tools.length === 0) return { servers: [], close: async () => {} };
+  const { openServers } = await import('./servers.ts');
+  return openServers(config.tools, options, toolKeys);
 }
 
 const policyMistakes = (
@@ -355,31 +358,6 @@ function changedOf(now: Ready, before: Ready): Pick<Changeable, 'policies' | 'lo
     ...(sameRules ? {} : { policies: { text: now.policies, profile: access.profile } }),
     loop,
   };
-}
-
-function newToolServer(
-  spec: ToolServerSpec,
-  { clock, logins }: SettingsOptions,
-  guard: Guard,
-  key: string | undefined,
-): ToolServer {
-  if (spec.openapi !== undefined) return new OpenApiServer(spec, clock, key);
-  if (spec.url !== undefined)
-    return new HttpToolServer(spec, spec.url, clock, newLogin(spec, spec.url, clock, logins, key));
-  return new Instances(spec, clock, guard, modeOf);
-}
-
-/** None where the settings say themselves what a request carries. */
-function newLogin(
-  { id: server, auth = {}, headers = {} }: ToolServerSpec,
-  url: string,
-  clock: Clock,
-  directory: string,
-  secret: string | undefined,
-): Login | undefined {
-  if (Object.keys(headers).some((name) => name.toLowerCase() === 'authorization')) return undefined;
-  const kept = new KeptLogin(join(directory, `${server}.json`), url);
-  return new Login({ server, url, auth, secret, kept, clock, random: systemRandom });
 }
 
 function keyHeaders(spec: BackendSpec, key: string | undefined): () => string[] {

@@ -1,0 +1,64 @@
+/** The servers of tools that the settings name. Its drivers are many, and load only where there is a server. */
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import type { ToolServer, ToolServerSpec } from '../base/ports.ts';
+import { Guard } from '../drivers/guard.ts';
+import { HttpToolServer } from '../drivers/mcp/http.ts';
+import { Instances } from '../drivers/mcp/instances.ts';
+import { KeptLogin } from '../drivers/mcp/kept.ts';
+import { Login } from '../drivers/mcp/oauth.ts';
+import { OpenApiServer } from '../drivers/openapi/server.ts';
+import { systemRandom } from '../drivers/random.ts';
+import { modeOf } from '../tools/manifests/sources.ts';
+
+/** What all of them need: the machine's clock, and the directory of logins. */
+interface Places {
+  readonly clock: Clock;
+  readonly logins: string;
+}
+
+export interface OpenedServers {
+  readonly servers: readonly ToolServer[];
+  close(): Promise<void>;
+}
+
+export function openServers(
+  specs: readonly ToolServerSpec[],
+  places: Places,
+  keys: ReadonlyMap<string, string>,
+): OpenedServers {
+  const guard = new Guard();
+  const servers = specs.map((spec) => newServer(spec, places, guard, keys.get(spec.id)));
+  return {
+    servers,
+    async close() {
+      await Promise.all(servers.map((server) => server.close()));
+      guard.close();
+    },
+  };
+}
+
+function newServer(
+  spec: ToolServerSpec,
+  { clock, logins }: Places,
+  guard: Guard,
+  key: string | undefined,
+): ToolServer {
+  if (spec.openapi !== undefined) return new OpenApiServer(spec, clock, key);
+  if (spec.url !== undefined)
+    return new HttpToolServer(spec, spec.url, clock, newLogin(spec, spec.url, clock, logins, key));
+  return new Instances(spec, clock, guard, modeOf);
+}
+
+/** None where the settings say themselves what a request carries. */
+function newLogin(
+  { id: server, auth = {}, headers = {} }: ToolServerSpec,
+  url: string,
+  clock: Clock,
+  directory: string,
+  secret: string | undefined,
+): Login | undefined {
+  if (Object.keys(headers).some((name) => name.toLowerCase() === 'authorization')) return undefined;
+  const kept = new KeptLogin(join(directory, `${server}.json`), url);
+  return new Login({ server, url, auth, secret, kept, clock, random: systemRandom });
+}
