@@ -50,8 +50,8 @@ export class Estimator {
       errors: old.errors + Math.abs(guess.tokensIn + guess.tokensOut - actual) / actual,
       count: old.count + 1,
     };
-    // A Map keeps insertion order: the first is the one not used for longest.
-    this.#learned.delete(id);
+    // A Map keeps insertion order: the first is the one not used for longest. It matters only where one may have to go soon.
+    if (this.#learned.size > LIMITS.learned.value / 2) this.#learned.delete(id);
     this.#learned.set(id, learned);
     const oldest = this.#learned.keys().next().value;
     const full = this.#learned.size > LIMITS.learned.value && oldest !== undefined;

@@ -86,12 +86,9 @@ export class ContextStore {
       });
     }
     const { envelope, parts } = takeApart(body, facts, keep);
-    const row: RequestRow = {
-      ...request,
-      head: links.at(-1)?.exact ?? '',
-      envelope: keep(envelope),
-      parts: JSON.stringify(parts),
-    };
+    const { call, asked } = request;
+    const head = links.at(-1)?.exact ?? '';
+    const row = { call, owner, head, envelope: keep(envelope), parts: JSON.stringify(parts), asked };
     puts.push({ table: REQUEST, row });
     return { links, puts: puts as unknown as NonNullable<Batch['puts']>, blobs };
   }
@@ -102,8 +99,8 @@ export class ContextStore {
     { hash, bytes }: Pick<BlobRow, 'hash' | 'bytes'>,
     at: number,
   ): Omit<StoredRequest, 'links'> {
-    const { owner } = request;
-    const row: RequestRow = { ...request, head: '', envelope: hash, parts: '[]' };
+    const { call, owner, asked } = request;
+    const row: RequestRow = { call, owner, head: '', envelope: hash, parts: '[]', asked };
     return {
       puts: [{ table: REQUEST, row }],
       blobs: this.#remember(owner, 'b', hash) ? [{ owner, hash, at, bytes }] : [],

@@ -58,7 +58,8 @@ export class History {
   /** A turn of this image ended after so much service. What changes in the store: now and then, once much is known. */
   learn(image: string, service: number): Changes {
     const cells = this.#images.get(image) ?? noCells();
-    this.#images.delete(image);
+    // The order matters only where one may have to go soon.
+    if (this.#images.size > LIMITS.images.value / 2) this.#images.delete(image);
     this.#images.set(image, cells);
     const total = cells.counts.reduce((sum, count) => sum + count, 0);
     if (total >= LIMITS.samplesPerImage.value) halve(cells);

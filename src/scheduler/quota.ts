@@ -176,6 +176,12 @@ export class Quota {
 
   /** Takes what the call needs, whether it is there or not. */
   take(call: string, need: Need, now: number, nice?: number): void {
+    let isClear = true;
+    for (const other of this.#sent.values()) {
+      if (other.heardAt !== undefined) continue;
+      isClear = false;
+      other.isClear = false;
+    }
     const sent: Sent = {
       need,
       nice,
@@ -183,11 +189,10 @@ export class Quota {
       at: now,
       atOnce: this.#sent.size,
       charges: new Map(),
-      isClear: [...this.#sent.values()].every((other) => other.heardAt !== undefined),
+      isClear,
       seen: new Map(),
       heardAt: undefined,
     };
-    for (const other of this.#sent.values()) other.isClear &&= other.heardAt !== undefined;
     for (const [dimension, bucket] of this.#buckets) {
       const charge = this.#charging.chargeOf(dimension, need);
       bucket.take(charge.now, now, this.#share);
