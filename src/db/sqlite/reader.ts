@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../../base/assert.ts';
-import { sha256Hex } from '../../base/hash.ts';
 import { LIMITS } from '../limits.ts';
 import type { Value } from '../store.ts';
 import { storeError, toData } from './failure.ts';
@@ -29,7 +28,10 @@ function database(): DatabaseSync {
     readOnly: true,
     timeout: LIMITS.busyWaitMs.value,
   });
-  db.function('sha256', { deterministic: true }, (bytes) => sha256Hex(bytes as Uint8Array));
+  // Loaded with its first use, which few readers come to.
+  db.function('sha256', { deterministic: true }, (bytes) =>
+    process.getBuiltinModule('node:crypto').hash('sha256', bytes as Uint8Array, 'hex'),
+  );
   opened = db;
   return db;
 }

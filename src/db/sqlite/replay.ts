@@ -1,5 +1,4 @@
 /** The redo log when a database is opened: what it holds beyond the database goes there. */
-import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
@@ -34,7 +33,8 @@ export function replay(directory: string, db: DatabaseSync, tables: readonly Sha
 
 /** From here on the log is written in this shape, and what it holds counts no more. Gives the epoch of what comes. */
 export function beginLog(db: DatabaseSync, tables: readonly Shape[]): number {
-  const epoch = randomBytes(6).readUIntBE(0, 6);
+  // SQLite's own randomness, since this thread would load a library for it and others wait until it is there.
+  const { epoch } = db.prepare('SELECT random() & 0xffffffffffff AS epoch').get() as { epoch: number };
   const shape = tables.map(({ name, columns, key }) => ({
     name,
     columns: columns.map((column) => ({ name: column.name })),
