@@ -8,6 +8,14 @@ export function isRecord(value: unknown): value is JsonRecord {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/**
+ * As `Number` and `String`, for what somebody else sent: those throw on an object that brings a `toString` of its own.
+ * NaN and the empty text for what holds something.
+ */
+export const numberOf = (value: unknown): number => (holds(value) ? Number.NaN : Number(value));
+export const stringOf = (value: unknown): string => (holds(value) ? '' : String(value));
+const holds = (value: unknown): boolean => typeof value === 'object' && value !== null;
+
 /** Parses JSON from outside; undefined instead of an exception when it is not JSON. */
 export function parseJson(text: string): Json | undefined {
   try {

@@ -1,6 +1,6 @@
 /** Putting a file back as it was: a tool that mezz performs itself, for `mezz undo` alone. */
 import { type Refusal, refusal } from '../base/errors.ts';
-import type { JsonRecord } from '../base/json.ts';
+import { type JsonRecord, stringOf } from '../base/json.ts';
 import type { Manifest } from '../base/manifest.ts';
 import type { ToolCall, ToolOutcome } from '../base/syscall.ts';
 import type { Ticket } from '../base/ticket.ts';
@@ -32,7 +32,7 @@ export async function restoreFile(
 }
 
 async function restore(parts: Parts, owner: string, input: JsonRecord): Promise<Refusal | undefined> {
-  const [path, holds, becomes] = [String(input.path), String(input.holds), String(input.becomes)];
+  const [path, holds, becomes] = [stringOf(input.path), stringOf(input.holds), stringOf(input.becomes)];
   if ((await parts.broker.hashOf(path)) !== holds)
     return refusal('stale', `${path} was changed by somebody else meanwhile.`, { rule: 'tools:stale' });
   const bytes = becomes === '' ? undefined : await parts.store.blob(owner, becomes);

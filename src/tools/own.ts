@@ -2,7 +2,7 @@
  * mezz's own tools, offered like those of any server: reading on in a result that was too large to be shown. Invariant:
  * who asks is the agent of the ticket, never one that the arguments name.
  */
-import type { JsonRecord } from '../base/json.ts';
+import { type JsonRecord, stringOf } from '../base/json.ts';
 import { RPC } from '../base/mcp.ts';
 import type { Described, ServerRequest, ToolAnswer, ToolServer, ToolServerSpec } from '../base/ports.ts';
 import type { Ticket } from '../base/ticket.ts';
@@ -50,7 +50,7 @@ export class OwnTools implements ToolServer {
 
   async call(ticket: Ticket, _tool: string, input: JsonRecord): Promise<ToolAnswer> {
     ticket.use();
-    const id = String(input.result);
+    const id = stringOf(input.result);
     const part = await this.#results.read(ticket.agent, id);
     if (!part) return told(notKept(id), true);
     if (!isText(part.mime))
@@ -61,7 +61,7 @@ export class OwnTools implements ToolServer {
   /** `resources/read`: text as the tool gives it, anything else whole. */
   async ask(ticket: Ticket, { params }: ServerRequest): Promise<ToolAnswer> {
     ticket.use();
-    const uri = String(params.uri);
+    const uri = stringOf(params.uri);
     const [, id = '', offset = '0'] = /^mezz:\/\/result\/([^?]+)(?:\?offset=(\d{1,9}))?$/.exec(uri) ?? [];
     const part = await this.#results.read(ticket.agent, id);
     if (!part) {

@@ -5,7 +5,7 @@
  */
 import { type Refusal, refusal } from '../base/errors.ts';
 import { sha256Hex } from '../base/hash.ts';
-import { canonicalJson, isRecord, type JsonRecord, parseJson } from '../base/json.ts';
+import { canonicalJson, isRecord, type JsonRecord, parseJson, stringOf } from '../base/json.ts';
 import type { Described, ServerChange, ToolServer, ToolServerSpec } from '../base/ports.ts';
 import { META, type MetaRow } from '../db/schema/meta.ts';
 import type { Store } from '../db/store.ts';
@@ -177,7 +177,7 @@ export class ToolServers {
     const pins = isRecord(read) ? read : undefined;
     const seen = new Set<string>();
     const offerOf = (kind: Offer['kind'], definition: JsonRecord): Offer => {
-      const tool = String(definition.name ?? '');
+      const tool = stringOf(definition.name ?? '');
       const digest = sha256Hex(canonicalJson(definition));
       const isAccepted = pins === undefined || pins[pinOf({ kind, tool })] === digest;
       const name = publicName(server, tool, seen);
@@ -211,4 +211,4 @@ export function callable({ state, name, server }: Offer): Refusal | undefined {
 }
 
 const byName = (a: { readonly name?: unknown }, b: { readonly name?: unknown }): number =>
-  String(a.name) < String(b.name) ? -1 : 1;
+  stringOf(a.name) < stringOf(b.name) ? -1 : 1;

@@ -3,7 +3,7 @@
  * Invariant: whatever it may call is found by the name it was shown, at exactly one server.
  */
 import { type Refusal, refusal } from '../base/errors.ts';
-import { isRecord, type JsonRecord } from '../base/json.ts';
+import { isRecord, type JsonRecord, stringOf } from '../base/json.ts';
 import type { ServerMethod } from '../base/mcp.ts';
 import { callable, type Offer, type Offered, type ToolServers } from './servers.ts';
 import { linkTo, OWN } from './shorten.ts';
@@ -41,7 +41,7 @@ export async function viewOf(
     offers
       .filter((offer) => offer.kind === kind)
       .map(({ name, definition }) => (only === undefined ? { ...definition, name } : definition))
-      .sort((a, b) => (String(a.name) < String(b.name) ? -1 : 1));
+      .sort((a, b) => (stringOf(a.name) < stringOf(b.name) ? -1 : 1));
   const ttls = seen.map(({ described }) => described.ttlMs ?? 0);
   return {
     offers: offers.filter(({ kind }) => kind === 'tool'),
@@ -61,7 +61,7 @@ export async function findFor(
   params: JsonRecord,
 ): Promise<Found | Refusal> {
   if (method === 'tools/call' && only === undefined) {
-    const tool = await servers.find(String(params.name));
+    const tool = await servers.find(stringOf(params.name));
     return 'code' in tool ? tool : { ...tool, params: { ...params, name: tool.tool } };
   }
   // What a result did not show is read by its address, also by who sees one server alone.
@@ -80,15 +80,15 @@ export async function findFor(
       );
       if (offer) return callable(offer) ?? { server, offer };
     }
-    return refusal('not_found', `There is no ${kind} "${String(name)}".`, {
+    return refusal('not_found', `There is no ${kind} "${stringOf(name)}".`, {
       remedy: 'mezz tool ls lists them',
     });
   };
   const byUri = (uri: unknown): Offered | Refusal =>
-    seen.find((server) => offersUri(server, String(uri))) ??
+    seen.find((server) => offersUri(server, stringOf(uri))) ??
     (only !== undefined && seen[0]
       ? seen[0]
-      : refusal('not_found', `No tool server offers the resource ${String(uri)}.`));
+      : refusal('not_found', `No tool server offers the resource ${stringOf(uri)}.`));
   const named = (kind: Offer['kind'], name: unknown, own: (name: string) => JsonRecord): Found | Refusal => {
     const found = byName(kind, name);
     if ('code' in found) return found;

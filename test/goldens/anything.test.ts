@@ -46,6 +46,7 @@ const other = fc.oneof(
     {},
     [null],
     [[]],
+    { toString: false },
     { type: 'text' },
     { type: 'tool_use' },
     'function_call',

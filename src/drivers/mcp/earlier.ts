@@ -2,7 +2,7 @@
  * MCP of 2025-11-25 and before over HTTP, as a client: `initialize`, a session, answers that may be streams which can be
  * taken up again where they broke off, and a stream for what the server says unasked.
  */
-import { isRecord, type Json, type JsonRecord } from '../../base/json.ts';
+import { isRecord, type Json, type JsonRecord, stringOf } from '../../base/json.ts';
 import type { Described, ServerRequest } from '../../base/ports.ts';
 import { LIMITS } from '../limits.ts';
 import type { Era, HttpUse } from './era.ts';
@@ -48,7 +48,7 @@ export class EarlierHttp implements Era {
     const timeoutMs = LIMITS.toolMs.value;
     const reply = await this.#peer.ask(method, params, { timeoutMs, signal, ...(asking ? { asking } : {}) });
     if (method === 'resources/subscribe' && typeof reply === 'object' && 'result' in reply)
-      this.#use.watched.enter(String(params.uri));
+      this.#use.watched.enter(stringOf(params.uri));
     return reply;
   }
 
@@ -70,7 +70,7 @@ export class EarlierHttp implements Era {
     const isRequest = method !== undefined && id !== undefined;
     const hear = (heard: JsonRecord) => {
       if (method === 'initialize' && isRecord(heard.result))
-        this.#session['mcp-protocol-version'] = String(heard.result.protocolVersion);
+        this.#session['mcp-protocol-version'] = stringOf(heard.result.protocolVersion);
       this.#peer.hear(heard, isRequest ? id : undefined);
     };
     let outcome = await this.#exchange({ method: 'POST', message, hear });

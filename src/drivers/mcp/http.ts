@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../../base/clock.ts';
 import { type Refusal, refusal } from '../../base/errors.ts';
-import type { JsonRecord } from '../../base/json.ts';
+import { type JsonRecord, stringOf } from '../../base/json.ts';
 import { EARLIER, MODERN } from '../../base/mcp.ts';
 import type {
   Described,
@@ -100,7 +100,7 @@ export class HttpToolServer implements ToolServer {
       method === 'resources/read' &&
       Object.keys(params).every((name) => name === 'uri' || name === '_meta')
     )
-      return this.#read(ticket, String(params.uri), asking.who, request, signal);
+      return this.#read(ticket, stringOf(params.uri), asking.who, request, signal);
     return this.#perform(ticket, method, params, signal, request);
   }
 
@@ -144,7 +144,7 @@ export class HttpToolServer implements ToolServer {
     request: ServerRequest | undefined,
   ): Promise<ToolAnswer> {
     ticket.use();
-    const what = method === 'tools/call' ? String(params.name) : method;
+    const what = method === 'tools/call' ? stringOf(params.name) : method;
     let reply: Reply = 'unsent';
     // What was not sent is sent once more: the server may have forgotten its session.
     for (let attempt = 0; reply === 'unsent' && attempt < 2; attempt++) {
@@ -174,7 +174,7 @@ export class HttpToolServer implements ToolServer {
       if (described === 'locked') return this.#locked();
       if (typeof described === 'string') return this.#notThere(described);
       if ('error' in described)
-        return this.#notThere(String((described.error as { message?: unknown }).message));
+        return this.#notThere(stringOf((described.error as { message?: unknown }).message));
       this.#era = era;
       return described;
     }

@@ -3,7 +3,7 @@
  * says that the list has changed, or for as long as it says that the list stays as it is.
  */
 import { type Refusal, refusal } from '../../base/errors.ts';
-import { isRecord, type JsonRecord } from '../../base/json.ts';
+import { isRecord, type JsonRecord, stringOf } from '../../base/json.ts';
 import type { Described } from '../../base/ports.ts';
 import type { Ticket } from '../../base/ticket.ts';
 import { LIMITS } from '../limits.ts';
@@ -40,7 +40,7 @@ export async function describeServer(
   const [tools = NOTHING, prompts = NOTHING, resources = NOTHING, templates = NOTHING] = lists;
   const ttls = lists.flatMap(({ ttlMs }) => ttlMs ?? []);
   return {
-    software: String(info.name ?? ''),
+    software: stringOf(info.name ?? ''),
     tools: tools.items.filter(keep),
     prompts: prompts.items,
     resources: resources.items,

@@ -2,7 +2,7 @@
  * MCP of 2026-07-28 over HTTP, as a client: each request is an exchange of its own that says who asks and repeats its
  * body in headers; what a server needs to know first, an agent's client is asked.
  */
-import { isRecord, type JsonRecord } from '../../base/json.ts';
+import { isRecord, type JsonRecord, stringOf } from '../../base/json.ts';
 import {
   encodeHeader,
   type HeaderParam,
@@ -71,7 +71,7 @@ export class ModernHttp implements Era {
     request: ServerRequest | undefined,
   ): Promise<Reply> {
     if (method === 'resources/subscribe') {
-      this.#use.watched.enter(String(params.uri));
+      this.#use.watched.enter(stringOf(params.uri));
       this.#listen();
       return { result: {} };
     }
@@ -106,7 +106,7 @@ export class ModernHttp implements Era {
   #keep(tool: JsonRecord): boolean {
     const marked = headerParams(tool.inputSchema);
     if (typeof marked === 'string') return false;
-    this.#marked.set(String(tool.name), marked);
+    this.#marked.set(stringOf(tool.name), marked);
     return true;
   }
 
@@ -146,7 +146,7 @@ export class ModernHttp implements Era {
     const headers = { ...this.#use.headers, ...standardHeaders(method, params) };
     if (method !== 'tools/call') return headers;
     const input = isRecord(params.arguments) ? params.arguments : {};
-    for (const { header, path } of this.#marked.get(String(params.name)) ?? []) {
+    for (const { header, path } of this.#marked.get(stringOf(params.name)) ?? []) {
       const value = headerValue(input, path);
       if (value !== undefined) headers[header] = encodeHeader(value);
     }
@@ -194,10 +194,10 @@ export class ModernHttp implements Era {
   }
 
   #heard(message: JsonRecord): void {
-    const kind = CHANGES[String(message.method)];
+    const kind = CHANGES[stringOf(message.method)];
     if (kind) this.#use.changed({ kind });
     if (message.method === 'notifications/resources/updated')
-      this.#use.changed({ kind: 'updated', uri: String(paramsOf(message).uri) });
+      this.#use.changed({ kind: 'updated', uri: stringOf(paramsOf(message).uri) });
   }
 }
 
@@ -243,7 +243,7 @@ function neededBy(reply: Reply): Needed | undefined {
   return {
     questions: Object.fromEntries(
       asked.flatMap(([key, question]) =>
-        isRecord(question) ? [[key, { method: String(question.method), params: paramsOf(question) }]] : [],
+        isRecord(question) ? [[key, { method: stringOf(question.method), params: paramsOf(question) }]] : [],
       ),
     ),
     state: typeof requestState === 'string' ? requestState : undefined,

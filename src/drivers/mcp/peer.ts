@@ -4,7 +4,7 @@
  * Invariant: every request ends once; a server's question reaches only the agent whose call it is about.
  */
 import type { Clock } from '../../base/clock.ts';
-import { isRecord, type Json, type JsonRecord } from '../../base/json.ts';
+import { isRecord, type Json, type JsonRecord, numberOf, stringOf } from '../../base/json.ts';
 import { EARLIER, RPC, type RpcError, type RpcReply, rpcError } from '../../base/mcp.ts';
 import type { Asking, ServerChange } from '../../base/ports.ts';
 import { LIMITS } from '../limits.ts';
@@ -102,25 +102,25 @@ export class Peer {
 
   /** One request ends so: what carried it broke. */
   endOne(id: Json | undefined, reply: Reply): void {
-    this.#waiting.get(Number(id))?.end(reply);
+    this.#waiting.get(numberOf(id))?.end(reply);
   }
 
   isWaiting(id: Json | undefined): boolean {
-    return this.#waiting.has(Number(id));
+    return this.#waiting.has(numberOf(id));
   }
 
   /** `via`: the request whose own stream this came on, where there is one. */
   hear(message: JsonRecord, via?: Json): void {
     const { method, id } = message;
     const params = isRecord(message.params) ? message.params : {};
-    if (typeof method !== 'string') return this.#waiting.get(Number(id))?.end(replyOf(message));
+    if (typeof method !== 'string') return this.#waiting.get(numberOf(id))?.end(replyOf(message));
     if (id !== undefined) return void this.#answer(id, method, params, via);
     const change = CHANGES[method];
     if (change) return this.#changed({ kind: change });
     if (method === 'notifications/resources/updated')
-      return this.#changed({ kind: 'updated', uri: String(params.uri) });
+      return this.#changed({ kind: 'updated', uri: stringOf(params.uri) });
     if (method === 'notifications/progress') {
-      const waiting = this.#waiting.get(Number(params.progressToken));
+      const waiting = this.#waiting.get(numberOf(params.progressToken));
       waiting?.patience.renew();
       return waiting?.asking?.told(method, params);
     }
@@ -139,7 +139,7 @@ export class Peer {
   }
 
   #about(via: Json | undefined): Waiting | undefined {
-    const own = this.#waiting.get(Number(via));
+    const own = this.#waiting.get(numberOf(via));
     if (own?.asking) return own;
     const asking = [...this.#waiting.values()].filter((waiting) => waiting.asking);
     const agents = new Set(asking.map((waiting) => waiting.asking?.who));
@@ -154,7 +154,7 @@ export class Peer {
 /** Only what the agent's client wants to hear. */
 export function tellLog(asking: Asking | undefined, params: JsonRecord): void {
   if (asking?.logLevel === undefined) return;
-  if (LEVELS.indexOf(String(params.level)) >= LEVELS.indexOf(asking.logLevel))
+  if (LEVELS.indexOf(stringOf(params.level)) >= LEVELS.indexOf(asking.logLevel))
     asking.told('notifications/message', params);
 }
 

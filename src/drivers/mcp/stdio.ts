@@ -8,7 +8,7 @@ import type { Readable, Writable } from 'node:stream';
 import { assert } from '../../base/assert.ts';
 import type { Clock } from '../../base/clock.ts';
 import { type Refusal, refusal } from '../../base/errors.ts';
-import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
+import { isRecord, type JsonRecord, parseJson, stringOf } from '../../base/json.ts';
 import type {
   Described,
   ServerChange,
@@ -113,7 +113,7 @@ export class StdioToolServer implements ToolServer {
     ticket.use();
     const described = await this.describe();
     if ('code' in described) return { kind: 'broken', refusal: described };
-    const what = method === 'tools/call' ? String(params.name) : method;
+    const what = method === 'tools/call' ? stringOf(params.name) : method;
     if (signal.aborted)
       return {
         kind: 'broken',
@@ -126,7 +126,7 @@ export class StdioToolServer implements ToolServer {
     const reply = await this.#peer.ask(method, sent, { timeoutMs, signal, ...(asking ? { asking } : {}) });
     if (typeof reply === 'string') return { kind: 'broken', refusal: inDoubt(this.spec.id, what, reply) };
     if ('error' in reply) return { kind: 'called', result: {}, isError: true, error: reply.error };
-    if (method === 'resources/subscribe') this.#watched.enter(String(params.uri));
+    if (method === 'resources/subscribe') this.#watched.enter(stringOf(params.uri));
     return { kind: 'called', result: reply.result, isError: reply.result.isError === true };
   }
 

@@ -3,7 +3,7 @@
  * the assistant (prefill: llama-server, Claude models before 4.6; newer ones refuse it). Its client sees one message: the
  * first connection's, whose open block of text goes on. Not continued: thinking, tool calls, an answer held to a format.
  */
-import { isRecord, type Json, type JsonRecord, parseJson } from '../../base/json.ts';
+import { isRecord, type Json, type JsonRecord, numberOf, parseJson, stringOf } from '../../base/json.ts';
 import type { ModelCall } from '../../base/model.ts';
 import { encodeEvent, type SseEvent } from '../../wire/sse.ts';
 import type { Spoken } from './spoken.ts';
@@ -101,11 +101,11 @@ export class MessagesAnswer implements Spoken {
     const isText = block.type === 'text';
     if (!isText) this.#isFixed = true;
     const open = isFirst || !this.#isJoining ? undefined : this.#open;
-    if (open !== undefined) this.#shift = open - Number(event.index) + (isText ? 0 : 1);
+    if (open !== undefined) this.#shift = open - numberOf(event.index) + (isText ? 0 : 1);
     // Text goes on in the block that is open; anything else ends that.
     const ended = isText ? [] : this.#joined();
     this.#isJoining = false;
-    if (isText) this.#open = Number(event.index) + this.#shift;
+    if (isText) this.#open = numberOf(event.index) + this.#shift;
     const text = isText ? this.#added(block.text) : [];
     return open !== undefined && isText ? text : [...ended, this.#moved(event)];
   }
@@ -136,7 +136,7 @@ export class MessagesAnswer implements Spoken {
   }
 
   #moved(event: JsonRecord): JsonRecord {
-    return { ...event, index: Number(event.index) + this.#shift };
+    return { ...event, index: numberOf(event.index) + this.#shift };
   }
 
   /** What was written before counts as written, not as read. */
@@ -154,4 +154,4 @@ export class MessagesAnswer implements Spoken {
   }
 }
 
-const frame = (event: JsonRecord): Buffer => encodeEvent(String(event.type), JSON.stringify(event));
+const frame = (event: JsonRecord): Buffer => encodeEvent(stringOf(event.type), JSON.stringify(event));

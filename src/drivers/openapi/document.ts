@@ -3,7 +3,7 @@
  * once, and what HTTP says of a method (RFC 9110, 9.2) is what mezz believes of the tool. This file reads the document:
  * operations become tools whose `$ref`s and types are as the document words them.
  */
-import { isRecord, type Json, type JsonRecord } from '../../base/json.ts';
+import { isRecord, type Json, type JsonRecord, stringOf } from '../../base/json.ts';
 import type { Manifest, ManifestFile } from '../../base/manifest.ts';
 import { LIMITS } from '../limits.ts';
 
@@ -56,7 +56,7 @@ export async function readDocument(
   const { default: SwaggerParser } = await import('@apidevtools/swagger-parser');
   await SwaggerParser.validate(structuredClone(document) as never, { resolve: { external: false } });
   const { paths, servers } = api;
-  const listed = Array.isArray(servers) && isRecord(servers[0]) ? String(servers[0].url ?? '/') : '/';
+  const listed = Array.isArray(servers) && isRecord(servers[0]) ? stringOf(servers[0].url ?? '/') : '/';
   const base = (baseUrl ?? new URL(listed, url).href).replace(/\/+$/, '');
   if (!/^https?:/.test(base)) throw new Error('it does not say where the service is: write baseUrl');
   const tools: JsonRecord[] = [];
@@ -80,7 +80,7 @@ export async function readDocument(
     }
   }
   const info = isRecord(api.info) ? api.info : {};
-  return { title: String(info.title ?? ''), baseUrl: base, tools, manifest: { tools: known }, operations };
+  return { title: stringOf(info.title ?? ''), baseUrl: base, tools, manifest: { tools: known }, operations };
 }
 
 function nameOf({ operationId }: JsonRecord, method: string, path: string): string {
@@ -127,16 +127,16 @@ function inputOf(api: JsonRecord, item: JsonRecord, operation: JsonRecord) {
   const own = [item.parameters, operation.parameters].flatMap((list) => (Array.isArray(list) ? list : []));
   const declared = own.map((one) => lookUp(api, one)).filter(isRecord);
   const isHidden = (one: JsonRecord) =>
-    one.in === 'header' && OWN_HEADERS.has(String(one.name).toLowerCase());
+    one.in === 'header' && OWN_HEADERS.has(stringOf(one.name).toLowerCase());
   const shown = declared.filter(
-    (one) => ['path', 'query', 'header'].includes(String(one.in)) && !isHidden(one),
+    (one) => ['path', 'query', 'header'].includes(stringOf(one.in)) && !isHidden(one),
   );
   const parameters: Parameter[] = [];
   const properties: Record<string, Json> = {};
   const required: string[] = [];
   for (const one of shown) {
-    const argument = argumentFor(String(one.name), String(one.in), properties);
-    parameters.push({ argument, name: String(one.name), in: one.in as Parameter['in'] });
+    const argument = argumentFor(stringOf(one.name), stringOf(one.in), properties);
+    parameters.push({ argument, name: stringOf(one.name), in: one.in as Parameter['in'] });
     const { description } = one;
     const schema = isRecord(one.schema) ? one.schema : {};
     properties[argument] = typeof description === 'string' ? { description, ...schema } : schema;
@@ -148,7 +148,7 @@ function inputOf(api: JsonRecord, item: JsonRecord, operation: JsonRecord) {
     if (body.required) required.push('body');
   }
   const isKeyed = declared.some(
-    (one) => isHidden(one) && String(one.name).toLowerCase() === 'idempotency-key',
+    (one) => isHidden(one) && stringOf(one.name).toLowerCase() === 'idempotency-key',
   );
   const schema = { type: 'object', properties, required, additionalProperties: false };
   return { parameters, inputSchema: withDefinitions(api, schema), isKeyed, hasBody: body !== undefined };

@@ -4,7 +4,7 @@
  * headers say something else than its body.
  */
 import type { IncomingMessage } from 'node:http';
-import { isRecord, type Json, type JsonRecord } from '../../base/json.ts';
+import { isRecord, type Json, type JsonRecord, stringOf } from '../../base/json.ts';
 import {
   decodeHeader,
   EARLIER,
@@ -124,7 +124,7 @@ async function checkParams(
   { kernel, only, method, params }: Asked,
 ): Promise<Wrong | undefined> {
   if (method !== 'tools/call') return undefined;
-  const tool = await kernel.definition(only, String(params.name));
+  const tool = await kernel.definition(only, stringOf(params.name));
   const marked = headerParams(tool?.inputSchema);
   if (typeof marked === 'string') return undefined;
   const input = isRecord(params.arguments) ? params.arguments : {};

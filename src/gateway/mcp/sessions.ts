@@ -4,7 +4,7 @@
  * it, and no other. A client that opens none is served all the same, as far as one request and one answer go.
  */
 import { randomUUID } from 'node:crypto';
-import { isRecord, type Json, type JsonRecord } from '../../base/json.ts';
+import { isRecord, type Json, type JsonRecord, stringOf } from '../../base/json.ts';
 import { EARLIER, RPC, type RpcReply, rpcError } from '../../base/mcp.ts';
 import type { Asking, ServerChange } from '../../base/ports.ts';
 import type { Caller, Kernel } from '../kernel.ts';
@@ -66,7 +66,7 @@ export class Session {
   }
 
   answered(id: Json | undefined, reply: RpcReply): void {
-    this.#asks.get(String(id))?.(reply);
+    this.#asks.get(stringOf(id))?.(reply);
   }
 
   /** What it has running goes on to its own end: its client may only have lost the connection. */
@@ -135,7 +135,7 @@ export async function serveEarlier(
   const done = (reply: RpcReply) => answer.end(id, inEra(reply, version, {}));
   if (method === 'ping') return done({ result: {} });
   if (session && method === 'logging/setLevel') {
-    session.logLevel = String(params.level);
+    session.logLevel = stringOf(params.level);
     return done({ result: {} });
   }
   if (session && (method === 'resources/subscribe' || method === 'resources/unsubscribe'))
@@ -157,7 +157,7 @@ export const greeting = (session: Session, serverInfo: JsonRecord): RpcReply => 
 
 async function subscribe(asked: Asked, session: Session, begins: boolean): Promise<RpcReply> {
   const { kernel, only, params } = asked;
-  const uri = String(params.uri);
+  const uri = stringOf(params.uri);
   if (!begins) {
     if (session.uris.delete(uri)) kernel.unwatch(only, uri);
     return { result: {} };

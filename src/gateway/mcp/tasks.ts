@@ -3,7 +3,7 @@
  * and its client comes back for the rest. Invariant: only a request that says that it takes tasks gets one, and only the
  * agent whose call it was finds it.
  */
-import { isRecord, type Json, type JsonRecord } from '../../base/json.ts';
+import { isRecord, type Json, type JsonRecord, stringOf } from '../../base/json.ts';
 import { META, RPC, type RpcReply, rpcError } from '../../base/mcp.ts';
 import type { KernelTask } from '../kernel.ts';
 import { LIMITS } from '../limits.ts';
@@ -46,7 +46,7 @@ export class LiveTasks {
   }
 
   async serve({ kernel, caller, method, params }: Asked): Promise<RpcReply> {
-    const id = String(params.taskId);
+    const id = stringOf(params.taskId);
     if (method === 'tasks/cancel') return (await kernel.cancelTask(caller, id)) ? { result: {} } : noTask(id);
     const task = await kernel.task(caller, id);
     if (!task) return noTask(id);

@@ -317,6 +317,20 @@ export const CALL_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'hostile-servers',
+    group: 'wire',
+    text: 'Whatever JSON an upstream or a tool server sends in place of a number, a text or an object, the kernel lives.',
+    restsOn: 'No value from outside is made a number or a text without a look at what it is.',
+    bypassedBy: 'A place in a message that neither the goldens nor the messages of the tests have.',
+    tests: [
+      ['test/goldens/anything.test.ts', 'answers, streams and errors'],
+      [
+        'src/drivers/mcp/peer.test.ts',
+        'whatever a server says in place of a number or a text, its listener lives',
+      ],
+    ],
+  },
+  {
     id: 'order',
     group: 'order',
     text: 'Calls are granted in the order of the policy, the same events give the same order, and no call waits for ever: one that has waited the maximum, and was passed by 40 calls for each that waited when it came, is next but for those to which that happened before.',

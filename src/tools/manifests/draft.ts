@@ -3,7 +3,7 @@
  * arguments. A draft is a question to an operator and never in force by itself: where it does not know, it says `delta`
  * on the whole server, as nothing does.
  */
-import { isRecord, type JsonRecord } from '../../base/json.ts';
+import { isRecord, type JsonRecord, stringOf } from '../../base/json.ts';
 import type { Access, Manifest, ManifestFile, Resource } from '../../base/manifest.ts';
 import type { Described } from '../../base/ports.ts';
 import { fromAnnotations } from './sources.ts';
@@ -27,7 +27,7 @@ export function draftManifest({ software, tools }: Described): ManifestFile {
   return {
     about: 'A draft from names and annotations: read each line, then say in mezz.yaml that it holds.',
     software: [software],
-    tools: Object.fromEntries(tools.map((definition) => [String(definition.name), draftTool(definition)])),
+    tools: Object.fromEntries(tools.map((definition) => [stringOf(definition.name), draftTool(definition)])),
   };
 }
 
@@ -41,7 +41,7 @@ export function draftTool(definition: JsonRecord): Manifest {
 }
 
 function accessOf(definition: JsonRecord): Access {
-  const words = wordsOf(String(definition.name));
+  const words = wordsOf(stringOf(definition.name));
   const says = (pattern: RegExp) => words.some((word) => pattern.test(word));
   const { annotations } = definition;
   const hint = isRecord(annotations) ? annotations.readOnlyHint : undefined;

@@ -2,7 +2,7 @@
  * Whose word about a tool holds: the operator's manifest, else the one mezz ships, else what HTTP says of it, else its
  * annotations where its server is trusted. Where nobody says a word, it may write anything of its server.
  */
-import { isRecord, type JsonRecord } from '../../base/json.ts';
+import { isRecord, type JsonRecord, stringOf } from '../../base/json.ts';
 import type { InstanceMode, Manifest, ManifestFile } from '../../base/manifest.ts';
 import type { Described, ToolServerSpec } from '../../base/ports.ts';
 import { BY_SOFTWARE } from './shipped.ts';
@@ -22,7 +22,7 @@ export const modeOf = (spec: ToolServerSpec, described: Described): InstanceMode
   spec.instance ?? spec.manifest?.instance ?? shippedFor(described)?.instance ?? 'shared';
 
 export function knownOf(spec: ToolServerSpec, described: Described, definition: JsonRecord): Known {
-  const tool = String(definition.name);
+  const tool = stringOf(definition.name);
   const files = [
     ['operator', spec.manifest],
     ['shipped', shippedFor(described)],

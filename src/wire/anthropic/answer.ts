@@ -1,5 +1,5 @@
 /** A complete Messages answer: its content blocks as texts, thinking and signatures as they came, and its tool calls. */
-import { type Json, type JsonRecord, parseJson } from '../../base/json.ts';
+import { type Json, type JsonRecord, numberOf, parseJson, stringOf } from '../../base/json.ts';
 import { answerEvents, elementTexts, isWhole, memberText, readArguments } from '../answer.ts';
 import type { Answer, AskedCall, RefusedCall } from '../dialect.ts';
 import { record, text } from '../read.ts';
@@ -20,7 +20,7 @@ export function readAnswer(body: Uint8Array): Answer | undefined {
 function streamedBlocks(stream: Uint8Array): Block[] {
   const blocks = new Map<number, Block>();
   for (const { data, json } of answerEvents(stream)) {
-    const index = Number(data.index);
+    const index = numberOf(data.index);
     if (data.type === 'content_block_start')
       blocks.set(index, new Block(memberText(json, 'content_block') ?? 'null'));
     if (data.type === 'content_block_delta') blocks.get(index)?.add(record(data.delta));
@@ -80,7 +80,9 @@ class Block {
   calls(): AskedCall[] {
     if (this.#fields.type !== 'tool_use') return [];
     const { id, name } = this.#fields;
-    return [{ id: String(id), name: String(name), input: readArguments(this.#input()), type: 'tool_use' }];
+    return [
+      { id: stringOf(id), name: stringOf(name), input: readArguments(this.#input()), type: 'tool_use' },
+    ];
   }
 }
 

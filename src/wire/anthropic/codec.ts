@@ -1,5 +1,5 @@
 /** Answers and streams of the Messages API to and from the neutral model. */
-import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
+import { isRecord, type JsonRecord, numberOf, parseJson } from '../../base/json.ts';
 import { NO_USAGE, type Usage } from '../../base/usage.ts';
 import type { AnswerContext, Codec, EventDecoder, EventEncoder } from '../codec.ts';
 import { anthropicFailure, errorOf } from '../errors.ts';
@@ -120,7 +120,7 @@ class MessagesDecoder implements EventDecoder {
   event(event: SseEvent): readonly NeutralEvent[] {
     const data = parseJson(event.data);
     if (!isRecord(data)) return [];
-    const index = Number(data.index);
+    const index = numberOf(data.index);
     if (this.#skipped.has(index)) return [];
     switch (data.type) {
       case 'message_start': {

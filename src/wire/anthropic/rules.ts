@@ -2,7 +2,7 @@
  * Invariants of a Messages stream: one message_start first; blocks open and close by index; deltas belong to the open
  * block and fit its kind; message_delta, then message_stop once. Unknown event and delta types pass.
  */
-import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
+import { isRecord, type JsonRecord, numberOf, parseJson } from '../../base/json.ts';
 import type { ResponseFacts, ToolIntent } from '../../base/model.ts';
 import { NO_USAGE, type Usage } from '../../base/usage.ts';
 import { LIMITS } from '../limits.ts';
@@ -81,7 +81,7 @@ export class AnthropicRules implements StreamRules {
   }
 
   #openBlock(data: JsonRecord): Verdict {
-    const index = Number(data.index);
+    const index = numberOf(data.index);
     if (!(index > this.#lastIndex)) return { violation: `content block ${index} opened twice` };
     if (this.#open.size >= LIMITS.openBlocks.value) return { violation: 'too many open content blocks' };
     this.#lastIndex = index;
@@ -97,7 +97,7 @@ export class AnthropicRules implements StreamRules {
   }
 
   #delta(data: JsonRecord): Verdict {
-    const index = Number(data.index);
+    const index = numberOf(data.index);
     const block = this.#open.get(index);
     if (!block) return { violation: `a delta for content block ${index}, which is not open` };
     const delta = record(data.delta);
@@ -110,7 +110,7 @@ export class AnthropicRules implements StreamRules {
   }
 
   #closeBlock(data: JsonRecord): Verdict {
-    const index = Number(data.index);
+    const index = numberOf(data.index);
     const block = this.#open.get(index);
     if (!block) return { violation: `content_block_stop for block ${index}, which is not open` };
     this.#open.delete(index);

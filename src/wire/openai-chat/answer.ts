@@ -1,5 +1,5 @@
 /** A complete Chat answer: the message of its one choice as the next request holds it, and its tool calls. */
-import { isRecord, type Json, type JsonRecord, parseJson } from '../../base/json.ts';
+import { isRecord, type Json, type JsonRecord, numberOf, parseJson } from '../../base/json.ts';
 import { answerEvents, elementTexts, isWhole, memberText, readArguments } from '../answer.ts';
 import type { Answer, AskedCall, RefusedCall } from '../dialect.ts';
 import { record, text } from '../read.ts';
@@ -25,7 +25,7 @@ function streamedMessages(stream: Uint8Array): string[] {
   for (const { data } of answerEvents(stream)) {
     for (const choice of Array.isArray(data.choices) ? data.choices : []) {
       if (!isRecord(choice)) continue;
-      const index = Number(choice.index);
+      const index = numberOf(choice.index);
       messages.set(index, merge(messages.get(index) ?? {}, record(choice.delta)));
     }
   }

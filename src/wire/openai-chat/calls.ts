@@ -3,7 +3,7 @@
  * calls, and some give every call the same index. Other dialects tell one call after the other: pieces of a later one
  * wait until the one before is whole.
  */
-import { type JsonRecord, parseJson } from '../../base/json.ts';
+import { type JsonRecord, parseJson, stringOf } from '../../base/json.ts';
 import type { ToolUse } from '../neutral.ts';
 import { readCall } from './request.ts';
 
@@ -23,7 +23,7 @@ export class CallOrder {
 
   push(raw: JsonRecord): void {
     const piece = readCall(raw);
-    const index = String(raw.index ?? 0);
+    const index = stringOf(raw.index ?? 0);
     const known = this.#known.get(index);
     const isNew = !known || (piece.name !== '' && piece.id !== '' && piece.id !== known.id);
     const call = isNew ? this.#calls++ : known.call;

@@ -1,5 +1,5 @@
 /** Answers and streams of Chat Completions to and from the neutral model. Of several choices the first one counts. */
-import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
+import { isRecord, type JsonRecord, numberOf, parseJson } from '../../base/json.ts';
 import { NO_USAGE, type Usage } from '../../base/usage.ts';
 import type { AnswerContext, Codec, EventDecoder, EventEncoder } from '../codec.ts';
 import { errorOf, openaiFailure } from '../errors.ts';
@@ -113,7 +113,7 @@ class ChatDecoder implements EventDecoder {
     }
     if (isRecord(chunk.usage)) this.#usage = openaiUsage(chunk.usage);
     for (const choice of records(chunk.choices)) {
-      if (Number(choice.index ?? 0) !== 0) continue;
+      if (numberOf(choice.index ?? 0) !== 0) continue;
       events.push(...this.#delta(record(choice.delta)));
       this.#reason = text(choice, 'finish_reason') || this.#reason;
     }

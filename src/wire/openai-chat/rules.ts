@@ -1,5 +1,5 @@
 /** Invariants of a Chat stream: JSON chunks, then `[DONE]` once and last. Usage may come in a chunk without choices. */
-import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
+import { isRecord, type JsonRecord, parseJson, stringOf } from '../../base/json.ts';
 import type { ResponseFacts } from '../../base/model.ts';
 import type { Usage } from '../../base/usage.ts';
 import { LIMITS } from '../limits.ts';
@@ -48,7 +48,7 @@ export class ChatRules implements StreamRules {
     const calls = record(choice.delta).tool_calls;
     for (const part of Array.isArray(calls) ? calls : []) {
       if (!isRecord(part)) continue;
-      const key = `${choice.index}/${part.index}`;
+      const key = `${stringOf(choice.index)}/${stringOf(part.index)}`;
       const call = this.#calls.get(key) ?? { id: '', name: '', arguments: '' };
       if (this.#calls.size < LIMITS.intents.value) this.#calls.set(key, call);
       const made = record(part.function ?? part.custom);

@@ -1,5 +1,5 @@
 /** A complete Responses answer: its output items as they came, encrypted reasoning too, and its tool calls. */
-import { isRecord, type Json, type JsonRecord, parseJson } from '../../base/json.ts';
+import { isRecord, type Json, type JsonRecord, numberOf, parseJson } from '../../base/json.ts';
 import { answerEvents, elementTexts, isWhole, memberText, readArguments } from '../answer.ts';
 import type { Answer, AskedCall, RefusedCall } from '../dialect.ts';
 import { record, text } from '../read.ts';
@@ -28,7 +28,7 @@ function streamedItems(stream: Uint8Array): string[] {
   let last: string[] = [];
   for (const { data, json } of answerEvents(stream)) {
     if (data.type === 'response.output_item.done')
-      done.set(Number(data.output_index ?? done.size), memberText(json, 'item') ?? 'null');
+      done.set(numberOf(data.output_index ?? done.size), memberText(json, 'item') ?? 'null');
     const response = isRecord(data.response) ? memberText(json, 'response') : undefined;
     if (response !== undefined) last = elementTexts(Buffer.from(response), 'output') ?? [];
   }

@@ -1,5 +1,5 @@
 /** Answers and streams of the Responses API to the neutral model, and the codec as a whole. */
-import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
+import { isRecord, type JsonRecord, numberOf, parseJson, stringOf } from '../../base/json.ts';
 import { NO_USAGE } from '../../base/usage.ts';
 import type { Codec, EventDecoder } from '../codec.ts';
 import { errorOf, openaiFailure } from '../errors.ts';
@@ -47,7 +47,7 @@ class ResponsesDecoder implements EventDecoder {
   event(event: SseEvent): readonly NeutralEvent[] {
     const data = parseJson(event.data);
     if (!isRecord(data)) return [];
-    const at = String(data.output_index);
+    const at = stringOf(data.output_index);
     switch (text(data, 'type')) {
       case 'response.created': {
         const response = record(data.response);
@@ -56,20 +56,20 @@ class ResponsesDecoder implements EventDecoder {
       case 'response.output_item.added':
         return this.#added(at, record(data.item));
       case 'response.content_part.added':
-        return this.#contentAdded(`${at}/${String(data.content_index)}`, record(data.part));
+        return this.#contentAdded(`${at}/${stringOf(data.content_index)}`, record(data.part));
       case 'response.output_text.delta':
       case 'response.refusal.delta':
-        return this.#delta(`${at}/${String(data.content_index)}`, text(data, 'delta'));
+        return this.#delta(`${at}/${stringOf(data.content_index)}`, text(data, 'delta'));
       case 'response.reasoning_summary_part.added':
         // Summaries are paragraphs: whole, they are told apart by a blank line.
-        return Number(data.summary_index) > 0 ? this.#delta(at, '\n\n') : [];
+        return numberOf(data.summary_index) > 0 ? this.#delta(at, '\n\n') : [];
       case 'response.function_call_arguments.delta':
       case 'response.custom_tool_call_input.delta':
       case 'response.reasoning_summary_text.delta':
       case 'response.reasoning_text.delta':
         return this.#delta(at, text(data, 'delta'));
       case 'response.content_part.done':
-        return this.#close(`${at}/${String(data.content_index)}`, partText(record(data.part)));
+        return this.#close(`${at}/${stringOf(data.content_index)}`, partText(record(data.part)));
       case 'response.output_item.done':
         return this.#done(at, record(data.item));
       case 'response.completed':
