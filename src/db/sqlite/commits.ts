@@ -223,10 +223,11 @@ export class Commits {
   }
 
   async #wipeLog(): Promise<void> {
-    const wishes = this.#wipes.splice(0);
+    // Where `fail` finds them until they are fulfilled.
+    const count = this.#wipes.length;
     await this.#apply();
     await this.#log.wipe();
-    for (const { resolve } of wishes) resolve();
+    for (const { resolve } of this.#wipes.splice(0, count)) resolve();
   }
 
   /** Hands the writer what is in the log alone. Resolves when the database holds all that was handed to it. */
