@@ -17,6 +17,7 @@ export function storeError(error: unknown): StoreError {
   const { errcode = 0, code = '', message = String(error) } = error as SqliteFailure;
   if (NO_SPACE.has(code)) return storeError({ errcode: 13, message });
   if (NO_ACCESS.has(code)) return storeError({ errcode: 8, message });
+  if (code === 'EIO') return storeError({ errcode: 10, message });
   if (code === 'ENOENT')
     return new StoreError('failed', `there is no such directory: ${message}`, 'name a place that exists');
   switch (errcode & 255) {
