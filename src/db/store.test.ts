@@ -307,17 +307,6 @@ test('scrub leaves nothing of what was erased in any file', async () => {
   assert.deepEqual(await things(copy), [1, 2]);
 });
 
-test('a scrub that the end of the store overtakes fails with it', { timeout: 20_000 }, async () => {
-  const directory = fresh();
-  const store = await open(directory);
-  await store.commit({ puts: [put(1, 'x')] });
-  const other = new DatabaseSync(join(directory, 'mezz.db'));
-  other.exec("CREATE TRIGGER no BEFORE INSERT ON thing BEGIN SELECT RAISE(ABORT, 'no'); END");
-  other.close();
-  await assert.rejects(store.scrub(), { name: 'StoreError' });
-  await store.close();
-});
-
 test('the redo log of the replaced database is not replayed into the restored one, and goes with the old', async () => {
   const directory = fresh();
   const path = join(fresh(), 'copy.db');

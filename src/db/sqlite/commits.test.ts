@@ -2,14 +2,19 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { DatabaseSync } from 'node:sqlite';
+import { type TestContext, test } from 'node:test';
 import { CONFORMANCE_TABLES, put } from '../conformance.ts';
 import { openSqliteStore } from './store.ts';
 
-test('a batch that nobody waits for is written with the next of its turn, or by itself', async (t) => {
+async function opened(t: TestContext) {
   const directory = mkdtempSync(join(tmpdir(), 'mezz-db-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
-  const store = await openSqliteStore({ directory, tables: CONFORMANCE_TABLES });
+  return { directory, store: await openSqliteStore({ directory, tables: CONFORMANCE_TABLES }) };
+}
+
+test('a batch that nobody waits for is written with the next of its turn, or by itself', async (t) => {
+  const { store } = await opened(t);
   const before = (await store.stats()).commits;
   const written = async () => (await store.stats()).commits - before;
   const first = store.commit({ puts: [put(1, 'x')], canWait: true });
@@ -21,4 +26,14 @@ test('a batch that nobody waits for is written with the next of its turn, or by 
   const last = store.commit({ puts: [put(4, 'x')], canWait: true });
   await store.close();
   await last;
+});
+
+test('a scrub that the end of the store overtakes fails with it', { timeout: 20_000 }, async (t) => {
+  const { directory, store } = await opened(t);
+  await store.commit({ puts: [put(1, 'x')] });
+  const other = new DatabaseSync(join(directory, 'mezz.db'));
+  other.exec("CREATE TRIGGER no BEFORE INSERT ON thing BEGIN SELECT RAISE(ABORT, 'no'); END");
+  other.close();
+  await assert.rejects(store.scrub(), { name: 'StoreError' });
+  await store.close();
 });
