@@ -16,6 +16,11 @@ export const LIMITS = {
     unit: 'ms',
     what: 'a batch that is on disk lies in the redo log alone, if nobody reads what it wrote',
   },
+  waitedForMs: {
+    value: 2,
+    unit: 'ms',
+    what: 'the write before took at most, where the kernel waits for one of a call that is alone instead of asking a thread',
+  },
   acknowledgedAtOnce: {
     value: 64,
     unit: 'batches',

@@ -58,6 +58,8 @@ export interface Batch {
   readonly drop?: { readonly log: number; readonly beforeSeq: number };
   /** Nobody waits for it: it shares the write of what is handed over next, if that comes in this turn. */
   readonly canWait?: true;
+  /** Nothing else is under way in the kernel: its thread may wait for the disk itself, where that is quick. */
+  readonly isAlone?: boolean;
 }
 
 export type BlobKey = Pick<BlobRow, 'owner' | 'hash'>;

@@ -133,6 +133,7 @@ export async function book(parts: Parts, flight: Flight, result: Result): Promis
     ],
     deletes: [...deletes, ...taught.deletes, ...seen.deletes],
     blobs,
+    isAlone: parts.ending.size === 1,
   });
   // While it is being written.
   flight.step(now, 'end', result.code);

@@ -52,6 +52,7 @@ export async function start(parts: Parts, flight: Flight, decided: Decided): Pro
     ],
     deletes: [...used.deletes, ...seen.deletes],
     blobs: [...stored.blobs, ...before.blobs],
+    isAlone: parts.ending.size === 1,
   });
   // While it is being written.
   flight.step(now, 'start', startDetail(flight));

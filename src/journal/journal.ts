@@ -37,7 +37,7 @@ export interface Journal {
   root(): Buffer;
   /** Resolves with the seq of the first entry when all is durable; rejects for good after a failed commit. */
   append(
-    what: Pick<Batch, 'puts' | 'deletes' | 'blobs' | 'erases' | 'drop' | 'canWait'> & {
+    what: Pick<Batch, 'puts' | 'deletes' | 'blobs' | 'erases' | 'drop' | 'canWait' | 'isAlone'> & {
       readonly entries: readonly EntryDraft[];
     },
   ): Promise<{ seq: number }>;

@@ -16,6 +16,7 @@ import type { Command } from './writer.ts';
 
 interface Waiter {
   readonly batch: Prepared;
+  readonly isAlone: boolean;
   resolve(): void;
   reject(error: StoreError): void;
 }
@@ -42,6 +43,8 @@ export class Commits {
   #soon: NodeJS.Immediate | undefined;
   /** The last write was of several batches: others are on their way with this one, too. */
   #isCrowded = false;
+  /** What the last write took. */
+  #lastMs = Number.POSITIVE_INFINITY;
   #drained: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
   #dead: StoreError | undefined;
@@ -71,7 +74,7 @@ export class Commits {
     for (const table of prepared.tables)
       if (!this.#declared.has(table)) assert(false, `table ${table} is not declared in db/schema`);
     const done = new Promise<void>((resolve, reject) =>
-      this.#queue.push({ batch: prepared, resolve, reject }),
+      this.#queue.push({ batch: prepared, isAlone: batch.isAlone ?? false, resolve, reject }),
     );
     if (this.#queue.length > LIMITS.queuedBatches.value) {
       const message = `more than ${LIMITS.queuedBatches.value} batches wait to be written`;
@@ -173,15 +176,24 @@ export class Commits {
     const waiters = this.#take(count);
     this.#isCrowded = count > 1;
     const began = performance.now();
-    const stored = this.#log.store();
+    const stored = this.#mayWait(waiters) ? this.#log.storeNow() : this.#log.store();
     // While the disk is busy: a name that goes after this look takes with it all that was acknowledged before, too.
     const gone = whyGone(this.#options, this.#options.directory);
     await stored;
+    this.#lastMs = performance.now() - began;
     if (gone) throw gone;
     for (const { batch } of waiters) for (const table of batch.tables) this.#wrote.set(table, this.#round);
     this.#timer ??= setTimeout(() => void this.#apply().catch(() => {}), LIMITS.applyAfterMs.value).unref();
     await this.#acknowledge(waiters, began);
     return true;
+  }
+
+  /**
+   * Handing a write to another thread and back takes longer than a quick disk. Nobody is held up by it: whoever came
+   * meanwhile would need this disk first as well.
+   */
+  #mayWait(waiters: readonly Waiter[]): boolean {
+    return this.#lastMs <= LIMITS.waitedForMs.value && waiters.every(({ isAlone }) => isAlone);
   }
 
   async #makeRoom(): Promise<void> {

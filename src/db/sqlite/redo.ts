@@ -35,6 +35,21 @@ export interface Span {
   readonly to: number;
 }
 
+/** Node has it; its types do not know it. */
+declare const WebAssembly: {
+  readonly Memory: new (of: {
+    readonly initial: number;
+    readonly maximum: number;
+    readonly shared: true;
+  }) => { readonly buffer: SharedArrayBuffer };
+};
+
+/** For all of the log, shared by threads. That of WebAssembly begins at a page, as a disk wants it. */
+export function newLogMemory(): SharedArrayBuffer {
+  const pages = REDO_BYTES / 65_536;
+  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }).buffer;
+}
+
 /** What a record with these pieces takes, bytes. */
 export const recordBytes = (text: string, pieces: readonly Uint8Array[]): number =>
   pieces.reduce((sum, piece) => sum + piece.length, HEADER + Buffer.byteLength(text));

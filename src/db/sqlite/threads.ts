@@ -4,13 +4,13 @@
  */
 import type { StoreError, Table } from '../store.ts';
 import { Channel } from './channel.ts';
-import { REDO_BYTES } from './redo.ts';
+import { newLogMemory } from './redo.ts';
 
 type Started = PromiseSettledResult<Channel>;
 
 export class Threads {
   /** What the redo log's file holds, for the thread that writes it and for the writer. */
-  readonly log = new SharedArrayBuffer(REDO_BYTES);
+  readonly log = newLogMemory();
   /** Told once when a thread ends although nobody asked it to. */
   onDeath: (error: StoreError) => void = () => {};
   readonly #started: Promise<[Started, Started]>;
