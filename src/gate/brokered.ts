@@ -39,7 +39,8 @@ export async function callServer(
       : await server.call(ticket, call.tool, call.input, signal, request);
   stopClock();
   flight.signal?.removeEventListener('abort', leave);
-  await keepAfter(parts, flight.call.id, (await parts.broker.ended(flight.call.id)) ?? []);
+  const isDone = answer.kind === 'called' && !answer.isError;
+  await keepAfter(parts, flight.call.id, (await parts.broker.ended(flight.call.id, isDone)) ?? []);
   return answer.kind === 'broken' ? answer.refusal : showResult(parts, flight, answer);
 }
 

@@ -7,6 +7,7 @@ import type { Policy } from '../scheduler/policy.ts';
 import { LIMITS as TOOL_LIMITS } from '../tools/limits.ts';
 import { closeAgent } from './exits.ts';
 import { settle } from './fixture.test.ts';
+import { movedOn } from './locking.ts';
 import { FILE, openRoom } from './room.fixture.test.ts';
 
 describe('locks of the agents’ own tools', () => {
@@ -175,6 +176,22 @@ describe('versions across thinking', () => {
     await b.use('Edit', { file_path: FILE }, () => workspace.write(FILE, '1 bob'));
     await a.use('Edit', { file_path: FILE }, () => workspace.write(FILE, '1 bob ann'));
     assert.equal((await a.write('1 ann'))?.code, 'stale');
+  });
+
+  test('a read that failed, or of whose end nobody told, has shown nothing', async () => {
+    const { hire, workspace, parts } = await openRoom();
+    workspace.write(FILE, 'old');
+    const [a, b] = [await hire('ann'), await hire('bob')];
+    await a.read();
+    assert.equal(await b.use('Edit', { file_path: FILE }, () => workspace.write(FILE, "bob's")), undefined);
+    assert.equal(await a.before('Read', { file_path: FILE }, 'failed'), undefined);
+    await a.after('failed', true);
+    assert.equal((await a.write("ann's"))?.code, 'stale');
+    assert.equal(await a.before('Read', { file_path: FILE }, 'untold'), undefined);
+    await movedOn(parts, a.agent.pid);
+    assert.equal((await a.write("ann's"))?.code, 'stale');
+    await a.read();
+    assert.equal(await a.write("bob's and ann's"), undefined);
   });
 
   test('what a command that cannot be read has changed is its own: peers are told, and one that undid a change is noticed', async () => {

@@ -103,8 +103,8 @@ export function handOver(parts: Parts, flight: Flight): void {
 }
 
 /** The call has ended, however: what it left is looked at before the next may have its keys. */
-export async function toolOver(parts: Parts, call: string): Promise<void> {
-  const changes = await parts.broker.ended(call);
+export async function toolOver(parts: Parts, call: string, isDone: boolean): Promise<void> {
+  const changes = await parts.broker.ended(call, isDone);
   if (!changes) return;
   await keepAfter(parts, call, changes);
   giveBack(parts, call);
@@ -114,7 +114,8 @@ export async function toolOver(parts: Parts, call: string): Promise<void> {
 export async function movedOn(parts: Parts, agent: number): Promise<void> {
   const running = parts.broker.runningOf(agent);
   if (running.length === 0) return;
-  for (const call of running) await toolOver(parts, call);
+  // Those that did what they were asked for have been told of: what these read, if anything, nobody knows.
+  for (const call of running) await toolOver(parts, call, false);
   // No END comes with it.
   await storeFresh(parts);
 }

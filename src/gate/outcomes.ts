@@ -57,7 +57,7 @@ async function endTool(parts: Parts, call: string, code: EndCode, close: Close):
   try {
     const row = await parts.store.get(CALL, [call]);
     if (row?.state !== 'running') return false;
-    await toolOver(parts, call);
+    await toolOver(parts, call, code === 'ok');
     await writeEnd(parts, row, code, close);
     return true;
   } finally {

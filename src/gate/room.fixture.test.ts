@@ -52,7 +52,7 @@ export async function openRoom(servers: readonly ToolServer[] = [], left?: Left)
       } as const;
       return arrivals.tool(caller, call, undefined, undefined, new AbortController().signal);
     };
-    const after = (toolUseId: string) => toolEnded(parts, [agent.pid], toolUseId, false);
+    const after = (toolUseId: string, isError = false) => toolEnded(parts, [agent.pid], toolUseId, isError);
     /** Asks, acts when it may, tells. */
     const use = async (
       tool: string,

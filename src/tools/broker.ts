@@ -198,8 +198,11 @@ export class Broker {
     this.#running.set(use.call, { ...use, startedAt, stopTimer, isStored });
   }
 
-  /** Looks at what the call left behind. undefined: it is not known, or another is told of its end already. */
-  async ended(call: string): Promise<readonly Change[] | undefined> {
+  /**
+   * Looks at what the call left behind. `isDone`: it did what it was asked for, as far as anybody said. undefined: it is
+   * not known, or another is told of its end already.
+   */
+  async ended(call: string, isDone: boolean): Promise<readonly Change[] | undefined> {
     const use = this.#running.get(call);
     if (!use) return undefined;
     this.#running.delete(call);
@@ -209,7 +212,7 @@ export class Broker {
     const exact = new Set(use.effects.flatMap(({ key, path }) => (path === undefined ? [] : [key])));
     for (const effect of use.effects) {
       if (effect.key.startsWith('port:')) this.versions.wrote(effect.key, author, true);
-      if (effect.path !== undefined) await this.#settle(effect, effect.path, author);
+      if (effect.path !== undefined) await this.#settle(effect, effect.path, author, isDone);
       if (!isWrite(effect) || !effect.key.startsWith('file:')) continue;
       if (effect.guessed) await this.#discover(effect.key, use);
       for (const key of this.versions.below(effect.key))
@@ -288,13 +291,13 @@ export class Broker {
     this.versions.wrote(key, { agent: 0, name: '', tool: '', call: '', at }, false);
   }
 
-  async #settle(effect: Effect, path: string, author: Author): Promise<void> {
+  async #settle(effect: Effect, path: string, author: Author, isDone: boolean): Promise<void> {
     const { key, access } = effect;
     const digest = await this.#workspace.digest(path, this.versions.digest(key));
     const changed = this.versions.see(key, digest);
     if (changed && isWrite(effect)) this.versions.wrote(key, author, access === 'replace');
     else if (changed) this.#wroteRound(key, author);
-    else if (access === 'read') this.versions.stamp(author.agent, key);
+    else if (access === 'read' && isDone) this.versions.stamp(author.agent, key);
   }
 
   /** What a write changed below the key that it named, or that was guessed for it. */
