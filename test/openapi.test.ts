@@ -52,7 +52,12 @@ const DOCUMENT = {
     '/moved': { get: { operationId: 'moved', responses } },
     '/nodes/{id}': {
       parameters: [ID],
-      get: { operationId: 'getNode', summary: 'One node', responses },
+      get: {
+        operationId: 'getNode',
+        summary: 'One node',
+        parameters: [{ name: 'view', in: 'query', schema: { type: 'string' } }],
+        responses,
+      },
       put: {
         operationId: 'putNode',
         parameters: [{ name: 'If-Match', in: 'header', schema: { type: 'string' } }],
@@ -90,14 +95,14 @@ async function startService() {
       if (state.isMute) return void request.socket.destroy();
       return reply(200, byKey.get(key));
     }
-    const id = url.split('/').at(-1) ?? '';
+    const [id = '', view] = (url.split('/').at(-1) ?? '').split('?');
     const node = nodes.get(id);
     if (url.startsWith('/api/nodes?') || !node) return reply(node || url.includes('?') ? 200 : 404, { url });
     const match = headers['if-match'];
     if (match !== undefined && match !== `"${node.version}"`) return reply(412, { error: 'another version' });
     if (method === 'PUT') nodes.set(id, { version: node.version + 1, value: JSON.parse(text) });
     const now = nodes.get(id) ?? node;
-    reply(200, now.value, { etag: `"${now.version}"` });
+    reply(200, now.value, { etag: `"${now.version}${view === undefined ? '' : ' short'}"` });
   };
   const server = createServer((request, response) => {
     let text = '';
@@ -188,16 +193,22 @@ test('operations are tools: types and references as the document words them, eff
     assert.deepEqual((await kernel.control.call('tool.lint', {})).problems, []);
   }));
 
-test('what an agent has read is the condition of its write: the service refuses what it never saw', () =>
+test('what an agent has read is the condition of its write: what it never saw is refused, by mezz or by the service', () =>
   withService(async ({ kernel, service, call }) => {
     const [ann, bob] = [await kernel.agent('ann'), await kernel.agent('bob')];
     await call(ann, 'addNode', { body: { name: 'one' } });
     for (const agent of [ann, bob]) assert.match((await call(agent, 'getNode', { id: 1 })).text, /one/);
     assert.equal((await call(bob, 'putNode', { id: 1, body: { name: "bob's" } })).isError, false);
+    const told = await call(ann, 'putNode', { id: 1, body: { name: "ann's" } });
+    assert.equal(told.isError, true);
+    assert.match(told.text, /nodes\/1 was changed by bob \(\d+\) with putNode, \d+ s ago.*read it again/s);
+    assert.deepEqual(service.nodes.get('1')?.value, { name: "bob's" });
+    await call(ann, 'getNode', { id: 1 });
+    service.nodes.set('1', { version: 3, value: { name: 'round mezz' } });
     const refused = await call(ann, 'putNode', { id: 1, body: { name: "ann's" } });
     assert.equal(refused.isError, true);
     assert.match(refused.text, /changed by somebody else since you last read it.*read it again/s);
-    assert.deepEqual(service.nodes.get('1')?.value, { name: "bob's" });
+    assert.deepEqual(service.nodes.get('1')?.value, { name: 'round mezz' });
     await call(ann, 'getNode', { id: 1 });
     assert.equal((await call(ann, 'putNode', { id: 1, body: { name: 'both' } })).isError, false);
     assert.equal(
@@ -207,8 +218,14 @@ test('what an agent has read is the condition of its write: the service refuses 
     );
     assert.deepEqual(
       service.seen.filter(({ line }) => line.startsWith('PUT')).map(({ headers }) => headers['if-match']),
-      ['"1"', '"1"', '"2"', '"3"'],
+      ['"1"', '"2"', '"3"', '"4"'],
     );
+    await call(ann, 'getNode', { id: 1, view: 'short' });
+    await call(ann, 'putNode', { id: 1, body: { name: 'whole' } });
+    assert.equal(service.seen.at(-1)?.headers['if-match'], '"5"', 'another view of it has another tag');
+    await call(ann, 'listNodes', {});
+    await call(ann, 'addNode', { body: { name: 'more' } });
+    assert.equal(service.seen.at(-1)?.headers['if-match'], undefined, 'what is added depends on no version');
   }));
 
 test('each call is sent with its id as the key of repetition, and one that was cut is in doubt', () =>

@@ -3,6 +3,7 @@ import { type Refusal, refusal } from '../base/errors.ts';
 import type { ToolAnswer } from '../base/ports.ts';
 import { type ToolCall, type ToolOutcome, WITHDRAWN } from '../base/syscall.ts';
 import type { Ticket } from '../base/ticket.ts';
+import type { How } from '../tools/broker.ts';
 import { OWN } from '../tools/shorten.ts';
 import { keepAfter } from './changes.ts';
 import type { Flight } from './flight.ts';
@@ -39,9 +40,13 @@ export async function callServer(
       : await server.call(ticket, call.tool, call.input, signal, request);
   stopClock();
   flight.signal?.removeEventListener('abort', leave);
-  const isDone = answer.kind === 'called' && !answer.isError;
-  await keepAfter(parts, flight.call.id, (await parts.broker.ended(flight.call.id, isDone)) ?? []);
+  await keepAfter(parts, flight.call.id, (await parts.broker.ended(flight.call.id, howOf(answer))) ?? []);
   return answer.kind === 'broken' ? answer.refusal : showResult(parts, flight, answer);
+}
+
+function howOf(answer: ToolAnswer): How {
+  if (answer.kind === 'broken') return answer.refusal.code === 'in_doubt' ? 'unknown' : 'failed';
+  return answer.isError ? 'failed' : 'done';
 }
 
 const offersNone = (server: string, method: string): ToolAnswer => ({

@@ -8,7 +8,7 @@ import { parseJson } from '../base/json.ts';
 import { CALL } from '../db/schema/journal.ts';
 import { CHANGE, HOLD, type HoldRow } from '../db/schema/tools.ts';
 import type { PolicyCall } from '../scheduler/policy.ts';
-import { boundOf, type Use } from '../tools/broker.ts';
+import { boundOf, type How, type Use } from '../tools/broker.ts';
 import type { Effect } from '../tools/effects.ts';
 import { LIMITS as TOOL_LIMITS } from '../tools/limits.ts';
 import type { Obstacle } from '../tools/locks.ts';
@@ -103,8 +103,8 @@ export function handOver(parts: Parts, flight: Flight): void {
 }
 
 /** The call has ended, however: what it left is looked at before the next may have its keys. */
-export async function toolOver(parts: Parts, call: string, isDone: boolean): Promise<void> {
-  const changes = await parts.broker.ended(call, isDone);
+export async function toolOver(parts: Parts, call: string, how: How): Promise<void> {
+  const changes = await parts.broker.ended(call, how);
   if (!changes) return;
   await keepAfter(parts, call, changes);
   giveBack(parts, call);
@@ -115,7 +115,7 @@ export async function movedOn(parts: Parts, agent: number): Promise<void> {
   const running = parts.broker.runningOf(agent);
   if (running.length === 0) return;
   // Those that did what they were asked for have been told of: what these read, if anything, nobody knows.
-  for (const call of running) await toolOver(parts, call, false);
+  for (const call of running) await toolOver(parts, call, 'unknown');
   // No END comes with it.
   await storeFresh(parts);
 }

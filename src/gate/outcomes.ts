@@ -48,6 +48,7 @@ export async function toolsLeft(parts: Parts, agents: ReadonlySet<number>): Prom
 
 type Close = (agent: Agent) => ReturnType<Parts['coverage']['closed']>;
 type EndCode = 'ok' | 'failed' | 'cancelled' | 'in_doubt';
+const HOW = { ok: 'done', failed: 'failed', cancelled: 'failed', in_doubt: 'unknown' } as const;
 
 /** false if the call has ended or is being ended: two hooks may tell the same outcome at once. */
 async function endTool(parts: Parts, call: string, code: EndCode, close: Close): Promise<boolean> {
@@ -57,7 +58,7 @@ async function endTool(parts: Parts, call: string, code: EndCode, close: Close):
   try {
     const row = await parts.store.get(CALL, [call]);
     if (row?.state !== 'running') return false;
-    await toolOver(parts, call, code === 'ok');
+    await toolOver(parts, call, HOW[code]);
     await writeEnd(parts, row, code, close);
     return true;
   } finally {

@@ -26,7 +26,11 @@ export async function restoreFile(
   ticket.use();
   parts.broker.started(asUse(flight));
   const problem = await restore(parts, flight.agent.owner, input);
-  await keepAfter(parts, flight.call.id, (await parts.broker.ended(flight.call.id, problem === undefined)) ?? []);
+  await keepAfter(
+    parts,
+    flight.call.id,
+    (await parts.broker.ended(flight.call.id, problem ? 'failed' : 'done')) ?? [],
+  );
   if (problem) return problem;
   return { kind: 'called', result: { content: [] }, isError: false };
 }

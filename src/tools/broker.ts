@@ -35,6 +35,9 @@ export interface Obstruction {
   readonly basis?: { readonly path: string; readonly hash: string };
 }
 
+/** How a call ended: it did what it was asked for, it did not, or nobody said. */
+export type How = 'done' | 'failed' | 'unknown';
+
 /** What a file held before a call and after it; '' where there was no file. */
 export interface Change {
   readonly path: string;
@@ -198,11 +201,8 @@ export class Broker {
     this.#running.set(use.call, { ...use, startedAt, stopTimer, isStored });
   }
 
-  /**
-   * Looks at what the call left behind. `isDone`: it did what it was asked for, as far as anybody said. undefined: it is
-   * not known, or another is told of its end already.
-   */
-  async ended(call: string, isDone: boolean): Promise<readonly Change[] | undefined> {
+  /** Looks at what the call left behind. undefined: it is not known, or another is told of its end already. */
+  async ended(call: string, how: How): Promise<readonly Change[] | undefined> {
     const use = this.#running.get(call);
     if (!use) return undefined;
     this.#running.delete(call);
@@ -212,7 +212,8 @@ export class Broker {
     const exact = new Set(use.effects.flatMap(({ key, path }) => (path === undefined ? [] : [key])));
     for (const effect of use.effects) {
       if (effect.key.startsWith('port:')) this.versions.wrote(effect.key, author, true);
-      if (effect.path !== undefined) await this.#settle(effect, effect.path, author, isDone);
+      if (effect.path !== undefined) await this.#settle(effect, effect.path, author, how);
+      else if (/^(?:server|url):/.test(effect.key) && !effect.guessed) this.#believe(effect, author, how);
       if (!isWrite(effect) || !effect.key.startsWith('file:')) continue;
       if (effect.guessed) await this.#discover(effect.key, use);
       for (const key of this.versions.below(effect.key))
@@ -291,13 +292,35 @@ export class Broker {
     this.versions.wrote(key, { agent: 0, name: '', tool: '', call: '', at }, false);
   }
 
-  async #settle(effect: Effect, path: string, author: Author, isDone: boolean): Promise<void> {
+  async #settle(effect: Effect, path: string, author: Author, how: How): Promise<void> {
     const { key, access } = effect;
     const digest = await this.#workspace.digest(path, this.versions.digest(key));
     const changed = this.versions.see(key, digest);
     if (changed && isWrite(effect)) this.versions.wrote(key, author, access === 'replace');
     else if (changed) this.#wroteRound(key, author);
-    else if (access === 'read' && isDone) this.versions.stamp(author.agent, key);
+    else if (access === 'read' && how === 'done') this.versions.stamp(author.agent, key);
+  }
+
+  /**
+   * What a server or an address holds nobody sees from here: what its tools say that they do is what is known of it. The
+   * parts of a server are in it; addresses below another are resources of their own, which only a `replace` takes along.
+   */
+  #believe({ key, access }: Effect, author: Author, how: How): void {
+    const { versions } = this;
+    const isOfServer = key.startsWith('server:');
+    if (access === 'read') {
+      if (how !== 'done') return;
+      if (!versions.knows(key)) versions.see(key, undefined);
+      for (const one of isOfServer ? versions.below(key) : [key]) versions.stamp(author.agent, one);
+    } else if (how !== 'failed') {
+      const isWhole = access === 'replace' && how === 'done';
+      const covers = access === 'replace' || (access === 'delta' && isOfServer);
+      for (const one of covers ? versions.below(key) : [])
+        if (one !== key) versions.wrote(one, author, isWhole);
+      // Of a server that nobody described a version would be news to nobody.
+      const isNews = versions.knows(key) || access === 'replace' || key.includes('/');
+      if (isNews) versions.wrote(key, author, isWhole);
+    }
   }
 
   /** What a write changed below the key that it named, or that was guessed for it. */
@@ -408,7 +431,7 @@ function nameOf(key: string): string {
   if (key.endsWith('/HEAD')) return `The branch that is checked out (${key.slice(4)})`;
   return key.startsWith('git:')
     ? `The branch ${key.replace(/^.*\/refs\/heads\//, '')}`
-    : key.replace(/^file:/, '');
+    : key.replace(/^(?:file|url):/, '');
 }
 
 function howToSee(key: string): string {

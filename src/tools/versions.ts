@@ -1,8 +1,8 @@
 /**
  * Versions of keys, and which version each agent has seen: what holds across an agent's thinking, where no lock may.
- * Invariant: a version is newer than another's write exactly when content changed; an agent's stamp never names a
- * version whose whole content it did not read or write. What is here goes into the store with the batches of the calls
- * that made it, and is here again after a restart.
+ * Invariant: a version is newer than another's write exactly when content changed, where content can be looked at, else
+ * when a call that says that it writes may have; an agent's stamp never names a version that it did not read, or write
+ * whole. What is here goes into the store with the batches of the calls that made it, and is here again after a restart.
  */
 import type { Digest } from '../base/ports.ts';
 import { SEEN, VERSION, type VersionRow } from '../db/schema/tools.ts';

@@ -55,9 +55,11 @@ export function request(clock: Clock, signal: AbortSignal, sent: Sent): Promise<
     const call = (url.startsWith('https:') ? https() : http).request(url, { method, headers });
     call.on('socket', (socket) => {
       if (!socket.connecting) wasConnected = true;
-      socket.once('connect', () => {
-        wasConnected = true;
-      });
+      // One that was kept for the next call connects no more, and would keep what waits for it.
+      else
+        socket.once('connect', () => {
+          wasConnected = true;
+        });
     });
     call.on('error', ({ message }) => failed(`cannot be reached (${message})`));
     call.on('response', (response) => {

@@ -62,9 +62,12 @@ export class OpenApiServer implements ToolServer {
         kind: 'broken',
         refusal: refusal('bad_request', `${tool} cannot be called with these arguments.`),
       };
-    const seenBy = `${ticket.agent} ${address.split('?', 1)[0]}`;
+    // Its query too: the same address shown otherwise has another tag.
+    const seenBy = `${ticket.agent} ${address}`;
     const seen = this.#seen.get(seenBy);
     const isWrite = !['GET', 'HEAD', 'OPTIONS', 'TRACE'].includes(operation.method);
+    // What is added to a list depends on no version of it.
+    const isGuarded = isWrite && operation.method !== 'POST' && seen !== undefined;
     const answer = await request(this.#clock, signal, {
       method: operation.method,
       url: address,
@@ -73,13 +76,14 @@ export class OpenApiServer implements ToolServer {
         ...(this.#key === undefined ? {} : { authorization: `Bearer ${this.#key}` }),
         ...headersOf(operation, input),
         ...(isWrite ? { 'idempotency-key': ticket.call } : {}),
-        ...(isWrite && seen !== undefined ? { 'if-match': seen } : {}),
+        ...(isGuarded ? { 'if-match': seen } : {}),
       },
       body: operation.hasBody && input.body !== undefined ? JSON.stringify(input.body) : undefined,
     });
     if ('code' in answer) return { kind: 'broken', refusal: answer };
-    this.#learn(seenBy, isWrite, answer);
-    return this.#told(tool, isWrite && seen !== undefined, answer);
+    // The tag of what was added is no tag of the list.
+    if (operation.method !== 'POST') this.#learn(seenBy, isWrite, answer);
+    return this.#told(tool, isGuarded, answer);
   }
 
   async close(): Promise<void> {}

@@ -141,11 +141,11 @@ export const EFFECT_PROMISES: readonly Promised[] = [
     text: 'A write to an HTTP resource carries the version that its agent last saw (If-Match) and the id of its call (Idempotency-Key); a write of what has changed since is a tool error that says how to go on, a rate limit one that says when. The service’s key goes to the service alone.',
     restsOn: 'Strong ETags, RFC 9110; the service compares, so writes round mezz count too.',
     bypassedBy:
-      'A service without ETags, or one that ignores the headers. Which versions an agent has seen is forgotten when the kernel ends.',
+      'A service without ETags, or one that ignores the headers. Which tags an agent has seen is forgotten when the kernel ends. What other agents wrote through mezz it compares itself.',
     tests: [
       [
         'test/openapi.test.ts',
-        'what an agent has read is the condition of its write: the service refuses what it never saw',
+        'what an agent has read is the condition of its write: what it never saw is refused, by mezz or by the service',
       ],
       [
         'test/openapi.test.ts',

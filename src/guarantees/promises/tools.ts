@@ -39,7 +39,7 @@ export const TOOL_PROMISES: readonly Promised[] = [
     text: 'A hooked call that would replace what its agent has not seen, or throw away what another living agent has not committed, is refused, and its agent is told who changed what, when, by which call, and how to go on.',
     restsOn:
       'Content is compared under the locks before and after each call; an agent has seen what it read or wrote whole.',
-    bypassedBy: `${OUTSIDE} An agent that reads a change and drops it all the same is not stopped.`,
+    bypassedBy: `${OUTSIDE} An agent that reads a change and drops it all the same is not stopped, and a part of a file that it has read counts as the whole.`,
     needs: ['hooked'],
     tests: [
       [
@@ -59,6 +59,7 @@ export const TOOL_PROMISES: readonly Promised[] = [
         'a commit onto a branch that a peer has switched to is refused until its agent has looked',
       ],
       ['src/gate/locking.test.ts', 'a port with a server that a living peer started is refused'],
+      ['src/gate/locking.test.ts', 'a read that failed, or of whose end nobody told, has shown nothing'],
       [
         'test/tools.test.ts',
         'mezz demo clobber: agents at once lose writes in one checkout and with the official servers, and none through mezz',
@@ -155,6 +156,33 @@ export const TOOL_PROMISES: readonly Promised[] = [
       [
         'test/tools.test.ts',
         'a replace by MCP of what a peer has changed since is a tool error that says who, and a hook sees the same versions',
+      ],
+    ],
+  },
+  {
+    id: 'replaces-compared',
+    group: 'tools',
+    text: 'A call that would replace a part of a tool server, or what is at an address, that another agent has written since is refused, and its agent is told who did, when, by which call, and how to go on; also after a kill -9 of the kernel.',
+    restsOn: 'What manifests and HTTP methods say that calls do; rows in the transactions of their ENDs.',
+    bypassedBy:
+      'A manifest that is wrong about its tool; whoever uses the server without mezz. What changed is not shown, because nobody sees it from outside. `journal.bodies: off` forgets it with a restart.',
+    tests: [
+      [
+        'src/gate/declared.test.ts',
+        'a replace of what a peer has written since is refused, says by whom, and passes after another read',
+      ],
+      [
+        'src/gate/declared.test.ts',
+        'what changes a part changes what its readers saw of the whole, and the other way round',
+      ],
+      [
+        'src/gate/declared.test.ts',
+        'a read that failed has shown nothing, a write that failed has changed nothing, one in doubt may have',
+      ],
+      ['src/gate/declared.test.ts', 'after a restart it is refused as before'],
+      [
+        'test/openapi.test.ts',
+        'what an agent has read is the condition of its write: what it never saw is refused, by mezz or by the service',
       ],
     ],
   },
