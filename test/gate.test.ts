@@ -285,6 +285,51 @@ test('hooks: an ordinary tool call goes on, a dangerous one waits for a person, 
   }
 });
 
+test('a name that every object has is a name like any other, wherever somebody sends one', async () => {
+  const kernel = await startKernel(() => ({ text: 'hi' }));
+  try {
+    const agent = await kernel.agent();
+    const base = `${agent.origin}/a/${agent.token}`;
+    const hook = (event: string, tool: string, command: string) =>
+      send(
+        `${base}/hooks/claude`,
+        JSON.stringify({
+          ...{ hook_event_name: event, tool_name: tool, tool_use_id: `${event}${tool}${command}` },
+          tool_input: { command },
+        }),
+      );
+    const rpc = (method: string) =>
+      send(
+        `${base}/mcp`,
+        JSON.stringify({
+          ...{ jsonrpc: '2.0', id: 1, method },
+          params: {
+            _meta: {
+              'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+              'io.modelcontextprotocol/clientInfo': { name: 'tester', version: '1' },
+              'io.modelcontextprotocol/clientCapabilities': {},
+            },
+          },
+        }),
+        {
+          'mcp-protocol-version': '2026-07-28',
+          'mcp-method': method,
+          accept: 'application/json, text/event-stream',
+        },
+      );
+    for (const name of ['constructor', 'toString', '__proto__']) {
+      assert.equal((await hook('PreToolUse', 'Bash', `git ${name}`)).body.toString(), '{}');
+      assert.equal((await hook('PreToolUse', name, '')).body.toString(), '{}');
+      assert.equal((await hook(name, 'Bash', 'ls')).status, 400);
+      assert.match((await rpc(name)).body.toString(), /"code":-32601/);
+      const coded = { ...auth(agent.token), 'content-encoding': name };
+      assert.equal((await send(`${agent.origin}/v1/messages`, messages(false), coded)).status, 415);
+    }
+  } finally {
+    await kernel.close();
+  }
+});
+
 test('a hooked tool call belongs to the turn of the model call that asked for it', async () => {
   const tools = [{ name: 'Bash', args: { command: 'ls' }, id: 'toolu_1' }];
   const kernel = await startKernel(() => ({ tools }));

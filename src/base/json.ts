@@ -16,6 +16,10 @@ export const numberOf = (value: unknown): number => (holds(value) ? Number.NaN :
 export const stringOf = (value: unknown): string => (holds(value) ? '' : String(value));
 const holds = (value: unknown): boolean => typeof value === 'object' && value !== null;
 
+/** A table that is asked for names from outside: it knows none of those that every object has (`constructor`). */
+export const tableOf = <V>(entries: Readonly<Record<string, V>>): Readonly<Record<string, V>> =>
+  Object.assign(Object.create(null) as Record<string, V>, entries);
+
 /** Parses JSON from outside; undefined instead of an exception when it is not JSON. */
 export function parseJson(text: string): Json | undefined {
   try {

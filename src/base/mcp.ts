@@ -2,7 +2,7 @@
  * The Model Context Protocol as both sides of mezz speak it: versions, error codes, what a request of 2026-07-28 repeats
  * in HTTP headers (SEP-2243). Functions of values, nothing else.
  */
-import { isRecord, type Json, type JsonRecord } from './json.ts';
+import { isRecord, type Json, type JsonRecord, tableOf } from './json.ts';
 
 /** The era without sessions: each request says who asks and what it can be asked. */
 export const MODERN = '2026-07-28';
@@ -50,14 +50,14 @@ export type ServerMethod =
   | 'completion/complete';
 
 /** The member of `params` that the header Mcp-Name repeats. */
-export const NAMED: Readonly<Record<string, 'name' | 'uri' | 'taskId'>> = {
+export const NAMED = tableOf<'name' | 'uri' | 'taskId'>({
   'tools/call': 'name',
   'prompts/get': 'name',
   'resources/read': 'uri',
   'tasks/get': 'taskId',
   'tasks/update': 'taskId',
   'tasks/cancel': 'taskId',
-};
+});
 
 const SENTINEL = /^=\?base64\?(.*)\?=$/s;
 const PLAIN = /^(?:[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?$/;

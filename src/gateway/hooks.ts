@@ -4,13 +4,13 @@
  * To Claude Code `go` answers nothing, so that its own permission prompts stay in place: mezz only ever adds a no.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isRecord, type JsonRecord, parseJson } from '../base/json.ts';
+import { isRecord, type JsonRecord, parseJson, tableOf } from '../base/json.ts';
 import { errorText } from '../wire/errors.ts';
 import type { Bodies } from './body.ts';
 import type { Caller, HookAnswer, HookEvent, Kernel } from './kernel.ts';
 import { LIMITS } from './limits.ts';
 
-const EVENTS: Record<string, HookEvent['event']> = {
+const EVENTS = tableOf<HookEvent['event']>({
   PreToolUse: 'before',
   PostToolUse: 'after',
   PostToolUseFailure: 'after',
@@ -18,7 +18,7 @@ const EVENTS: Record<string, HookEvent['event']> = {
   PermissionRequest: 'waiting',
   Stop: 'waiting',
   UserPromptSubmit: 'going',
-};
+});
 
 export async function serveHook(
   { kernel, bodies }: { readonly kernel: Kernel; readonly bodies: Bodies },

@@ -7,6 +7,7 @@ import type { ToolCall } from '../base/syscall.ts';
 import { type Effect, type GitPart, mergeEffects, type Touch } from './effects.ts';
 import { LIMITS } from './limits.ts';
 import { BY_CLIENT } from './manifests/shipped.ts';
+import { toolIn } from './manifests/sources.ts';
 import { fillCommand, fillKey, fillValue, quoteWord } from './manifests/template.ts';
 import { readPatch } from './patch.ts';
 import { readShell } from './shell/shell.ts';
@@ -27,7 +28,7 @@ export async function effectsOf(call: ToolCall, cwd: string, workspace: Workspac
 
 /** What is known of the tool; undefined where nobody described it. */
 export const manifestOf = ({ server, tool, manifest, how }: ToolCall): Manifest | undefined =>
-  how === 'brokered' ? manifest : BY_CLIENT.get(server)?.tools[tool];
+  how === 'brokered' ? manifest : toolIn(BY_CLIENT.get(server), tool);
 
 /** How a server is asked whether a call took effect, templates filled in; undefined where it cannot be. */
 export function checkOf(

@@ -1,5 +1,5 @@
 /** What a request's body is made of: system prompt, tools, and the messages by what stands in them. */
-import { isRecord, type Json, type JsonRecord } from '../base/json.ts';
+import { isRecord, type Json, type JsonRecord, tableOf } from '../base/json.ts';
 import type { Piece, PieceName } from '../base/sheets.ts';
 
 /**
@@ -98,14 +98,14 @@ function ownName(block: JsonRecord): string | null {
   return typeof inner.name === 'string' && block.type !== 'message' ? inner.name : null;
 }
 
-const ROLES: Readonly<Record<string, PieceName>> = {
+const ROLES = tableOf<PieceName>({
   system: 'system',
   developer: 'system',
   user: 'user',
   assistant: 'assistant',
   tool: 'tool results',
   function: 'tool results',
-};
+});
 
 /** A message by its role, or an item of Responses by its type. */
 function kindOf(message: JsonRecord): PieceName {

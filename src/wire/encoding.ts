@@ -1,4 +1,5 @@
 /** Compressed bodies are read on a copy; what travels on is the original. */
+
 import type { Transform } from 'node:stream';
 import { promisify } from 'node:util';
 import {
@@ -12,15 +13,21 @@ import {
   zstdDecompress,
 } from 'node:zlib';
 import { type Refusal, refusal } from '../base/errors.ts';
+import { tableOf } from '../base/json.ts';
 import { LIMITS } from './limits.ts';
 
-const DECODERS = {
+interface Bounds {
+  readonly maxOutputLength: number;
+  readonly chunkSize: number;
+}
+
+const DECODERS = tableOf<(body: Uint8Array, options: Bounds) => Promise<Uint8Array>>({
   gzip: promisify(gunzip),
   'x-gzip': promisify(gunzip),
   deflate: promisify(inflate),
   br: promisify(brotliDecompress),
   zstd: promisify(zstdDecompress),
-} as const;
+});
 
 /** The plain bytes of a body, at most `LIMITS.bodyBytes` of them; the same object when it is not compressed. */
 export async function decodeBody(
@@ -29,7 +36,7 @@ export async function decodeBody(
 ): Promise<Uint8Array | Refusal> {
   const name = (encoding ?? '').trim().toLowerCase();
   if (name === '' || name === 'identity') return body;
-  const decoder = DECODERS[name as keyof typeof DECODERS];
+  const decoder = DECODERS[name];
   if (!decoder) {
     return refusal(
       'unsupported_encoding',
@@ -48,13 +55,13 @@ export async function decodeBody(
   }
 }
 
-const STREAM_DECODERS: Readonly<Record<string, () => Transform>> = {
+const STREAM_DECODERS = tableOf<() => Transform>({
   gzip: createGunzip,
   'x-gzip': createGunzip,
   deflate: createInflate,
   br: createBrotliDecompress,
   zstd: createZstdDecompress,
-};
+});
 
 /** Decodes a body as it comes. Memory: what its caller keeps, and the window of the coding. */
 export class StreamDecoder {

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Clock } from '../../base/clock.ts';
 import type { CallId } from '../../base/ids.ts';
-import { isRecord, type Json, type JsonRecord, parseJson } from '../../base/json.ts';
+import { isRecord, type Json, type JsonRecord, parseJson, tableOf } from '../../base/json.ts';
 import type { ModelCall, ModelOutcome, NeutralDialect } from '../../base/model.ts';
 import type { BackendSpec, ModelBackend, Suspendable } from '../../base/ports.ts';
 import type { Ticket } from '../../base/ticket.ts';
@@ -35,10 +35,10 @@ interface Fault {
   readonly retryAfterMs?: number;
 }
 
-const COUNTS: Readonly<Record<string, NeutralDialect>> = {
+const COUNTS = tableOf<NeutralDialect>({
   '/messages/count_tokens': 'anthropic',
   '/responses/input_tokens': 'openai-responses',
-};
+});
 
 export class EngineBackend implements ModelBackend {
   readonly spec: BackendSpec;

@@ -1,7 +1,7 @@
 /** A request to the lab: as it came, and read when somebody asks. */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
-import { isRecord, type JsonRecord, parseJson } from '../../base/json.ts';
+import { isRecord, type JsonRecord, parseJson, tableOf } from '../../base/json.ts';
 import type { NeutralDialect } from '../../base/model.ts';
 import type { AnswerContext } from '../../wire/codec.ts';
 import type { NeutralRequest } from '../../wire/neutral.ts';
@@ -10,12 +10,12 @@ import { LIMITS } from '../limits.ts';
 import type { LabRequest } from './script.ts';
 
 export const COUNT_PATH = '/messages/count_tokens';
-const ROUTES: Readonly<Record<string, NeutralDialect>> = {
+const ROUTES = tableOf<NeutralDialect>({
   '/messages': 'anthropic',
   [COUNT_PATH]: 'anthropic',
   '/chat/completions': 'openai-chat',
   '/responses': 'openai-responses',
-};
+});
 /** Where the providers' paths begin; a subscription of ChatGPT has its own. */
 const PREFIX = /^\/(v1|backend-api\/codex)(?=\/)/;
 

@@ -4,7 +4,7 @@
  * Invariant: every request ends once; a server's question reaches only the agent whose call it is about.
  */
 import type { Clock } from '../../base/clock.ts';
-import { isRecord, type Json, type JsonRecord, numberOf, stringOf } from '../../base/json.ts';
+import { isRecord, type Json, type JsonRecord, numberOf, stringOf, tableOf } from '../../base/json.ts';
 import { EARLIER, RPC, type RpcError, type RpcReply, rpcError } from '../../base/mcp.ts';
 import type { Asking, ServerChange } from '../../base/ports.ts';
 import { LIMITS } from '../limits.ts';
@@ -32,11 +32,11 @@ interface Waiting {
 const CAN_BE_ASKED = { elicitation: {}, sampling: {}, roots: {} };
 export const CLIENT = { name: 'mezz', version: '0' };
 
-export const CHANGES: Readonly<Record<string, 'tools' | 'prompts' | 'resources'>> = {
+export const CHANGES = tableOf<'tools' | 'prompts' | 'resources'>({
   'notifications/tools/list_changed': 'tools',
   'notifications/prompts/list_changed': 'prompts',
   'notifications/resources/list_changed': 'resources',
-};
+});
 /** From the least important on. */
 const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
 

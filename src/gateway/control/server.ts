@@ -71,7 +71,7 @@ async function serve(
   response: ServerResponse,
 ): Promise<void> {
   const verb = /^\/v1\/([\w.]+)$/.exec(request.url ?? '')?.[1];
-  if (verb === undefined || !(verb in VERBS) || request.method !== 'POST') {
+  if (verb === undefined || !Object.hasOwn(VERBS, verb) || request.method !== 'POST') {
     return fail(response, refusal('not_found', `There is no verb ${request.method} ${request.url}.`));
   }
   const body = await collectBody(request, MAX_REQUEST_BYTES);

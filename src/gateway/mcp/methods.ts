@@ -4,7 +4,7 @@
  */
 import { ERRORS, type Refusal } from '../../base/errors.ts';
 import type { CallId } from '../../base/ids.ts';
-import { isRecord, type JsonRecord } from '../../base/json.ts';
+import { isRecord, type JsonRecord, tableOf } from '../../base/json.ts';
 import { MODERN, RPC, type RpcReply, rpcError, type ServerMethod } from '../../base/mcp.ts';
 import type { Asking } from '../../base/ports.ts';
 import { errorText } from '../../wire/errors.ts';
@@ -39,12 +39,12 @@ export const CAPABILITIES = {
   completions: {},
 };
 
-const LISTS: Readonly<Record<string, readonly [member: string, of: Exclude<keyof ServerView, 'ttlMs'>]>> = {
+const LISTS = tableOf<readonly [member: string, of: Exclude<keyof ServerView, 'ttlMs'>]>({
   'tools/list': ['tools', 'tools'],
   'prompts/list': ['prompts', 'prompts'],
   'resources/list': ['resources', 'resources'],
   'resources/templates/list': ['resourceTemplates', 'templates'],
-};
+});
 
 const SYSCALLS: ReadonlySet<string> = new Set<ServerMethod>([
   'tools/call',

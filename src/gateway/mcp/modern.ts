@@ -4,7 +4,7 @@
  * headers say something else than its body.
  */
 import type { IncomingMessage } from 'node:http';
-import { isRecord, type Json, type JsonRecord, stringOf } from '../../base/json.ts';
+import { isRecord, type Json, type JsonRecord, stringOf, tableOf } from '../../base/json.ts';
 import {
   decodeHeader,
   EARLIER,
@@ -203,11 +203,11 @@ function askingOf({ caller, params }: Asked, call: SuspendedCall): Asking {
 export const withToken = (params: JsonRecord, token: Json | undefined): JsonRecord =>
   params.progressToken === undefined || token === undefined ? params : { ...params, progressToken: token };
 
-const ASKED_BY: Readonly<Record<string, string>> = {
+const ASKED_BY = tableOf<string>({
   'elicitation/create': 'elicitation',
   'sampling/createMessage': 'sampling',
   'roots/list': 'roots',
-};
+});
 
 /** Does the client say that it answers this? */
 export function canBeAsked(capabilities: Json | undefined, method: string): boolean {

@@ -1,12 +1,13 @@
 /** A description held against what its server really offers: what is not covered, what is gone, what cannot be filled. */
 import { isRecord, type JsonRecord, stringOf } from '../../base/json.ts';
 import type { Manifest, ManifestFile } from '../../base/manifest.ts';
+import { toolIn } from './sources.ts';
 import { argumentsOf } from './template.ts';
 
 /** One line a problem; none: each tool is described, and each argument that a template names exists. */
 export function lintManifest(file: ManifestFile, definitions: readonly JsonRecord[]): string[] {
   const offered = new Map(definitions.map((definition) => [stringOf(definition.name), definition]));
-  const missing = [...offered.keys()].filter((tool) => !file.tools[tool]);
+  const missing = [...offered.keys()].filter((tool) => !toolIn(file, tool));
   return [
     ...missing.map((tool) => `${tool}: is offered and not described: it may write anything of its server`),
     ...Object.entries(file.tools).flatMap(([tool, manifest]) => {

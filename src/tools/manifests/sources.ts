@@ -15,6 +15,10 @@ export interface Known {
   readonly manifest?: Manifest;
 }
 
+/** What a file says of a tool, whatever its server calls it. */
+export const toolIn = (file: ManifestFile | undefined, tool: string): Manifest | undefined =>
+  file && Object.hasOwn(file.tools, tool) ? file.tools[tool] : undefined;
+
 export const shippedFor = ({ software }: Described): ManifestFile | undefined => BY_SOFTWARE.get(software);
 
 /** Whose a server's processes are: the settings' word, else its manifest's, else everybody's. */
@@ -29,7 +33,7 @@ export function knownOf(spec: ToolServerSpec, described: Described, definition: 
     ['http', described.manifest],
   ] as const;
   for (const [source, file] of files) {
-    const manifest = file?.tools[tool];
+    const manifest = toolIn(file, tool);
     if (manifest) return { source, manifest };
   }
   const manifest = spec.trusted ? fromAnnotations(definition) : undefined;

@@ -1,4 +1,5 @@
 /** What a git command touches: the index, which branch is checked out, the commit it is at, shared refs, and files. */
+import { tableOf } from '../../base/json.ts';
 import type { Access } from '../../base/manifest.ts';
 import type { Discards, GitPart, Touch } from '../effects.ts';
 import type { Word } from './words.ts';
@@ -27,7 +28,8 @@ const has = (args: Args, ...names: string[]): boolean =>
   args.some(
     (arg) => names.includes(arg) || names.some((name) => name.startsWith('--') && arg.startsWith(`${name}=`)),
   );
-const plain = (args: Args): string[] => args.filter((arg) => !arg.startsWith('-'));
+const plain = (args: Args, ...taking: string[]): string[] =>
+  args.filter((arg, at) => !arg.startsWith('-') && !taking.includes(args[at - 1] ?? ''));
 /** Paths behind `--`, or those that can only be paths. */
 const pathsOf = (args: Args): string[] => {
   const at = args.indexOf('--');
@@ -35,16 +37,20 @@ const pathsOf = (args: Args): string[] => {
 };
 
 /** `git checkout <commit> a.ts` takes files from it, and so does a name that is a file's more likely than a branch's. */
-function checkedOut(args: Args): string[] {
+function namedFiles(args: Args): string[] {
   const paths = pathsOf(args);
   const [first = '', ...more] = plain(args);
   if (paths.length > 0 || args.includes('--')) return paths;
-  return more.length > 0 ? more : /\.[A-Za-z]\w*$/.test(first) ? [first] : [];
+  return more.length > 0 ? more : /\.[A-Za-z]\w*$|\/$/.test(first) ? [first] : [];
 }
+
+/** `-fdn` is `-f`, `-d` and `-n`. */
+const hasLetter = (args: Args, letter: string): boolean =>
+  args.some((arg) => /^-\w/.test(arg) && arg.includes(letter));
 
 const reads = (parts: Parts) => (): Reading => ({ parts });
 
-const SUBCOMMANDS: Readonly<Record<string, (args: Args) => Reading>> = {
+const SUBCOMMANDS = tableOf<(args: Args) => Reading>({
   status: reads(LOOKS),
   diff: reads(LOOKS),
   'ls-files': reads(LOOKS),
@@ -74,9 +80,15 @@ const SUBCOMMANDS: Readonly<Record<string, (args: Args) => Reading>> = {
   fetch: reads(SHARED),
   push: reads({ refs: 'delta', tip: 'read', head: 'read' }),
   gc: reads(SHARED),
-  worktree: reads(SHARED),
   tag: reads(SHARED),
-  rm: (args) => ({ parts: STAGES, paths: plain(args), tree: 'replace', discards: 'tracked' }),
+  worktree: (args) =>
+    args[0] === 'remove'
+      ? { parts: SHARED, paths: plain(args).slice(1), tree: 'replace', discards: 'all' }
+      : { parts: SHARED },
+  rm: (args) =>
+    has(args, '--cached')
+      ? { parts: STAGES }
+      : { parts: STAGES, paths: plain(args), tree: 'replace', discards: 'tracked' },
   mv: (args) => ({ parts: STAGES, paths: plain(args), tree: 'replace' }),
   branch: (args) =>
     has(args, '-d', '-D', '-m', '-M', '-f', '--delete', '--move', '--force') || plain(args).length > 0
@@ -84,35 +96,37 @@ const SUBCOMMANDS: Readonly<Record<string, (args: Args) => Reading>> = {
       : { parts: SEES_COMMITS },
   commit: (args) => ({ parts: has(args, '--amend') ? MOVES_TIP : COMMITS }),
   switch: (args) => ({
-    parts: { index: 'delta', head: 'replace' },
+    parts: has(args, '-C', '--force-create') ? MOVES_TIP : { index: 'delta', head: 'replace' },
     ...(has(args, '-f', '--force', '--discard-changes')
       ? { tree: 'replace', discards: 'tracked' }
       : { tree: 'delta' }),
   }),
   checkout: (args) => {
     const isNew = has(args, '-b', '-B', '--orphan', '-t', '--track');
-    const paths = isNew ? [] : checkedOut(args);
+    const paths = isNew ? [] : namedFiles(args);
     if (paths.length > 0) return { parts: STAGES, paths, tree: 'replace', discards: 'tracked' };
     const forced = has(args, '-f', '--force');
     return {
-      parts: { index: 'delta', head: 'replace' },
+      parts: has(args, '-B') ? MOVES_TIP : { index: 'delta', head: 'replace' },
       ...(forced ? { tree: 'replace', discards: 'tracked' } : { tree: 'delta' }),
     };
   },
   restore: (args) =>
     has(args, '--staged', '-S') && !has(args, '--worktree', '-W')
       ? { parts: STAGES }
-      : { parts: STAGES, paths: plain(args), tree: 'replace', discards: 'tracked' },
+      : { parts: STAGES, paths: plain(args, '-s', '--source'), tree: 'replace', discards: 'tracked' },
   reset: (args) => {
-    const parts = plain(args).length > 0 || has(args, '--hard') ? MOVES_TIP : STAGES;
-    return has(args, '--hard', '--merge', '--keep')
+    const how = args.find((arg) => /^--(?:hard|soft|mixed|merge|keep)$/.test(arg));
+    const isMove = how !== undefined || (plain(args).length > 0 && namedFiles(args).length === 0);
+    const parts = isMove ? MOVES_TIP : STAGES;
+    return how === '--hard' || how === '--merge' || how === '--keep'
       ? { parts, tree: 'replace', discards: 'tracked' }
       : { parts };
   },
   clean: (args) =>
-    has(args, '-n', '--dry-run')
+    has(args, '--dry-run') || hasLetter(args, 'n')
       ? { parts: LOOKS }
-      : { parts: LOOKS, tree: 'replace', discards: 'untracked' },
+      : { parts: LOOKS, paths: plain(args, '-e'), tree: 'replace', discards: 'untracked' },
   stash: (args) =>
     ['list', 'show'].includes(args[0] ?? '')
       ? { parts: { refs: 'read' } }
@@ -120,6 +134,7 @@ const SUBCOMMANDS: Readonly<Record<string, (args: Args) => Reading>> = {
         ? { parts: { index: 'delta', refs: 'delta' }, tree: 'delta' }
         : {
             parts: { index: 'delta', refs: 'delta' },
+            paths: args[0] === 'push' ? plain(args.slice(1), '-m', '--message') : [],
             tree: 'replace',
             discards: has(args, '-u', '-a', '--include-untracked', '--all') ? 'all' : 'tracked',
           },
@@ -130,7 +145,7 @@ const SUBCOMMANDS: Readonly<Record<string, (args: Args) => Reading>> = {
   revert: () => ({ parts: COMMITS, tree: 'delta' }),
   am: () => ({ parts: COMMITS, tree: 'delta' }),
   apply: () => ({ parts: STAGES, tree: 'delta' }),
-};
+});
 
 /** Options of git itself that take the next word. */
 const TAKES_NEXT = new Set(['-c', '--git-dir', '--work-tree', '--namespace', '--exec-path']);

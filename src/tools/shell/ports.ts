@@ -1,16 +1,20 @@
 /** Ports in a command line: servers that are started on one, and those that are ended by it. */
+import { tableOf } from '../../base/json.ts';
 import type { Touch } from '../effects.ts';
 import type { SimpleCommand, Word } from './words.ts';
 
-const PORT = /^(?:--?(?:p|port|listen|bind)(?:=|$)|PORT=|-S$)/;
-/** Commands whose next word may be a port, and the one that they take without. */
-const DEFAULTS: Readonly<Record<string, number>> = {
+const PORT = /^(?:--?(?:p|l|port|listen|bind)(?:=|$)|PORT=|-S$)/;
+/** Commands that take a port as a word of its own, and the one that they take without. */
+const DEFAULTS = tableOf<number>({
   'http.server': 8000,
   runserver: 8000,
   uvicorn: 8000,
-};
+});
 /** Ports are published as `host:container` by these. */
 const PUBLISHES = new Set(['docker', 'podman']);
+
+const PLAIN = /^(?:[\w.]*:)?(\d{2,5})$/;
+const PUBLISHED = /^(?:[\d.]+:)??(\d{2,5})(?::\d+)?$/;
 
 const touch = (port: number): Touch[] => (port > 0 && port < 65_536 ? [{ on: 'port', port }] : []);
 
@@ -18,16 +22,17 @@ const touch = (port: number): Touch[] => (port > 0 && port < 65_536 ? [{ on: 'po
 export function portsOf(words: readonly Word[]): Touch[] {
   const texts = words.map(({ text }) => text);
   const publishes = texts.some((text) => PUBLISHES.has(text));
-  const isNamed = texts.some((text) => PORT.test(text));
-  return texts.flatMap((text, at) => {
+  const named = texts.flatMap((text, at) => {
     const before = texts[at - 1] ?? '';
     const own = PORT.test(text) ? /(\d{2,5})$/.exec(text)?.[1] : undefined;
-    const takes = (PORT.test(before) && !/\d$/.test(before)) || before in DEFAULTS;
-    const pattern = publishes ? /^(?:[\d.]+:)??(\d{2,5})(?::\d+)?$/ : /^(?:[\w.]*:)?(\d{2,5})$/;
-    const next = takes ? pattern.exec(text)?.[1] : undefined;
-    const fallback = isNamed || /^(?:[\w.]*:)?\d+$/.test(texts[at + 1] ?? '') ? undefined : DEFAULTS[text];
-    return touch(Number(own ?? next ?? fallback ?? 0));
+    const takes = PORT.test(before) && !/\d$/.test(before);
+    const next = takes ? (publishes ? PUBLISHED : PLAIN).exec(text)?.[1] : undefined;
+    return touch(Number(own ?? next ?? 0));
   });
+  const at = texts.findIndex((text) => DEFAULTS[text] !== undefined);
+  if (named.length > 0 || at === -1) return named;
+  const told = texts.slice(at + 1).flatMap((text) => PLAIN.exec(text)?.[1] ?? []);
+  return touch(Number(told[0] ?? DEFAULTS[texts[at] ?? '']));
 }
 
 /** Whoever ends what listens on a port: `kill $(lsof -ti:3000)`, `lsof -ti :3000 | xargs kill`, `fuser -k 3000/tcp`. */

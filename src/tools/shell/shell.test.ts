@@ -46,7 +46,40 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ['(cd sub && echo x > y); echo x > z', ['replace /w/sub/y', 'replace /w/z']],
   ['echo $(cd /tmp; pwd) > y', ['replace /w/y']],
   ['diff <(sort a) <(sort b)', []],
-  ['for f in a b; do rm "$f"; done', ['delta /w']],
+  ['for f in a b; do rm "$f"; done', [GUESS]],
+  ['rm -rf "$TMP"', [GUESS]],
+  ['rm -rf "src/$X"', ['delta /w/src -all']],
+  ["find . -name '*.pyc' -delete", [GUESS]],
+  ['find src -type f -exec rm {} +', [GUESS]],
+  ['find src -name "*.ts"', []],
+  ['command rm x', ['replace /w/x']],
+  ['command -v node', []],
+  ['rm -- -x', ['replace /w/-x']],
+  ['[ -f x ] && { rm x; }', ['replace /w/x']],
+  ['eval "rm x"', ['replace /w/x']],
+  ["trap 'rm x' EXIT", ['replace /w/x']],
+  ['sort -u -oa.txt a.txt', [GUESS]],
+  ["ps | awk '{print $1}' | sort -u", []],
+  ['xxd -r a b', [GUESS]],
+  ['cp -t dst a b', ['read /w/a', 'read /w/b', 'replace /w/dst/a', 'replace /w/dst/b']],
+  ['install -m 755 a b', ['read /w/a', 'replace /w/b']],
+  ["curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:3000", []],
+  ['curl -fsSL -o a.tgz http://127.0.0.1:3000/a', ['replace /w/a.tgz']],
+  ['git reset HEAD a.txt', ['delta git:index', 'read git:head']],
+  ['git reset --soft HEAD~1', ['delta git:index', 'replace git:head', 'replace git:tip']],
+  ['git rm --cached a.txt', ['delta git:index', 'read git:head']],
+  ['git stash push -m "x y" a.txt', ['delta git:index', 'delta git:refs', 'replace /w/a.txt -tracked']],
+  ['git clean -fd src', ['read git:head', 'read git:index', 'replace /w/src -untracked']],
+  ['git clean -fdn', ['read git:head', 'read git:index']],
+  [
+    'git checkout -B main origin/main',
+    ['delta git:index', 'delta tree /w', 'replace git:head', 'replace git:tip'],
+  ],
+  ['git worktree remove --force ../x', ['delta git:refs', 'replace /x -all']],
+  ['npm ci --prefix=web', ['delta /w/web/package-lock.json', 'delta /w/web/package.json', 'package /w/web']],
+  ['export PORT=3000 && npm start', [GUESS, 'port 3000']],
+  ['npx serve -l 3000', [GUESS, 'port 3000']],
+  ['python3 -m http.server --bind 127.0.0.1 8123', [GUESS, 'port 8123']],
   ['echo "$(cat', [GUESS]],
   [
     // As Claude Code commits.
@@ -119,6 +152,13 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
 describe('what a shell command touches', () => {
   for (const [command, touches] of CASES)
     test(command.split('\n')[0] ?? '', () => assert.deepEqual(read(command), touches));
+
+  test('a name that every object has is a word like any other', () => {
+    for (const name of ['constructor', 'toString', '__proto__']) {
+      assert.deepEqual(read(`git ${name}`), [GUESS]);
+      assert.deepEqual(read(`${name} install x`), [GUESS]);
+    }
+  });
 
   test('a command too deep or too long is a guess, never nothing', () => {
     assert.deepEqual(read(`echo ${'x'.repeat(70_000)}`), [GUESS]);

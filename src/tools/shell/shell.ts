@@ -1,5 +1,7 @@
 /** What a shell command touches: git, package managers, redirections, servers on ports; of anything else, a guess. */
+
 import { posix } from 'node:path';
+import { tableOf } from '../../base/json.ts';
 import type { Access } from '../../base/manifest.ts';
 import type { Touch } from '../effects.ts';
 import { LIMITS } from '../limits.ts';
@@ -13,11 +15,11 @@ const HARMLESS = new Set(
   `ls pwd echo printf which type command date true false test [ sleep whoami id uname hostname ps df du grep rg egrep
   fgrep find tree jq sort uniq cut tr awk seq basename dirname realpath readlink export set unset exit return wait jobs
   lsof ss netstat file cmp diff column man history top free uptime env printenv umask ulimit ssh-add : kill wc stat
-  md5sum sha256sum [[ for read break continue shift local declare let trap pgrep`.split(/\s+/),
+  md5sum sha256sum [[ for read break continue shift local declare let pgrep`.split(/\s+/),
 );
 /** They show what a file holds: whoever ran one has seen that version. */
 const SHOWS = new Set(['cat', 'head', 'tail', 'less', 'more', 'nl', 'tac', 'bat', 'xxd', 'od']);
-const WRITES: Readonly<Record<string, Access>> = {
+const WRITES = tableOf<Access>({
   rm: 'replace',
   unlink: 'replace',
   truncate: 'replace',
@@ -27,7 +29,7 @@ const WRITES: Readonly<Record<string, Access>> = {
   chmod: 'append',
   chown: 'append',
   mkdir: 'append',
-};
+});
 /** The next words are the command. */
 const WRAPPERS = new Set([
   'sudo',
@@ -36,6 +38,7 @@ const WRAPPERS = new Set([
   'nice',
   'ionice',
   'exec',
+  'command',
   'builtin',
   'stdbuf',
   'setsid',
@@ -44,7 +47,17 @@ const WRAPPERS = new Set([
 ]);
 const SHELLS = new Set(['bash', 'sh', 'zsh', 'dash']);
 const KEYWORDS = new Set(['if', 'then', 'else', 'elif', 'fi', 'do', 'done', 'while', 'until', '{', '}', '!']);
-const HIDDEN_PROGRAM = /\b(?:-exec|-execdir|-delete|-fprintf?|-fls|-ok)\b/;
+/** Of commands that otherwise only look: options that write a file, or run another program. */
+const WRITING = tableOf<RegExp>({
+  find: /(?:^| )-(?:exec|execdir|ok|okdir|delete|fprint0?|fprintf|fls)(?: |$)/,
+  awk: />|\|\s*["&g]|\bsystem\(|\binplace\b/,
+  sort: /(?:^| )(?:-\w*o|--output)/,
+  uniq: /(?:^| )[^- ]\S* [^- ]/,
+  tree: /(?:^| )-o(?: |$)/,
+  less: /(?:^| )-\w*[oO]/,
+  xxd: /(?:^| )-r/,
+  history: /(?:^| )-\w*[acnrw]/,
+});
 
 interface Place {
   dir: string;
@@ -88,7 +101,8 @@ function unwrap(words: readonly Word[]): readonly Word[] {
   for (; at < words.length; at++) {
     const { text } = words[at] as Word;
     if (/^\w+=/.test(text) || KEYWORDS.has(text)) continue;
-    if (!WRAPPERS.has(text)) break;
+    // `command -v` asks whether there is one.
+    if (!WRAPPERS.has(text) || (text === 'command' && /^-[vV]$/.test(words[at + 1]?.text ?? ''))) break;
     while (/^(?:-|\d+[smh]?$|\w+=)/.test(words[at + 1]?.text ?? '')) at++;
   }
   return words.slice(at);
@@ -99,12 +113,13 @@ function readWords(words: readonly Word[], place: Place, depth: number, ports: r
   if (!command) return [];
   const name = command.open ? '' : posix.basename(command.text);
   const options = args.map(({ text }) => text);
-  const files = args.filter(({ text, open }) => open || (text !== '' && !text.startsWith('-')));
+  const files = filesOf(args);
   const guess: Touch = { on: 'tree', dir: place.dir, access: 'delta', guessed: true };
   if (name === 'cd' || name === 'pushd') return moveTo(args[0], place);
   if (name === 'git') return readGit(args, place.dir, join) ?? [guess];
-  if (name === 'find' && HIDDEN_PROGRAM.test(options.join(' '))) return [guess];
-  if ((name === 'awk' || name === 'sort') && /(?:>|-i\b|-o\b)/.test(options.join(' '))) return [guess];
+  if (WRITING[name]?.test(options.join(' '))) return [guess];
+  if (name === 'export') return [...ports];
+  if (name === 'curl') return readCurl(args, place) ?? [guess];
   if (HARMLESS.has(name) || asksOnly(name, options)) return [];
   if (SHOWS.has(name)) return files.filter(({ open }) => !open).map((file) => touchOf(file, 'read', place));
   const access = WRITES[name];
@@ -116,26 +131,46 @@ function readWords(words: readonly Word[], place: Place, depth: number, ports: r
   if (name === 'sed' || (name === 'perl' && options.some((option) => /^-\w*i/.test(option))))
     return readSed(args, place);
   if (name === 'cp' || name === 'mv' || name === 'ln' || name === 'install')
-    return readCopy(name, files, place);
-  if (SHELLS.has(name)) {
-    const at = options.findIndex((option) => /^-\w*c$/.test(option));
-    const script = args[at + 1];
-    return at === -1 || !script || script.open
-      ? [guess, ...ports]
-      : readShell(script.text, place.dir, depth + 1);
-  }
+    return readCopy(name, args, place);
+  const script = scriptOf(name, args);
+  if (script) return script.open ? [guess, ...ports] : readShell(script.text, place.dir, depth + 1);
   return readPackages(name, options, place.dir, join) ?? [guess, ...ports];
+}
+
+/** Words that are no options: all behind `--`. */
+function filesOf(args: readonly Word[]): readonly Word[] {
+  const end = args.findIndex(({ text, open }) => text === '--' && !open);
+  const options = end === -1 ? args : args.slice(0, end);
+  const files = options.filter(({ text, open }) => open || (text !== '' && !text.startsWith('-')));
+  return end === -1 ? files : [...files, ...args.slice(end + 1)];
 }
 
 /** Programs that look at what is elsewhere, or only set up the shell. */
 function asksOnly(name: string, options: readonly string[]): boolean {
   if (name === 'source' || name === '.') return /(?:^|\/)activate$/.test(options[0] ?? '');
-  if (name === 'gh')
-    return !options.some((option) => /^(?:checkout|clone|download|sync|create)$/.test(option));
-  if (name !== 'curl') return false;
-  return !options.some((option) =>
-    /^(?:-\w*[oOTJ]|--output|--remote-name|--upload-file|--config|-K)/.test(option),
-  );
+  return name === 'gh' && !options.some((option) => /^(?:checkout|clone|download|sync|create)$/.test(option));
+}
+
+/** It writes what `-o` names; undefined: files of names that it does not show. */
+function readCurl(args: readonly Word[], place: Place): Touch[] | undefined {
+  if (args.some(({ text }) => /^(?:-\w*[OTJK]|--(?:remote-name|upload-file|config))/.test(text)))
+    return undefined;
+  return args.flatMap((word, at) => {
+    const [, own] = /^--output=(.*)$/s.exec(word.text) ?? [];
+    const to = own === undefined ? args[at + 1] : { ...word, text: own };
+    if (own === undefined && !/^(?:-[a-zA-Z]*o|--output)$/.test(word.text)) return [];
+    return !to || to.text.startsWith('/dev/') ? [] : [touchOf(to, 'replace', place)];
+  });
+}
+
+/** The script that a shell, `eval` or `trap` is given; undefined: none is. */
+function scriptOf(name: string, args: readonly Word[]): Word | undefined {
+  if (name === 'trap') return args[0];
+  if (name === 'eval')
+    return { text: args.map(({ text }) => text).join(' '), open: args.some(({ open }) => open) };
+  if (!SHELLS.has(name)) return undefined;
+  const at = args.findIndex(({ text }) => /^-\w*c$/.test(text));
+  return at === -1 ? undefined : args[at + 1];
 }
 
 /** A directory that goes takes with it what others have not committed there. */
@@ -148,8 +183,8 @@ function moveTo(word: Word | undefined, place: Place): Touch[] {
 }
 
 /** A path that the text does not show whole is its parent directory, never nothing. */
-function touchOf({ text, open }: Word, access: Access, { dir }: Place): Touch {
-  if (text.startsWith('~')) return { on: 'tree', dir, access: 'delta', guessed: true };
+function touchOf({ text, open, anywhere }: Word, access: Access, { dir }: Place): Touch {
+  if (anywhere || text.startsWith('~')) return { on: 'tree', dir, access: 'delta', guessed: true };
   if (!open) return { on: 'file', path: join(dir, text), access };
   const parent = text.includes('/') ? text.slice(0, text.lastIndexOf('/') + 1) : '.';
   return { on: 'file', path: join(dir, parent), access: access === 'read' ? 'read' : 'delta' };
@@ -164,15 +199,24 @@ function readSed(args: readonly Word[], place: Place): Touch[] {
   return (named ? plain : plain.slice(1)).map((file) => touchOf(file, inPlace ? 'delta' : 'read', place));
 }
 
-function readCopy(name: string, files: readonly Word[], place: Place): Touch[] {
-  const [to, ...from] = [...files].reverse();
+/** Options of theirs that take the next word. */
+const TAKES_NEXT = /^(?:-[mogtS]|--(?:mode|owner|group|target-directory|suffix))$/;
+
+function readCopy(name: string, args: readonly Word[], place: Place): Touch[] {
+  const target = args.findIndex(({ text }) => text === '-t' || text === '--target-directory');
+  const files = filesOf(args.filter((_, at) => !TAKES_NEXT.test(args[at - 1]?.text ?? '')));
+  const named = target === -1 ? undefined : args[target + 1];
+  const [to, ...from] = named ? [named, ...files] : [...files].reverse();
   if (!to) return [];
   const source: Access = name === 'mv' ? 'replace' : 'read';
   // Into a directory: what is written there has the names of what comes.
   const isInto =
-    !to.open && (to.text.endsWith('/') || to.text === '.' || to.text === '..' || from.length > 1);
+    named !== undefined ||
+    (!to.open && (to.text.endsWith('/') || to.text === '.' || to.text === '..' || from.length > 1));
   const written = isInto
-    ? from.map(({ text, open }) => ({ text: open ? to.text : `${to.text}/${posix.basename(text)}`, open }))
+    ? from.map((one) =>
+        one.open ? { ...to, open: true } : { ...to, text: `${to.text}/${posix.basename(one.text)}` },
+      )
     : [to];
   return [
     ...written.map((file) => touchOf(file, 'replace', place)),

@@ -9,6 +9,8 @@ export interface Word {
   readonly text: string;
   /** The word is more than its text: a variable, a substitution or a pattern; `text` is what stands before it. */
   readonly open: boolean;
+  /** It begins with what is not known: it may lead anywhere. */
+  readonly anywhere?: true;
 }
 
 export interface Redirect {
@@ -31,6 +33,8 @@ export interface Script {
 
 const OPERATOR = /^(?:&&|\|\||;;|[;|&()\n])/;
 const REDIRECT = /^(?:\d*|&)(>>|>\||>&|>|<<<|<<-?|<&|<>|<)/;
+/** Commands that are spelled like the beginning of a pattern. */
+const MARK = /^(?:\[\[?|\{)(?=\s)/;
 const OPEN = new Set(['$', '`', '*', '?', '[', '{']);
 
 /** What closes the commands that are read: nothing, a parenthesis or a backtick. */
@@ -143,8 +147,14 @@ class Reader {
   }
 
   #word(): Word {
+    const [mark] = MARK.exec(this.#text.slice(this.#at, this.#at + HEAD)) ?? [];
+    if (mark !== undefined) {
+      this.#at += mark.length;
+      return { text: mark, open: false };
+    }
     let text = '';
     let open = false;
+    let anywhere = false;
     let quote = '';
     for (; this.#at < this.#text.length; this.#at++) {
       const char = this.#text[this.#at] as string;
@@ -156,15 +166,17 @@ class Reader {
         if (!open) text += this.#text[this.#at] ?? '';
       } else if (char === '`' && quote !== "'") {
         if (this.#inBackticks) break;
+        anywhere ||= text === '' && !open;
         open = true;
         this.#substitute(1, '`');
       } else if (quote !== "'" && OPEN.has(char) && (quote === '' || char === '$')) {
+        anywhere ||= char === '$' && text === '' && !open;
         open = true;
         if (this.#text.startsWith('$((', this.#at)) this.#skipArithmetic();
         else if (this.#text.startsWith('$(', this.#at)) this.#substitute(2, ')');
       } else if (!open) text += char;
     }
-    return { text, open };
+    return { text, open, ...(anywhere ? { anywhere } : {}) };
   }
 
   #inBackticks = false;

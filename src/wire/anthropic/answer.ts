@@ -1,5 +1,5 @@
 /** A complete Messages answer: its content blocks as texts, thinking and signatures as they came, and its tool calls. */
-import { type Json, type JsonRecord, numberOf, parseJson, stringOf } from '../../base/json.ts';
+import { type Json, type JsonRecord, numberOf, parseJson, stringOf, tableOf } from '../../base/json.ts';
 import { answerEvents, elementTexts, isWhole, memberText, readArguments } from '../answer.ts';
 import type { Answer, AskedCall, RefusedCall } from '../dialect.ts';
 import { record, text } from '../read.ts';
@@ -29,11 +29,11 @@ function streamedBlocks(stream: Uint8Array): Block[] {
 }
 
 /** Which member of a block a delta's text is added to; its own member has the same name. */
-const TEXT_DELTAS: Readonly<Record<string, string>> = {
+const TEXT_DELTAS = tableOf<string>({
   text_delta: 'text',
   thinking_delta: 'thinking',
   signature_delta: 'signature',
-};
+});
 
 class Block {
   readonly #raw: string;

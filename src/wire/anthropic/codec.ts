@@ -1,5 +1,5 @@
 /** Answers and streams of the Messages API to and from the neutral model. */
-import { isRecord, type JsonRecord, numberOf, parseJson } from '../../base/json.ts';
+import { isRecord, type JsonRecord, numberOf, parseJson, tableOf } from '../../base/json.ts';
 import { NO_USAGE, type Usage } from '../../base/usage.ts';
 import type { AnswerContext, Codec, EventDecoder, EventEncoder } from '../codec.ts';
 import { anthropicFailure, errorOf } from '../errors.ts';
@@ -20,7 +20,7 @@ import { decodeContent } from './parts.ts';
 import { decodeRequest, encodeRequest } from './request.ts';
 import { anthropicUsage, mergeUsage } from './usage.ts';
 
-const STOPS: Record<string, Stop> = {
+const STOPS = tableOf<Stop>({
   end_turn: 'end',
   max_tokens: 'length',
   model_context_window_exceeded: 'length',
@@ -28,7 +28,7 @@ const STOPS: Record<string, Stop> = {
   stop_sequence: 'stop_sequence',
   refusal: 'filter',
   pause_turn: 'pause',
-};
+});
 const REASONS: Record<Stop, string> = {
   end: 'end_turn',
   length: 'max_tokens',

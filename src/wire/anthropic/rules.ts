@@ -2,7 +2,7 @@
  * Invariants of a Messages stream: one message_start first; blocks open and close by index; deltas belong to the open
  * block and fit its kind; message_delta, then message_stop once. Unknown event and delta types pass.
  */
-import { isRecord, type JsonRecord, numberOf, parseJson } from '../../base/json.ts';
+import { isRecord, type JsonRecord, numberOf, parseJson, tableOf } from '../../base/json.ts';
 import type { ResponseFacts, ToolIntent } from '../../base/model.ts';
 import { NO_USAGE, type Usage } from '../../base/usage.ts';
 import { LIMITS } from '../limits.ts';
@@ -20,13 +20,13 @@ interface Block {
 
 const OBJECT_MEMBERS = new Set(['file_id']);
 
-const DELTA_OF: Record<string, readonly string[]> = {
+const DELTA_OF = tableOf<readonly string[]>({
   text_delta: ['text'],
   citations_delta: ['text'],
   input_json_delta: ['tool_use', 'server_tool_use', 'mcp_tool_use'],
   thinking_delta: ['thinking'],
   signature_delta: ['thinking'],
-};
+});
 
 export class AnthropicRules implements StreamRules {
   #started = false;
@@ -140,10 +140,10 @@ export class AnthropicRules implements StreamRules {
   }
 }
 
-const KNOWN_BLOCKS = {
+const KNOWN_BLOCKS = tableOf<true>({
   text: true,
   tool_use: true,
   thinking: true,
   server_tool_use: true,
   mcp_tool_use: true,
-};
+});

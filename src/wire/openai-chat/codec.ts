@@ -1,5 +1,5 @@
 /** Answers and streams of Chat Completions to and from the neutral model. Of several choices the first one counts. */
-import { isRecord, type JsonRecord, numberOf, parseJson } from '../../base/json.ts';
+import { isRecord, type JsonRecord, numberOf, parseJson, tableOf } from '../../base/json.ts';
 import { NO_USAGE, type Usage } from '../../base/usage.ts';
 import type { AnswerContext, Codec, EventDecoder, EventEncoder } from '../codec.ts';
 import { errorOf, openaiFailure } from '../errors.ts';
@@ -11,13 +11,13 @@ import { encodeEvent, type SseEvent } from '../sse.ts';
 import { CallOrder } from './calls.ts';
 import { callOf, decodeCall, decodeContent, decodeRequest, encodeRequest, reasoningOf } from './request.ts';
 
-const STOPS: Record<string, Stop> = {
+const STOPS = tableOf<Stop>({
   stop: 'end',
   length: 'length',
   tool_calls: 'calls',
   function_call: 'calls',
   content_filter: 'filter',
-};
+});
 const REASONS: Record<Stop, string> = {
   end: 'stop',
   length: 'length',
