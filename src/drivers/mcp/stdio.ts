@@ -20,6 +20,7 @@ import type {
 import type { Ticket } from '../../base/ticket.ts';
 import type { Guard } from '../guard.ts';
 import { LIMITS } from '../limits.ts';
+import { Lines } from './lines.ts';
 import { describeServer, inDoubt, keyed } from './lists.ts';
 import { Peer, type Reply } from './peer.ts';
 import { Watched } from './watched.ts';
@@ -37,8 +38,8 @@ export class StdioToolServer implements ToolServer {
   #isClosed = false;
   #child: Child | undefined;
   #described: Promise<Described | Refusal> | undefined;
-  #rest = '';
   #said = '';
+  readonly #lines = new Lines();
   readonly #peer: Peer;
   readonly #watched = new Watched();
 
@@ -197,8 +198,8 @@ export class StdioToolServer implements ToolServer {
       if (this.#child !== child) return;
       this.#child = undefined;
       this.#described = undefined;
-      this.#rest = '';
-      if (why !== '') this.#said += `${why}\n`;
+      this.#lines.clear();
+      if (why !== '') this.#say(why);
       this.#peer.end('gone');
       if (!this.#isClosed) this.#died();
     };
@@ -208,19 +209,27 @@ export class StdioToolServer implements ToolServer {
     // What it was sent when it had just ended is told by its end.
     child.stdin.on('error', () => {});
     child.stdout.setEncoding('utf8').on('data', (text: string) => this.#read(text, child));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      this.#said = (this.#said + text).slice(-LIMITS.toolSaid.value);
-    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => this.#hearSaid(text));
     return child;
   }
 
+  #hearSaid(text: string): void {
+    this.#said = (this.#said + text).slice(-LIMITS.toolSaid.value);
+  }
+
+  /** What became of it, where its own words stand. */
+  #say(line: string): void {
+    this.#hearSaid(`${line}\n`);
+  }
+
   #read(text: string, child: Child): void {
-    const lines = (this.#rest + text).split('\n');
-    this.#rest = lines.pop() ?? '';
-    if (this.#rest.length > LIMITS.toolLine.value) child.kill('SIGKILL');
-    for (const line of lines) {
+    for (const line of this.#lines.push(text)) {
       const message = parseJson(line);
       if (isRecord(message)) this.#peer.hear(message);
     }
+    if (this.#lines.rest <= LIMITS.toolLine.value) return;
+    this.#lines.clear();
+    this.#say(`mezz ended it: a message of more than ${LIMITS.toolLine.value} characters`);
+    child.kill('SIGKILL');
   }
 }
