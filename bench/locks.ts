@@ -1,5 +1,5 @@
 /**
- * What conflict control costs and saves, in this process: lock acquire and release, and lost updates and time of agents
+ * What conflict control costs and saves, in this process: lock acquire and release, alone and in a crowd, and lost updates and time of agents
  * that read, think for a moment and write, with no broker, one global lock, and mezz's keys.
  *   node scripts/with-node.js bench/locks.ts
  */
@@ -14,6 +14,7 @@ const AGENTS = 8;
 const CALLS = 10;
 const TOOL_MS = 50;
 const ROUNDS = 20_000;
+const TURNS = 50;
 
 function newLocks() {
   const locks = new Locks();
@@ -54,6 +55,22 @@ async function cost(): Promise<number> {
   return Number(process.hrtime.bigint() - from) / ROUNDS / 1000;
 }
 
+/** One gives back what so many wait for, and the first of them takes it: µs. */
+async function costInCrowd(waiting: number): Promise<number> {
+  const acquire = newLocks();
+  const taken = Array.from({ length: waiting + TURNS }, (_, n) =>
+    acquire(n % AGENTS, [{ key: 'file:/repo/hot', access: 'delta' }]),
+  );
+  let us = 0;
+  for (const next of taken.slice(0, TURNS)) {
+    const release = await next;
+    const from = process.hrtime.bigint();
+    release();
+    us += Number(process.hrtime.bigint() - from) / 1000;
+  }
+  return us / TURNS;
+}
+
 /** Every fifth call changes one hot value, the others the agent's own: read, work, write back. */
 async function contend(keyOf: (value: string) => string | undefined): Promise<{ lost: number; ms: number }> {
   const acquire: Acquire = newLocks();
@@ -77,6 +94,10 @@ async function contend(keyOf: (value: string) => string | undefined): Promise<{ 
 }
 
 process.stdout.write(`acquire and release, uncontended: ${(await cost()).toFixed(1)} us\n`);
+for (const waiting of [100, 900])
+  process.stdout.write(
+    `given back and taken by the next while ${waiting} wait for it: ${(await costInCrowd(waiting)).toFixed(0)} us\n`,
+  );
 for (const [name, keyOf] of [
   ['no broker', () => undefined],
   ['one global lock', () => 'file:/'],

@@ -318,12 +318,12 @@ export class Scheduler {
   #serve(name: string): void {
     if (this.#queue.size === 0) return;
     const resource = this.#resources.get(name);
+    if (resource?.pass) return this.#servePart(resource);
     const passed = new Set<string>();
     // Where the first of a line must wait for its rate limit, so must all behind it.
     const closed = new Set<string>();
     // So must all that one account pays for where the first of them waits for what is said of it, whatever their line.
     const held = new Set<string>();
-    resource?.pass?.();
     while (resource && resource.busy < resource.size) {
       const now = this.#now();
       const waiting = this.#next(resource, passed, closed);
@@ -347,8 +347,37 @@ export class Scheduler {
     if (resource) this.preemption.consider(resource);
   }
 
+  /**
+   * Of a resource that some of those who wait can have and others cannot: one look down the order tries each once. No
+   * rate limit counts there.
+   */
+  #servePart(resource: Resource): void {
+    const tried = new Set<string>();
+    resource.pass?.();
+    while (resource.busy < resource.size) {
+      const now = this.#now();
+      const isLate = ({ deadlineAt }: Waiting) => deadlineAt <= now;
+      const takes = (one: Waiting) => tried.add(one.call) && resource.tryAcquire(one.call);
+      const waiting = this.#next(resource, tried, NONE, (one) => isLate(one) || takes(one));
+      this.#settleFault();
+      if (!waiting) return;
+      if (isLate(waiting)) this.#refuse(waiting, late(waiting, this.#retryAfterMs(waiting)));
+      else
+        this.#grant(
+          waiting,
+          resource,
+          waiting.call === this.#arriving ? [] : this.#explaining.whyNow(waiting),
+        );
+    }
+  }
+
   /** Who is granted the resource next, when a share of it is free. */
-  #next(resource: Resource, passed = NONE, closed = NONE): Waiting | undefined {
+  #next(
+    resource: Resource,
+    passed = NONE,
+    closed = NONE,
+    takes: (waiting: Waiting) => boolean = () => true,
+  ): Waiting | undefined {
     const now = this.#now();
     const first = (accepts: (waiting: Waiting, isOverdue: boolean) => boolean, looks?: number) =>
       this.#queue.first(
@@ -364,7 +393,7 @@ export class Scheduler {
       )?.waiting;
     // The last slots of a backend whose cache is known are for calls that do not push out what others need.
     const keeps = resource.pass ? 'nothing' : this.#caches.keeps(resource);
-    if (keeps === 'nothing') return first(() => true);
+    if (keeps === 'nothing') return first(takes);
     const fits = (waiting: Waiting, isOverdue: boolean) =>
       isOverdue || this.#caches.fits(waiting, resource, now);
     return first(fits, LIMITS.looks.value) ?? (keeps === 'first' ? first(() => true) : undefined);

@@ -71,9 +71,11 @@ function strongest(a: Effect, b: Effect): Effect {
 
 /** Equal, or one is the other's parent. */
 export function overlaps(a: string, b: string): boolean {
-  if (a === b) return true;
-  const [short, long] = a.length < b.length ? [a, b] : [b, a];
-  return long.startsWith(short.endsWith('/') ? short : `${short}/`);
+  if (a.length === b.length) return a === b;
+  const short = a.length < b.length ? a : b;
+  const long = short === a ? b : a;
+  // Asked for each pair of calls that wait: nothing is made for it.
+  return (long[short.length] === '/' || short.endsWith('/')) && long.startsWith(short);
 }
 
 /** May not run at once. */

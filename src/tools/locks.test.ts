@@ -157,3 +157,31 @@ test('a writer is not starved by readers that come after it', () => {
   world.end('writer');
   assert.equal(world.running.size, 48, 'and the readers then run together');
 });
+
+test('what a release costs grows with those that wait, and not with their square', () => {
+  /** How often who waits is looked at when one gives a key back that all want. */
+  const looks = (count: number): number => {
+    const { scheduler, locks, clock } = new World(priority);
+    const running: string[] = [];
+    let looked = 0;
+    for (let n = 0; n < count; n++) {
+      const id = `c${n}`;
+      locks.declare({ call: id, agent: n, effects: [{ key: 'file:/a', access: 'delta' }], ordered: false });
+      scheduler.submit({
+        ...{ owner: 'me', inTokens: 0, outTokens: 0, image: 'claude-code', agent: n, nice: n % 5 },
+        ...{ arrivedAt: clock.now(), deadlineAt: Number.POSITIVE_INFINITY, resources: [locks.name] },
+        get call() {
+          looked++;
+          return id;
+        },
+        onGrant: () => running.push(id),
+        onRefuse: (why) => assert.fail(why.message),
+      });
+    }
+    looked = 0;
+    scheduler.release(running[0] as string, locks.name);
+    assert.equal(running.length, 2, 'the next has it');
+    return looked;
+  };
+  assert.ok(looks(400) < 3 * looks(200), `${looks(200)} for 200, ${looks(400)} for 400`);
+});
