@@ -1,19 +1,20 @@
 /**
  * The shipped manifests against the packages that they name: what the real servers offer is all described, and each
- * argument that a template names exists. The servers are installed from the package registry into `.cache/`, no install
- * script of theirs runs, and no tool of theirs is called.
+ * argument that a template names exists. The servers are installed from the package registries into `.cache/`: those of
+ * npm without their install scripts, those of PyPI as wheels, each in an environment of its own. No tool is called.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import type { JsonRecord } from '../../src/base/json.ts';
+import { isRecord, type Json, type JsonRecord } from '../../src/base/json.ts';
 import { systemClock } from '../../src/drivers/clock.ts';
 import { Guard } from '../../src/drivers/guard.ts';
 import { StdioToolServer } from '../../src/drivers/mcp/stdio.ts';
 import { lintManifest } from '../../src/tools/manifests/lint.ts';
-import { SHIPPED } from '../../src/tools/manifests/shipped.ts';
+import { BY_CLIENT, SHIPPED } from '../../src/tools/manifests/shipped.ts';
+import { OWN } from '../../src/tools/shorten.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
 const FOLDER = join(ROOT, '.cache', 'tool-servers');
@@ -43,10 +44,38 @@ const PROGRAMS: Readonly<
 };
 const GEMINI = '@google/gemini-cli';
 
-const tested = SHIPPED.flatMap((file) => {
+/** Those in Python: what each must be given to start, and what its package does not say that it needs. */
+const PYTHON: Readonly<Record<string, { args?: readonly string[]; needs?: string }>> = {
+  'mcp-server-fetch': {},
+  'mcp-server-git': {},
+  'mcp-server-time': {},
+  'mcp-server-sqlite': { args: ['--db-path', join(FOLDER, 'box.db')], needs: 'mcp<2' },
+};
+
+const all = SHIPPED.flatMap((file) => {
   const [, name = '', version = ''] = /^(.+)@([^@]+)$/.exec(file.tested ?? '') ?? [];
-  return name in PROGRAMS || name === GEMINI ? [{ file, name, version }] : [];
+  return name === '' ? [] : [{ file, name, version }];
 });
+const tested = all.filter(({ name }) => name in PROGRAMS || name === GEMINI);
+
+/** Its program, or why there is none. */
+function installPython(name: string, version: string): string | { readonly missing: string } {
+  const folder = join(FOLDER, `${name}-${version}`);
+  const program = join(folder, 'bin', name);
+  if (existsSync(join(folder, 'installed'))) return program;
+  rmSync(folder, { recursive: true, force: true });
+  const wanted = [`${name}==${version}`, PYTHON[name]?.needs ?? 'mcp'];
+  const steps: [string, string[]][] = [
+    ['python3', ['-m', 'venv', folder]],
+    [join(folder, 'bin', 'pip'), ['install', '--quiet', '--only-binary', ':all:', ...wanted]],
+  ];
+  for (const [command, args] of steps) {
+    const done = spawnSync(command, args, { encoding: 'utf8', timeout: INSTALL_TIMEOUT_MS });
+    if (done.status !== 0) return { missing: done.error?.message ?? done.stderr.trim().slice(-300) };
+  }
+  writeFileSync(join(folder, 'installed'), '');
+  return program;
+}
 
 function install(): string | undefined {
   const dependencies = Object.fromEntries(tested.map(({ name, version }) => [name, version]));
@@ -68,9 +97,17 @@ function install(): string | undefined {
   return undefined;
 }
 
-async function offered(name: string): Promise<{ software: string; tools: readonly JsonRecord[] }> {
+interface Offered {
+  readonly software: string;
+  readonly tools: readonly JsonRecord[];
+}
+
+function offered(name: string): Promise<Offered> {
   const { program, args = [], env = {} } = PROGRAMS[name] ?? { program: '' };
-  const command = [process.execPath, join(FOLDER, 'node_modules', name, program), ...args];
+  return ask([process.execPath, join(FOLDER, 'node_modules', name, program), ...args], env);
+}
+
+async function ask(command: readonly string[], env: Readonly<Record<string, string>>): Promise<Offered> {
   const guard = new Guard();
   const spec = { id: 'box', command, env, cwd: FOLDER };
   const server = new StdioToolServer(spec, systemClock, guard, () => {});
@@ -98,6 +135,42 @@ describe('shipped manifests', () => {
       assert.deepEqual(lintManifest(file, tools), []);
     });
 
+  for (const { file, name, version } of all.filter((one) => one.name in PYTHON))
+    test(`${name} ${version}: every tool is described, every argument exists`, async (t) => {
+      const program = installPython(name, version);
+      if (typeof program !== 'string') return t.skip(`the package cannot be installed: ${program.missing}`);
+      const { software, tools } = await ask([program, ...(PYTHON[name]?.args ?? [])], {});
+      assert.deepEqual(file.software, [software]);
+      assert.deepEqual(lintManifest(file, tools), []);
+    });
+
+  test('every shipped manifest of a server is compared with its package', () => {
+    const compared = new Set(
+      [...tested, ...all.filter(({ name }) => name in PYTHON)].map(({ file }) => file),
+    );
+    const others = SHIPPED.filter((file) => file.software && !compared.has(file));
+    assert.deepEqual(
+      others.map(({ software }) => software),
+      [[OWN]],
+      "mezz's own alone has no package",
+    );
+  });
+
+  test('Claude Code has the arguments that its manifest names, and no other tool of those it offers takes a file or a command', () => {
+    const captured = new URL('../goldens/fixtures/requests/claude.json', import.meta.url);
+    const offers = [...toolsIn(JSON.parse(readFileSync(captured, 'utf8')))].map(
+      ({ name, input_schema: inputSchema = {} }) => ({ name: String(name), inputSchema }),
+    );
+    const touching = offers.filter(({ inputSchema }) =>
+      /"(?:file_path|notebook_path|command)"/.test(JSON.stringify(inputSchema)),
+    );
+    const names = touching.map(({ name }) => name);
+    assert.deepEqual([...new Set(names)].sort(), ['Bash', 'Edit', 'Read', 'Write']);
+    const file = BY_CLIENT.get('claude-code');
+    const tools = Object.entries(file?.tools ?? {}).filter(([tool]) => names.includes(tool));
+    assert.deepEqual(lintManifest({ tools: Object.fromEntries(tools) }, touching), []);
+  });
+
   test('Gemini CLI has the tools and the arguments that its manifest names', (t) => {
     if (missing !== undefined) return t.skip(`the packages cannot be installed: ${missing}`);
     const gemini = tested.find(({ name }) => name === GEMINI);
@@ -119,6 +192,14 @@ describe('shipped manifests', () => {
     }
   });
 });
+
+/** The definitions of tools in whatever was captured. */
+function* toolsIn(value: Json): Generator<JsonRecord> {
+  if (Array.isArray(value)) for (const one of value) yield* toolsIn(one);
+  if (!isRecord(value)) return;
+  if (isRecord(value.input_schema)) yield value;
+  for (const one of Object.values(value)) yield* toolsIn(one);
+}
 
 function bundleText(): string {
   const folder = join(FOLDER, 'node_modules', GEMINI, 'bundle');

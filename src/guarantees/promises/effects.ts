@@ -9,7 +9,7 @@ export const EFFECT_PROMISES: readonly Promised[] = [
     restsOn:
       'The definitions of the real packages, in the versions that the manifests name, compared with the manifests; operators’ files are held to the same published schema.',
     bypassedBy:
-      'A description that fits the names and is wrong about the effect. Another version of a server: mezz tool lint compares again. The manifests of sqlite, fetch, time and the reference git server name no package of the npm registry and are not compared by the tests.',
+      'A description that fits the names and is wrong about the effect. Another version of a server: mezz tool lint compares again.',
     tests: [
       [
         'test/tools.test.ts',
