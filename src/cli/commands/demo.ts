@@ -18,7 +18,12 @@ const REFUSER: { readonly [B in Refused['by']]: string } = {
 
 function printRefused(terminal: Terminal, how: string, refused: readonly Refused[]): void {
   for (const { agent, act, by, told } of refused)
-    terminal.print(terminal.style('dim', `${how}: ${agent}, ${act}: refused by ${REFUSER[by]}: ${told}`));
+    terminal.print(
+      terminal.style(
+        'dim',
+        `${how}: ${agent}, ${act}: refused by ${REFUSER[by]}: ${told.replace(/^mezz: /, '')}`,
+      ),
+    );
 }
 
 function printCheckout(terminal: Terminal, { agents, missing, stories, refused }: Shared): void {

@@ -49,7 +49,8 @@ export type Story = keyof typeof STORIES;
 type Work = Generator<Act, void, string>;
 
 const REFUSALS: readonly (readonly [Refused['by'], RegExp])[] = [
-  ['mezz', /mezz: [^\n"]+/],
+  // Codex repeats the command behind it.
+  ['mezz', /mezz: [^\n"]+?(?=\.? Command: |[\n"]|$)/],
   ['client', /[^\n".]*(?:modified since|Failed to find expected lines)[^\n"]*/],
   ['git', /(?:fatal|error): [^\n"]+/],
 ];
@@ -222,7 +223,9 @@ export class Plan {
   /** Ended with the plan; where nobody does that any more, by itself. */
   #server(name: Name, port: number): string {
     const serve = `require('http').createServer((q, s) => s.end()).listen(process.env.PORT, '127.0.0.1', () => { const fs = require('fs'); if (fs.existsSync('.git/over')) process.exit(); fs.writeFileSync('.git/serves-${name}', String(process.pid)); }); setTimeout(process.exit, ${LIMITS.demoServerMs.value})`;
-    return `{ PORT=${port} setsid ${process.execPath} -e "${serve}" >/dev/null 2>&1 </dev/null & }`;
+    const mark = `.git/serves-${name}`;
+    // Some clients end what a command leaves running, before it has a session of its own: it waits, as agents do.
+    return `{ PORT=${port} setsid ${process.execPath} -e "${serve}" >/dev/null 2>&1 </dev/null & }; until [ -e ${mark} ]; do kill -0 $! 2>/dev/null || break; sleep 0.1; done`;
   }
 
   #text(file: string): string {
