@@ -92,6 +92,8 @@ export interface Workspace {
   digest(path: string, known: Digest | undefined): Promise<Digest | undefined>;
   /** The bytes of a file; undefined where there is nothing, `other` for a directory and what is larger. */
   content(path: string, maxBytes: number): Promise<Uint8Array | undefined | 'other'>;
+  /** Files in a directory and below it, absolute; undefined where it is none, or more is in it. */
+  below(directory: string, most: number): Promise<readonly string[] | undefined>;
   /** Puts a file's bytes in place, whole or not at all; undefined takes the file away. Says why it cannot. */
   restore(path: string, bytes: Uint8Array | undefined): Promise<string | undefined>;
   checkout(directory: string): Promise<Checkout | undefined>;

@@ -56,6 +56,21 @@ test(
 );
 
 test(
+  'the files of a directory, links not followed; none of a file, and of one that holds more than asked for',
+  inDirectory(async (directory) => {
+    const { below } = systemWorkspace;
+    mkdirSync(join(directory, 'a b', 'ü'), { recursive: true });
+    const files = ['a b/one', 'a b/ü/two'].map((path) => join(directory, path));
+    for (const path of files) writeFileSync(path, '');
+    symlinkSync(directory, join(directory, 'a b', 'round'));
+    assert.deepEqual((await below(join(directory, 'a b'), 8))?.toSorted(), files);
+    assert.equal(await below(join(directory, 'a b'), 3), undefined);
+    assert.equal(await below(files[0] ?? '', 8), undefined);
+    assert.equal(await below(join(directory, 'none'), 8), undefined);
+  }),
+);
+
+test(
   'checkouts and their worktrees, and what is not committed',
   inDirectory(async (directory) => {
     const git = (...args: string[]) =>

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, opendir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -14,6 +14,7 @@ export const systemWorkspace: Workspace = {
   canonical,
   digest,
   content,
+  below,
   restore,
   checkout,
   uncommitted,
@@ -59,6 +60,24 @@ async function content(path: string, maxBytes: number): Promise<Uint8Array | und
     return found.isFile() && found.size <= maxBytes ? await readFile(path) : 'other';
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : 'other';
+  }
+}
+
+async function below(directory: string, most: number): Promise<string[] | undefined> {
+  const found: string[] = [];
+  const open = [directory];
+  let seen = 0;
+  try {
+    for (let at = open.pop(); at !== undefined; at = open.pop())
+      for await (const entry of await opendir(at)) {
+        const path = join(at, entry.name);
+        if (entry.isDirectory()) open.push(path);
+        else if (entry.isFile()) found.push(path);
+        if (++seen > most) return undefined;
+      }
+    return found;
+  } catch {
+    return undefined;
   }
 }
 

@@ -101,6 +101,30 @@ test('an undo puts back what an agent changed, the newest first, by calls of its
   assert.equal(workspace.files.get('/repo/made.txt'), 'made', 'an undo is a call that can be undone');
 });
 
+test('what a command throws away that no commit has is put back, whoever wrote it, and so is a directory', async () => {
+  const { hire, workspace, ask } = await openUndoing();
+  const [mine, made, old] = ['/repo/mine.txt', '/repo/src/made.txt', '/repo/src/deep/old.txt'];
+  workspace.write('/repo/.git/HEAD', 'ref: refs/heads/main');
+  workspace.write(mine, 'committed');
+  workspace.write(old, 'old');
+  workspace.committed = new Map([...workspace.files].filter(([path]) => !path.includes('/.git/')));
+  workspace.write(mine, "a person's");
+  workspace.write(made, 'made');
+  const before = new Map(workspace.files);
+  const a = await hire('ann');
+  const reset = () => workspace.write(mine, 'committed');
+  assert.equal(await a.bash('git reset --hard', reset), undefined);
+  const clear = () => {
+    for (const path of [made, old]) workspace.files.delete(path);
+  };
+  assert.equal(await a.bash('rm -rf src', clear), undefined);
+  assert.deepEqual(
+    (await ask(a)).map(tell).sort(),
+    [mine, old, made].map((path) => `file file:${path}: undone`),
+  );
+  assert.deepEqual(new Map([...workspace.files].sort()), new Map([...before].sort()));
+});
+
 test('what others have since written is left as it is, and it is said whose it is', async () => {
   const { hire, workspace, ask } = await openUndoing();
   const [a, b] = [await hire('ann'), await hire('bob')];

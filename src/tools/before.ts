@@ -1,7 +1,7 @@
 /** What files hold before a call changes them, within bounds: so that it can be shown, and put back. */
 import { sha256Hex } from '../base/hash.ts';
 import type { Workspace } from '../base/ports.ts';
-import { type Effect, isWrite } from './effects.ts';
+import { type Effect, isDiscarded, isWrite } from './effects.ts';
 import { LIMITS } from './limits.ts';
 import type { Versions } from './versions.ts';
 
@@ -12,7 +12,10 @@ export interface Before {
   readonly bytes: Uint8Array;
 }
 
-/** Of the files that the call names, and of those below a tree that it may write which agents have touched. */
+/**
+ * Of the files that the call names, of those in a directory that it names, of those below a tree that it may write which
+ * agents have touched, and of what it throws away that no commit has, whoever wrote that.
+ */
 export async function readBefore(
   effects: readonly Effect[],
   versions: Versions,
@@ -23,6 +26,7 @@ export async function readBefore(
     if (!isWrite(effect) || !effect.key.startsWith('file:')) continue;
     if (effect.path !== undefined) paths.add(effect.path);
     for (const key of versions.below(effect.key)) paths.add(key.slice('file:'.length));
+    for (const path of await filesIn(effect, workspace)) paths.add(path);
   }
   const kept: Before[] = [];
   let room: number = LIMITS.beforeBytesPerCall.value;
@@ -33,4 +37,13 @@ export async function readBefore(
     kept.push({ path, hash: bytes ? sha256Hex(bytes) : '', bytes: bytes ?? new Uint8Array() });
   }
   return kept;
+}
+
+async function filesIn({ key, path, discards }: Effect, workspace: Workspace): Promise<readonly string[]> {
+  const place = key.slice('file:'.length);
+  const named = path === undefined ? undefined : await workspace.below(path, LIMITS.beforeFiles.value);
+  if (named || !discards) return named ?? [];
+  const root = (await workspace.checkout(place))?.root ?? place;
+  const dirty = (await workspace.uncommitted(root)).filter(({ tracked }) => isDiscarded(tracked, discards));
+  return dirty.map((one) => one.path).filter((one) => one === place || one.startsWith(`${place}/`));
 }

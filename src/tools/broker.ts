@@ -10,7 +10,7 @@ import type { ToolCall } from '../base/syscall.ts';
 import { HOLD } from '../db/schema/tools.ts';
 import { type Before, readBefore } from './before.ts';
 import { effectsOf } from './catalog.ts';
-import { type Discards, type Effect, isWrite, overlaps } from './effects.ts';
+import { type Effect, isDiscarded, isWrite, overlaps } from './effects.ts';
 import { LIMITS } from './limits.ts';
 import { Locks } from './locks.ts';
 import { Rates } from './rates.ts';
@@ -88,6 +88,7 @@ export const NO_WORKSPACE: Workspace = {
   canonical: async (path) => path,
   digest: async () => undefined,
   content: async () => 'other',
+  below: async () => undefined,
   restore: async () => 'there are no files',
   checkout: async () => undefined,
   uncommitted: async () => [],
@@ -422,9 +423,6 @@ export const boundOf = ({ effects }: Pick<Use, 'effects'>): number =>
 const obstruction = (message: string, more: Pick<Refusal, 'rule' | 'remedy'>): Obstruction => ({
   refusal: refusal('stale', message, more),
 });
-
-const isDiscarded = (tracked: boolean, discards: Discards): boolean =>
-  discards === 'all' || tracked === (discards === 'tracked');
 
 /** `file:/a/b` is told as the path; a branch or HEAD by what it is. */
 function nameOf(key: string): string {

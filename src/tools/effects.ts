@@ -8,6 +8,9 @@ import type { Access } from '../base/manifest.ts';
 /** What a command throws away that no commit holds: changes of tracked files, files git does not know, or both. */
 export type Discards = 'tracked' | 'untracked' | 'all';
 
+export const isDiscarded = (tracked: boolean, discards: Discards): boolean =>
+  discards === 'all' || tracked === (discards === 'tracked');
+
 /** One key that a call touches. Keys are canonical and hierarchical: `file:/a` covers `file:/a/b`. */
 export interface Effect {
   readonly key: string;

@@ -44,6 +44,11 @@ export class MemoryWorkspace implements Workspace {
     return content === undefined ? undefined : Buffer.from(content);
   }
 
+  async below(directory: string, most: number): Promise<string[] | undefined> {
+    const found = [...this.files.keys()].filter((path) => path.startsWith(`${directory}/`));
+    return found.length === 0 || found.length > most ? undefined : found;
+  }
+
   async restore(path: string, bytes: Uint8Array | undefined): Promise<undefined> {
     if (bytes) this.write(path, Buffer.from(bytes).toString());
     else this.files.delete(path);

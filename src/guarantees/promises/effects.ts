@@ -88,15 +88,19 @@ export const EFFECT_PROMISES: readonly Promised[] = [
   {
     id: 'undo-takes-only-its-own',
     group: 'tools',
-    text: 'mezz undo puts back what an agent or a call changed, the newest first, by calls that are decided, locked and journaled like any other; what somebody has changed since is left as it is, and it says whose it is. A call that only makes up for another is called a compensation.',
+    text: 'mezz undo puts back what an agent or a call changed, the newest first, by calls that are decided, locked and journaled like any other; what somebody has changed since is left as it is, and it says whose it is. What a command throws away that no commit has is put back too, whoever wrote it. A call that only makes up for another is called a compensation.',
     restsOn:
       'Contents kept before each call, compared by hash once more under the locks; inverse calls that manifests name, filled from arguments and answers.',
     bypassedBy:
-      'Commits, branches, packages, ports and what a command changed in files that no agent had touched are not put back. A change round the gate of something that is no file is not seen. What two calls of one file did in the same millisecond may count as since.',
+      'Commits, branches, packages, ports, and what a command that mezz cannot read changed in files that no agent had touched, are not put back; nor is a file that git ignores, or that no change distinguishes from its last commit, in a directory of more than 64 files that went. A change round the gate of something that is no file is not seen. What two calls of one file did in the same millisecond may count as since.',
     tests: [
       [
         'src/gate/undo.test.ts',
         'an undo puts back what an agent changed, the newest first, by calls of its own, and once',
+      ],
+      [
+        'src/gate/undo.test.ts',
+        'what a command throws away that no commit has is put back, whoever wrote it, and so is a directory',
       ],
       [
         'src/gate/undo.test.ts',
