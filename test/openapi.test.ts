@@ -38,7 +38,11 @@ const DOCUMENT = {
       },
       get: {
         operationId: 'listNodes',
-        parameters: [{ name: 'tag', in: 'query', schema: { type: 'array', items: { type: 'string' } } }],
+        parameters: [
+          { name: 'tag', in: 'query', schema: { type: 'array', items: { type: 'string' } } },
+          { name: 'ids', in: 'query', explode: false, schema: { type: 'array', items: { type: 'integer' } } },
+          { name: 'where', in: 'query', style: 'deepObject', schema: { type: 'object' } },
+        ],
         responses,
       },
     },
@@ -65,6 +69,11 @@ const DOCUMENT = {
         responses,
       },
       delete: { operationId: 'deleteNode', responses },
+      patch: {
+        operationId: 'patchNode',
+        requestBody: { content: { 'application/merge-patch+json': { schema: { type: 'object' } } } },
+        responses,
+      },
     },
   },
   components: { schemas: { Node: NODE } },
@@ -85,7 +94,7 @@ async function startService() {
     };
     if (state.busy > 0) {
       state.busy--;
-      return reply(429, { error: 'slow down' }, { 'retry-after': '7' });
+      return reply(429, { error: 'slow down' }, { 'retry-after': '1' });
     }
     if (url.startsWith('/api/moved')) return reply(302, {}, { location: 'http://127.0.0.1:1/steal' });
     if (method === 'POST') {
@@ -187,6 +196,7 @@ test('operations are tools: types and references as the document words them, eff
         ['getNote', 'http', 'pure', 'read /notes/{name}'],
         ['listNodes', 'http', 'pure', 'read /nodes'],
         ['moved', 'http', 'pure', 'read /moved'],
+        ['patchNode', 'http', 'unsafe', 'delta /nodes/{id}'],
         ['putNode', 'http', 'idempotent', 'replace /nodes/{id}'],
       ],
     );
@@ -249,11 +259,18 @@ test('a limit is told with the time to wait, a redirect is not followed, and no 
     const ann = await kernel.agent('ann');
     service.state.busy = 1;
     const busy = await call(ann, 'listNodes', {});
-    assert.match(busy.text, /takes no more just now \(HTTP 429\): again in 7 s/);
+    assert.match(busy.text, /takes no more just now \(HTTP 429\): again in 1 s/);
     const { calls } = await kernel.control.call('calls', { agent: 'ann' });
     assert.equal(calls[0]?.code, 'busy');
     assert.equal((await call(ann, 'listNodes', { tag: ['a b', 'c&d'] })).isError, false);
+    const { events } = await kernel.control.call('locks', {});
+    const waited = events.map(({ kind, key }) => `${kind} ${key}`);
+    assert.deepEqual(waited, ['full calls:nodes'], 'it waited until it may');
     assert.equal(service.seen.at(-1)?.line, 'GET /api/nodes?tag=a+b&tag=c%26d');
+    await call(ann, 'listNodes', { ids: [1, 2], where: { name: 'a b' } });
+    assert.equal(service.seen.at(-1)?.line, 'GET /api/nodes?ids=1%2C2&where%5Bname%5D=a+b');
+    await call(ann, 'patchNode', { id: 1, body: { size: 1 } });
+    assert.equal(service.seen.at(-1)?.headers['content-type'], 'application/merge-patch+json');
     const sent = service.seen.length;
     for (const name of ['..', '.', '']) assert.equal((await call(ann, 'getNote', { name })).isError, true);
     assert.equal(service.seen.length, sent, 'nothing was sent');

@@ -223,7 +223,8 @@ export type ToolAnswer =
       readonly isError: boolean;
       readonly error?: RpcError;
     }
-  | { readonly kind: 'broken'; readonly refusal: Refusal };
+  /** `restMs`: for so long the server asks for no call. */
+  | { readonly kind: 'broken'; readonly refusal: Refusal; readonly restMs?: number };
 
 /** What a server says unasked: a list of its kind has changed, or the resource `uri`. */
 export type ServerChange =

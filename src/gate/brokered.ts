@@ -4,6 +4,7 @@ import type { ToolAnswer } from '../base/ports.ts';
 import { type ToolCall, type ToolOutcome, WITHDRAWN } from '../base/syscall.ts';
 import type { Ticket } from '../base/ticket.ts';
 import type { How } from '../tools/broker.ts';
+import { callsAt } from '../tools/rates.ts';
 import { OWN } from '../tools/shorten.ts';
 import { keepAfter } from './changes.ts';
 import type { Flight } from './flight.ts';
@@ -41,7 +42,9 @@ export async function callServer(
   stopClock();
   flight.signal?.removeEventListener('abort', leave);
   await keepAfter(parts, flight.call.id, (await parts.broker.ended(flight.call.id, howOf(answer))) ?? []);
-  return answer.kind === 'broken' ? answer.refusal : showResult(parts, flight, answer);
+  if (answer.kind === 'called') return showResult(parts, flight, answer);
+  if (answer.restMs !== undefined) parts.broker.rates.shut(callsAt(call.server), answer.restMs);
+  return answer.refusal;
 }
 
 function howOf(answer: ToolAnswer): How {

@@ -67,19 +67,23 @@ export function tellObstacle(parts: Parts, { claim, effect, held }: Obstacle): s
 
 function tooLong(parts: Parts, call: string): Refusal {
   const first = blockedBy(parts, call)[0];
-  const full = parts.broker.locks.fullPlace(call);
-  const who = first
-    ? tellObstacle(parts, first)
-    : full
-      ? `${full.size} calls run at ${full.name}, and more may not`
-      : parts.broker.locks.lacking(call) !== undefined
-        ? `${parts.broker.locks.lacking(call)} has got its calls of this minute`
-        : 'Another call holds what this one needs';
+  const who = first ? tellObstacle(parts, first) : tellPlace(parts, call);
   return refusal('busy', `Waited ${TOOL_LIMITS.lockWaitMs.value / 1000} s: ${who}.`, {
     rule: 'limit:tools.lockWaitMs',
     retryAfterMs: 10_000,
     remedy: 'do something else first, then try again',
   });
+}
+
+function tellPlace({ broker }: Parts, call: string): string {
+  const full = broker.locks.fullPlace(call);
+  if (full) return `${full.size} calls run at ${full.name}, and more may not`;
+  const lacking = broker.locks.lacking(call);
+  if (lacking === undefined) return 'Another call holds what this one needs';
+  const restMs = broker.rates.shutMs(lacking);
+  return restMs > 0
+    ? `${lacking} asked for none for another ${Math.ceil(restMs / 1000)} s`
+    : `${lacking} has got its calls of this minute`;
 }
 
 /** What the call would undo, seen under its locks; undefined lets it go on. */

@@ -17,6 +17,7 @@ import { rebuildRequest } from '../journal/context.ts';
 import { checkOf, manifestOf, retryOf } from '../tools/catalog.ts';
 import { LIMITS as TOOL_LIMITS } from '../tools/limits.ts';
 import type { Place } from '../tools/locks.ts';
+import { callsAt } from '../tools/rates.ts';
 import type { Offer } from '../tools/servers.ts';
 import type { Sign } from '../tools/traffic.ts';
 import type { Known, Repeated } from '../tools/uses.ts';
@@ -233,13 +234,25 @@ export class Offered {
     flight.places = placesOf(flight, spec);
     const held = parts.servers.get(payload.server)?.heldFrom?.(flight.agent.pid);
     if (held) return this.#heldBy(payload.server, held);
-    const refused = parts.traffic.enter(payload.server);
+    const refused = this.#resting(flight) ?? parts.traffic.enter(payload.server);
     if (refused) return refused;
     const walked = await this.#gate.walk(flight);
     const outcome = walked.kind === 'refused' ? walked.refusal : walked.outcome;
     // What its own client or an operator ended says nothing of the server either.
     parts.traffic.left(payload.server, flight.killer.signal.aborted ? 'none' : signOf(outcome));
     return outcome;
+  }
+
+  /** A server that rests for longer than its caller would wait is not waited for. */
+  #resting({ isTask, call }: Flight<'tool.call'>): Refusal | undefined {
+    const { server } = call.payload;
+    const restMs = this.#gate.parts.broker.rates.shutMs(callsAt(server));
+    if (isTask || restMs <= TOOL_LIMITS.lockWaitMs.value) return undefined;
+    return refusal('busy', `${server} has asked for no call for another ${Math.ceil(restMs / 1000)} s.`, {
+      rule: 'tools:service-limit',
+      retryAfterMs: restMs,
+      remedy: 'do something else first',
+    });
   }
 
   #heldBy(server: string, { agent, until }: Lease): Refusal {
@@ -388,7 +401,7 @@ function placesOf(
 ): Place[] {
   const rate = perMinute === undefined ? {} : { perMinute };
   return [
-    { name: `calls:${call.payload.server}`, size: calls, ...rate },
+    { name: callsAt(call.payload.server), size: calls, ...rate },
     { name: `agent:${agent.pid}`, size: TOOL_LIMITS.callsPerAgent.value },
   ];
 }

@@ -7,6 +7,7 @@ import { openGate, settle } from './fixture.test.ts';
 import { proveBalances } from './proof.ts';
 
 async function openRoom(perMinute: number | undefined, manifest: Manifest, breaks = false) {
+  const rest = { ms: 0 };
   const sent: { readonly n: unknown; readonly at: number }[] = [];
   const server: ToolServer = {
     spec: {
@@ -19,6 +20,9 @@ async function openRoom(perMinute: number | undefined, manifest: Manifest, break
     call: async (ticket, _tool, { n }) => {
       ticket.use();
       sent.push({ n, at: room.clock.now() });
+      const { ms } = rest;
+      rest.ms = 0;
+      if (ms > 0) return { kind: 'broken', restMs: ms, refusal: { code: 'busy', message: 'too many' } };
       if (breaks) return { kind: 'broken', refusal: { code: 'in_doubt', message: 'box ended' } };
       return { kind: 'called', result: {}, isError: false };
     },
@@ -37,7 +41,13 @@ async function openRoom(perMinute: number | undefined, manifest: Manifest, break
       await settle();
     }
   };
-  return { ...room, call, pass, sent: () => sent.map(({ n, at }) => [n, Math.round((at - start) / 1000)]) };
+  return {
+    ...room,
+    call,
+    pass,
+    rest,
+    sent: () => sent.map(({ n, at }) => [n, Math.round((at - start) / 1000)]),
+  };
 }
 
 test('beyond its calls a minute a server is waited for, in order, and no longer than a call waits for locks', async () => {
@@ -61,6 +71,34 @@ test('beyond its calls a minute a server is waited for, in order, and no longer 
   ]);
   const last = await calls[9];
   assert.ok(typeof last === 'object' && last.code === 'busy' && /calls of this minute/.test(last.message));
+});
+
+test('a server that asks to be left alone is, by all calls and in their order; one that asks for long is not waited for', async () => {
+  const { call, pass, sent, rest, parts } = await openRoom(undefined, { resources: [], retry: 'pure' });
+  rest.ms = 7000;
+  const busy = await call(0);
+  assert.ok(typeof busy === 'object' && busy.code === 'busy');
+  const calls = [call(1), call(2)];
+  await settle();
+  assert.deepEqual(
+    [...parts.waits.all()].map(({ reason, resource }) => `${reason} ${resource}`),
+    Array(2).fill('lock calls:box'),
+  );
+  await pass(6000);
+  assert.equal(sent().length, 1);
+  await pass(2000);
+  assert.deepEqual(await Promise.all(calls), ['called', 'called']);
+  assert.deepEqual(sent(), [
+    [0, 0],
+    [1, 7],
+    [2, 7],
+  ]);
+  rest.ms = 3_600_000;
+  await call(3);
+  const long = await call(4);
+  assert.ok(typeof long === 'object' && /box has asked for no call for another 3600 s/.test(long.message));
+  assert.equal(long.retryAfterMs, 3_600_000);
+  assert.equal(sent().length, 4);
 });
 
 test('each sending of a tool with a price is charged: in the bill, against a strict budget, and as the journal proves', async () => {

@@ -1,6 +1,7 @@
 /**
- * How many calls a minute a place bears: a bucket that fills with time. Invariant: over any stretch of time no more calls are
- * taken than the bucket held and what came in meanwhile; who waits is tried again as soon as there is one.
+ * How many calls a minute a place bears: a bucket that fills with time; and for how long it has asked to be left alone.
+ * Invariant: over any stretch of time no more calls are taken than the bucket held and what came in meanwhile, and none
+ * while it is to be left alone; who waits is tried again as soon as there is one.
  */
 import type { Clock } from '../base/clock.ts';
 
@@ -15,11 +16,16 @@ interface Bucket {
   filledAt: number;
 }
 
+/** The place of the calls that run at a tool server. */
+export const callsAt = (server: string): string => `calls:${server}`;
+
 const MINUTE_MS = 60_000;
 
 export class Rates {
   readonly #clock: Clock;
   readonly #buckets = new Map<string, Bucket>();
+  /** Until when those that asked for it get no call. */
+  readonly #shutUntil = new Map<string, number>();
   /** Places at which somebody waits for the next call, and will be told. */
   readonly #awaited = new Set<string>();
   /** Tries whoever waits. */
@@ -32,11 +38,26 @@ export class Rates {
   /** The first of these places that has no call left just now; whoever asks is told when it has. */
   lacking(places: readonly Rated[]): string | undefined {
     return places.find((place) => {
+      const shutMs = this.shutMs(place.name);
+      if (shutMs > 0) {
+        this.#await(place.name, shutMs);
+        return true;
+      }
       const bucket = this.#fill(place);
       if (!bucket || bucket.left >= 1) return false;
       this.#await(place.name, ((1 - bucket.left) * MINUTE_MS) / bucket.perMinute);
       return true;
     })?.name;
+  }
+
+  /** The place has asked for no call in this time. */
+  shut(name: string, ms: number): void {
+    this.#shutUntil.set(name, Math.max(this.#shutUntil.get(name) ?? 0, this.#clock.now() + ms));
+  }
+
+  /** For how long it gets none; 0 where it gets them. */
+  shutMs(name: string): number {
+    return Math.max(0, (this.#shutUntil.get(name) ?? 0) - this.#clock.now());
   }
 
   take(places: readonly Rated[]): void {

@@ -12,14 +12,21 @@ export interface Parameter {
   readonly argument: string;
   readonly name: string;
   readonly in: 'path' | 'query' | 'header';
+  /** What stands between the elements of a list in a query; undefined where each has the name before it. */
+  readonly joinedBy?: string | undefined;
+  /** How an object is told in a query: as JSON, its members by their own names, or as `name[member]`. */
+  readonly object: 'json' | 'members' | 'deep';
 }
 
 export interface Operation {
   readonly method: string;
+  /** Where it is, without a slash at its end. */
+  readonly baseUrl: string;
   /** `/items/{id}`, as the document has it. */
   readonly path: string;
   readonly parameters: readonly Parameter[];
-  readonly hasBody: boolean;
+  /** The type of its body; undefined where it takes none. */
+  readonly bodyType: string | undefined;
 }
 
 export interface ServiceDescription {
@@ -50,14 +57,17 @@ export async function readDocument(
   baseUrl?: string,
 ): Promise<ServiceDescription> {
   const api = document as unknown as JsonRecord;
+  if (!/^3\./.test(stringOf(api.openapi ?? '')))
+    throw new Error(
+      `it is ${api.swagger === undefined ? 'no OpenAPI document' : `Swagger ${stringOf(api.swagger)}`}: convert it to OpenAPI 3`,
+    );
   const foreign = foreignReference(api);
   if (foreign !== undefined) throw new Error(`it refers to another place, ${foreign}: bundle it first`);
   // Large, and needed by few.
   const { default: SwaggerParser } = await import('@apidevtools/swagger-parser');
   await SwaggerParser.validate(structuredClone(document) as never, { resolve: { external: false } });
-  const { paths, servers } = api;
-  const listed = Array.isArray(servers) && isRecord(servers[0]) ? stringOf(servers[0].url ?? '/') : '/';
-  const base = (baseUrl ?? new URL(listed, url).href).replace(/\/+$/, '');
+  const { paths } = api;
+  const base = (baseUrl ?? serverOf(api, url) ?? new URL('/', url).href).replace(/\/+$/, '');
   if (!/^https?:/.test(base)) throw new Error('it does not say where the service is: write baseUrl');
   const tools: JsonRecord[] = [];
   const operations = new Map<string, Operation>();
@@ -67,10 +77,15 @@ export async function readDocument(
     for (const method of METHODS) {
       const operation = item[method];
       if (!isRecord(operation) || tools.length >= LIMITS.apiOperations.value) continue;
+      const place = baseUrl ?? serverOf(operation, url) ?? serverOf(item, url) ?? base;
+      const input = inputOf(api, item, operation);
+      // Another service's, which gets no credential of this one; and what only takes forms and files.
+      if (!input || new URL(place).origin !== new URL(base).origin) continue;
       const name = freeName(nameOf(operation, method, path), operations);
-      const { parameters, inputSchema, isKeyed, hasBody } = inputOf(api, item, operation);
-      operations.set(name, { method: method.toUpperCase(), path, parameters, hasBody });
-      known[name] = manifestOf(method, base + keyPath(path, parameters), isKeyed);
+      const { parameters, inputSchema, isKeyed, bodyType } = input;
+      const at = place.replace(/\/+$/, '');
+      operations.set(name, { method: method.toUpperCase(), baseUrl: at, path, parameters, bodyType });
+      known[name] = manifestOf(method, at + keyPath(path, parameters), isKeyed);
       tools.push({
         name,
         description: textOf(operation, method, path),
@@ -81,6 +96,19 @@ export async function readDocument(
   }
   const info = isRecord(api.info) ? api.info : {};
   return { title: stringOf(info.title ?? ''), baseUrl: base, tools, manifest: { tools: known }, operations };
+}
+
+/** The first server that the document, a path or an operation names, its variables by their defaults. */
+function serverOf({ servers }: JsonRecord, url: string): string | undefined {
+  const [first] = Array.isArray(servers) ? servers : [];
+  if (!isRecord(first)) return undefined;
+  const { variables } = first;
+  const defaultOf = (name: string) => {
+    const variable = isRecord(variables) ? variables[name] : undefined;
+    return isRecord(variable) ? stringOf(variable.default ?? '') : '';
+  };
+  const named = stringOf(first.url ?? '/').replaceAll(/\{([^{}]+)\}/g, (_, name) => defaultOf(name));
+  return URL.canParse(named, url) ? new URL(named, url).href : undefined;
 }
 
 function nameOf({ operationId }: JsonRecord, method: string, path: string): string {
@@ -123,6 +151,7 @@ const keyPath = (path: string, parameters: readonly Parameter[]): string =>
     return `{${found?.argument ?? name}}`;
   });
 
+/** undefined where it takes a body of another kind than JSON. */
 function inputOf(api: JsonRecord, item: JsonRecord, operation: JsonRecord) {
   const own = [item.parameters, operation.parameters].flatMap((list) => (Array.isArray(list) ? list : []));
   const declared = own.map((one) => lookUp(api, one)).filter(isRecord);
@@ -136,13 +165,17 @@ function inputOf(api: JsonRecord, item: JsonRecord, operation: JsonRecord) {
   const required: string[] = [];
   for (const one of shown) {
     const argument = argumentFor(stringOf(one.name), stringOf(one.in), properties);
-    parameters.push({ argument, name: stringOf(one.name), in: one.in as Parameter['in'] });
+    const [media] = isRecord(one.content) ? Object.values(one.content) : [];
+    const name = stringOf(one.name);
+    parameters.push({ argument, name, in: one.in as Parameter['in'], ...styleOf(one, media !== undefined) });
     const { description } = one;
-    const schema = isRecord(one.schema) ? one.schema : {};
+    const described = isRecord(media) ? media.schema : one.schema;
+    const schema = isRecord(described) ? described : {};
     properties[argument] = typeof description === 'string' ? { description, ...schema } : schema;
     if (one.required === true || one.in === 'path') required.push(argument);
   }
   const body = bodyOf(api, operation);
+  if (body === 'other') return undefined;
   if (body) {
     properties.body = body.schema;
     if (body.required) required.push('body');
@@ -151,7 +184,7 @@ function inputOf(api: JsonRecord, item: JsonRecord, operation: JsonRecord) {
     (one) => isHidden(one) && stringOf(one.name).toLowerCase() === 'idempotency-key',
   );
   const schema = { type: 'object', properties, required, additionalProperties: false };
-  return { parameters, inputSchema: withDefinitions(api, schema), isKeyed, hasBody: body !== undefined };
+  return { parameters, inputSchema: withDefinitions(api, schema), isKeyed, bodyType: body?.type };
 }
 
 function argumentFor(name: string, place: string, taken: Record<string, Json>): string {
@@ -159,14 +192,37 @@ function argumentFor(name: string, place: string, taken: Record<string, Json>): 
   return plain in taken || plain === 'body' ? `${place}_${plain}` : plain;
 }
 
-function bodyOf(api: JsonRecord, operation: JsonRecord): { schema: Json; required: boolean } | undefined {
+/** How lists and objects are written into a query (OpenAPI 3.1, 4.8.12.2). */
+function styleOf({ style = 'form', explode = style === 'form' }: JsonRecord, isContent: boolean) {
+  const marks: Readonly<Record<string, string>> = { form: ',', spaceDelimited: ' ', pipeDelimited: '|' };
+  const joinedBy = explode === true || isContent ? undefined : marks[stringOf(style)];
+  const members = style === 'form' && explode === true ? ('members' as const) : ('json' as const);
+  return {
+    joinedBy,
+    object: isContent ? ('json' as const) : style === 'deepObject' ? ('deep' as const) : members,
+  };
+}
+
+interface Body {
+  readonly type: string;
+  readonly schema: Json;
+  readonly required: boolean;
+}
+
+const PLAIN_JSON = 'application/json';
+
+function bodyOf(api: JsonRecord, operation: JsonRecord): Body | 'other' | undefined {
   const body = lookUp(api, operation.requestBody);
   const content = isRecord(body) && isRecord(body.content) ? body.content : {};
-  const json = Object.entries(content).find(([type]) =>
-    /^application\/(?:[\w.-]+\+)?json\b/i.test(type),
-  )?.[1];
-  if (!isRecord(body) || !isRecord(json)) return undefined;
-  return { schema: isRecord(json.schema) ? json.schema : {}, required: body.required === true };
+  const types = Object.keys(content);
+  if (!isRecord(body) || types.length === 0) return undefined;
+  const isJson = (type: string) => /^application\/(?:[\w.-]+\+)?json\b/i.test(type);
+  const type =
+    types.find((one) => one === PLAIN_JSON) ?? types.find(isJson) ?? types.find((one) => one.includes('*'));
+  const json = type === undefined ? undefined : content[type];
+  if (type === undefined || !isRecord(json)) return 'other';
+  const schema = isRecord(json.schema) ? json.schema : {};
+  return { type: type.includes('*') ? PLAIN_JSON : type, schema, required: body.required === true };
 }
 
 /** What a local reference names, or the value itself. */
@@ -197,14 +253,34 @@ function foreignReference(value: Json): string | undefined {
     .find((found) => found !== undefined);
 }
 
+/** OpenAPI 3.0's own words in those of JSON Schema 2020-12, which 3.1 has. */
+function reword(schema: JsonRecord): JsonRecord {
+  const made = { ...schema };
+  for (const [edge, bound] of [
+    ['exclusiveMinimum', 'minimum'],
+    ['exclusiveMaximum', 'maximum'],
+  ] as const) {
+    if (typeof made[edge] !== 'boolean') continue;
+    const limit = made[bound];
+    const isOutside = made[edge] && typeof limit === 'number';
+    delete made[edge];
+    if (!isOutside) continue;
+    delete made[bound];
+    made[edge] = limit;
+  }
+  if (typeof made.nullable !== 'boolean') return made;
+  const { nullable, type, ...rest } = made;
+  if (!nullable) return type === undefined ? rest : { type, ...rest };
+  return typeof type === 'string' ? { type: [type, 'null'], ...rest } : { anyOf: [rest, { type: 'null' }] };
+}
+
 /** References stay references, to definitions that travel with the schema: also those that name themselves. */
 function withDefinitions(api: JsonRecord, schema: JsonRecord): JsonRecord {
   const definitions: Record<string, Json> = {};
   const carry = (value: Json): Json => {
     if (Array.isArray(value)) return value.map(carry);
     if (!isRecord(value)) return value;
-    const { nullable, ...rest } = value;
-    const members = Object.entries(rest).map(([name, one]): [string, Json] => {
+    const members = Object.entries(value).map(([name, one]): [string, Json] => {
       if (name !== '$ref' || typeof one !== 'string') return [name, carry(one)];
       const target = definitionOf(one);
       if (!(target in definitions)) {
@@ -213,9 +289,7 @@ function withDefinitions(api: JsonRecord, schema: JsonRecord): JsonRecord {
       }
       return [name, `#/$defs/${target}`];
     });
-    const made: JsonRecord = Object.fromEntries(members);
-    // OpenAPI 3.0's word for it; 3.1 has JSON Schema's own.
-    return nullable === true && typeof made.type === 'string' ? { ...made, type: [made.type, 'null'] } : made;
+    return reword(Object.fromEntries(members));
   };
   const carried = carry(schema) as JsonRecord;
   return Object.keys(definitions).length > 0 ? { ...carried, $defs: definitions } : carried;

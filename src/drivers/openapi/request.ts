@@ -19,7 +19,7 @@ export interface Sent {
   readonly method: string;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | undefined;
+  readonly body: { readonly type: string; readonly text: string } | undefined;
 }
 
 /** The refusal's code says whether it may have taken effect: `in_doubt`, or not at all. */
@@ -29,7 +29,7 @@ export function request(clock: Clock, signal: AbortSignal, sent: Sent): Promise<
     ...sent.headers,
     ...(body === undefined
       ? {}
-      : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
+      : { 'content-type': body.type, 'content-length': String(Buffer.byteLength(body.text)) }),
   };
   const place = new URL(url).origin;
   return new Promise((resolve) => {
@@ -74,7 +74,7 @@ export function request(clock: Clock, signal: AbortSignal, sent: Sent): Promise<
     });
     if (signal.aborted) return leave();
     signal.addEventListener('abort', leave, { once: true });
-    call.end(body);
+    call.end(body?.text);
   });
 }
 

@@ -12,7 +12,7 @@ import type { Described, ToolAnswer, ToolServer, ToolServerSpec } from '../../ba
 import { Recent } from '../../base/recent.ts';
 import type { Ticket } from '../../base/ticket.ts';
 import { LIMITS } from '../limits.ts';
-import { type Operation, readDocument, type ServiceDescription } from './document.ts';
+import { type Operation, type Parameter, readDocument, type ServiceDescription } from './document.ts';
 import { type HttpAnswer, request } from './request.ts';
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
@@ -56,7 +56,7 @@ export class OpenApiServer implements ToolServer {
     const service = await this.#service;
     if ('code' in service) return { kind: 'broken', refusal: service };
     const operation = service.operations.get(tool);
-    const address = operation && addressOf(service.baseUrl, operation, input);
+    const address = operation && addressOf(operation, input);
     if (!operation || !address)
       return {
         kind: 'broken',
@@ -72,13 +72,13 @@ export class OpenApiServer implements ToolServer {
       method: operation.method,
       url: address,
       headers: {
-        accept: 'application/json',
+        accept: 'application/json, */*;q=0.1',
         ...(this.#key === undefined ? {} : { authorization: `Bearer ${this.#key}` }),
         ...headersOf(operation, input),
         ...(isWrite ? { 'idempotency-key': ticket.call } : {}),
         ...(isGuarded ? { 'if-match': seen } : {}),
       },
-      body: operation.hasBody && input.body !== undefined ? JSON.stringify(input.body) : undefined,
+      body: bodyOf(operation, input),
     });
     if ('code' in answer) return { kind: 'broken', refusal: answer };
     // The tag of what was added is no tag of the list.
@@ -142,6 +142,7 @@ export class OpenApiServer implements ToolServer {
       const words = `${this.spec.id} takes no more just now (HTTP ${status}): again in ${Math.ceil(wait / 1000)} s.`;
       return {
         kind: 'broken',
+        restMs: wait,
         refusal: refusal('busy', words, {
           rule: 'tools:service-limit',
           retryAfterMs: wait,
@@ -170,7 +171,7 @@ export class OpenApiServer implements ToolServer {
 }
 
 /** undefined where a value would leave its place in the path. */
-function addressOf(base: string, { path, parameters }: Operation, input: JsonRecord): string | undefined {
+function addressOf({ baseUrl, path, parameters }: Operation, input: JsonRecord): string | undefined {
   let isInPlace = true;
   const filled = path.replaceAll(/\{([^{}]+)\}/g, (_, name) => {
     const one = parameters.find((parameter) => parameter.in === 'path' && parameter.name === name);
@@ -180,11 +181,28 @@ function addressOf(base: string, { path, parameters }: Operation, input: JsonRec
     return encodeURIComponent(text);
   });
   const query = new URLSearchParams();
-  for (const { argument, name } of parameters.filter((parameter) => parameter.in === 'query'))
-    for (const value of valuesOf(input[argument])) query.append(name, value);
+  for (const parameter of parameters.filter((one) => one.in === 'query'))
+    for (const [name, value] of membersOf(parameter, input[parameter.argument])) query.append(name, value);
   const search = query.size > 0 ? `?${query}` : '';
-  return isInPlace ? base + filled + search : undefined;
+  return isInPlace ? baseUrl + filled + search : undefined;
 }
+
+/** What a parameter adds to a query, name by name. */
+function membersOf({ name, joinedBy, object }: Parameter, value: Json | undefined): [string, string][] {
+  if (isRecord(value) && object !== 'json')
+    return Object.entries(value).flatMap(([member, one]) =>
+      valuesOf(one).map((text): [string, string] => [
+        object === 'deep' ? `${name}[${member}]` : member,
+        text,
+      ]),
+    );
+  const values = valuesOf(value);
+  if (joinedBy === undefined) return values.map((text) => [name, text]);
+  return values.length === 0 ? [] : [[name, values.join(joinedBy)]];
+}
+
+const bodyOf = ({ bodyType }: Operation, { body }: JsonRecord) =>
+  bodyType === undefined || body === undefined ? undefined : { type: bodyType, text: JSON.stringify(body) };
 
 const headersOf = ({ parameters }: Operation, input: JsonRecord): Record<string, string> =>
   Object.fromEntries(

@@ -130,19 +130,28 @@ export const EFFECT_PROMISES: readonly Promised[] = [
     text: 'An HTTP service with an OpenAPI document is a tool server: its methods say what its tools do, the path what they touch; types and references reach the model as the document words them.',
     restsOn:
       'RFC 9110 on safe and idempotent methods; the document, validated, with no reference out of itself.',
-    bypassedBy: 'A service that changes something on GET. Bodies other than JSON are not offered.',
+    bypassedBy:
+      'A service that changes something on GET. Operations that take other bodies than JSON, or are at another service, are not offered; cookies are not sent.',
     tests: [
       [
         'test/openapi.test.ts',
         'operations are tools: types and references as the document words them, effects as HTTP says',
       ],
       ['test/openapi.test.ts', 'a document that is wrong says so, and so does one that refers elsewhere'],
+      [
+        'src/drivers/openapi/document.test.ts',
+        'the words of OpenAPI 3.0 become those of JSON Schema, and a property may have the name of one',
+      ],
+      [
+        'src/drivers/openapi/document.test.ts',
+        'what takes another body than JSON, and what is at another service, is no tool; a path may have a server of its own',
+      ],
     ],
   },
   {
     id: 'http-keeps-versions',
     group: 'tools',
-    text: 'A write to an HTTP resource carries the version that its agent last saw (If-Match) and the id of its call (Idempotency-Key); a write of what has changed since is a tool error that says how to go on, a rate limit one that says when. The service’s key goes to the service alone.',
+    text: 'A write to an HTTP resource carries the version that its agent last saw (If-Match) and the id of its call (Idempotency-Key); a write of what has changed since is a tool error that says how to go on, a rate limit one that says when, and keeps the next calls back until then. The service’s key goes to the service alone.',
     restsOn: 'Strong ETags, RFC 9110; the service compares, so writes round mezz count too.',
     bypassedBy:
       'A service without ETags, or one that ignores the headers. Which tags an agent has seen is forgotten when the kernel ends. What other agents wrote through mezz it compares itself.',
@@ -158,6 +167,10 @@ export const EFFECT_PROMISES: readonly Promised[] = [
       [
         'test/openapi.test.ts',
         'a limit is told with the time to wait, a redirect is not followed, and no value leaves its place in the path',
+      ],
+      [
+        'src/gate/toolrates.test.ts',
+        'a server that asks to be left alone is, by all calls and in their order; one that asks for long is not waited for',
       ],
     ],
   },
