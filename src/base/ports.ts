@@ -74,6 +74,9 @@ export interface Digest {
   readonly changedAt: number;
 }
 
+/** Processes by number, or those that `pgrep` finds with these arguments. */
+export type ProcessNames = { readonly pids: readonly number[] } | { readonly like: readonly string[] };
+
 export interface Checkout {
   readonly root: string;
   /** What this worktree has of its own: HEAD and the index. */
@@ -101,6 +104,8 @@ export interface Workspace {
   uncommitted(root: string): Promise<readonly { readonly path: string; readonly tracked: boolean }[]>;
   /** Does a server listen on the port on loopback? */
   isListening(port: number): Promise<boolean>;
+  /** The ports that these processes listen on, or those that they started; none where the machine does not tell. */
+  portsOf(processes: ProcessNames): Promise<readonly number[]>;
 }
 
 /** A program that mezz starts, or a place that it speaks HTTP to, and that offers tools. */

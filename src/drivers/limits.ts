@@ -89,6 +89,7 @@ export const LIMITS = {
   },
   gitMs: { value: 2000, unit: 'ms', what: 'for git to say what is not committed' },
   gitBytes: { value: 16_777_216, unit: 'bytes', what: 'of what git says is not committed' },
+  processLookMs: { value: 1000, unit: 'ms', what: 'for pgrep to say which processes a name means' },
   portLookMs: { value: 500, unit: 'ms', what: 'for a port on loopback to answer' },
   apiOperations: { value: 500, unit: 'operations', what: 'of one HTTP service that become tools' },
   apiTags: {

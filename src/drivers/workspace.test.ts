@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   mkdirSync,
   mkdtempSync,
@@ -115,3 +116,28 @@ test('a port is taken while a server listens on it', async () => {
   await new Promise((resolve) => server.close(resolve));
   assert.equal(await systemWorkspace.isListening(port), false);
 });
+
+test(
+  'what a process serves is known by its number, by that of whoever started it, and by its name as pgrep finds it',
+  { skip: process.platform !== 'linux' && 'only /proc tells' },
+  inDirectory(async (directory) => {
+    const { portsOf } = systemWorkspace;
+    const mark = `mark${process.pid}`;
+    const script = `const s = require('net').createServer().listen(0, '127.0.0.1', () => console.log(process.pid, s.address().port))`;
+    const shell = spawn('sh', ['-c', `"$0" -e "$1" ${mark}; true`, process.execPath, script], {
+      cwd: directory,
+    });
+    try {
+      const [said] = (await once(shell.stdout, 'data')) as [Buffer];
+      const [pid = 0, port = 0] = said.toString().trim().split(' ').map(Number);
+      assert.deepEqual(await portsOf({ pids: [pid] }), [port]);
+      assert.deepEqual(await portsOf({ pids: [shell.pid ?? 0] }), [port]);
+      assert.deepEqual(await portsOf({ like: ['-f', '--', mark] }), [port]);
+      assert.deepEqual(await portsOf({ like: ['--', 'no such program'] }), []);
+      process.kill(pid);
+    } finally {
+      shell.kill();
+      await once(shell, 'close');
+    }
+  }),
+);

@@ -9,6 +9,7 @@ import { pipeline } from 'node:stream/promises';
 import { sha256Hex } from '../base/hash.ts';
 import type { Checkout, Digest, Workspace } from '../base/ports.ts';
 import { LIMITS } from './limits.ts';
+import { portsOf } from './listeners.ts';
 
 export const systemWorkspace: Workspace = {
   canonical,
@@ -19,6 +20,7 @@ export const systemWorkspace: Workspace = {
   checkout,
   uncommitted,
   isListening,
+  portsOf,
 };
 
 async function canonical(path: string, cwd: string): Promise<string> {

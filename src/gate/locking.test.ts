@@ -261,6 +261,10 @@ describe('versions across thinking', () => {
       /port 8123 that was started by ann/,
     );
     assert.equal(await a.bash('PORT=8123 node server.js'), undefined);
+    workspace.served.set(4242, 8123);
+    assert.match((await b.bash('kill -9 4242'))?.message ?? '', /port 8123 that was started by ann/);
+    assert.equal(await b.bash('kill -9 4343'), undefined);
+    assert.equal(await a.bash('kill 4242'), undefined);
     workspace.listening.clear();
     assert.equal(await b.bash('PORT=8123 node server.js'), undefined);
   });

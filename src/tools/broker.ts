@@ -93,6 +93,7 @@ export const NO_WORKSPACE: Workspace = {
   checkout: async () => undefined,
   uncommitted: async () => [],
   isListening: async () => false,
+  portsOf: async () => [],
 };
 
 export class Broker {

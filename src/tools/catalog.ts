@@ -150,6 +150,8 @@ async function resolve(touch: Touch, cwd: string, workspace: Workspace): Promise
       return resolveGit(touch, await workspace.canonical(touch.dir, cwd), workspace);
     case 'port':
       return [{ key: `port:${touch.port}`, access: 'replace' }];
+    case 'processes':
+      return (await workspace.portsOf(touch.of)).map((port) => ({ key: `port:${port}`, access: 'replace' }));
     case 'package':
       return [{ key: `pkg:${await workspace.canonical(touch.dir, cwd)}`, access: 'delta' }];
     case 'url':

@@ -4,6 +4,7 @@
  * call a tool, what carries the call, or the machine: files are seen through a port.
  */
 import type { Access } from '../base/manifest.ts';
+import type { ProcessNames } from '../base/ports.ts';
 
 /** What a command throws away that no commit holds: changes of tracked files, files git does not know, or both. */
 export type Discards = 'tracked' | 'untracked' | 'all';
@@ -35,6 +36,8 @@ export type Touch =
     }
   | { readonly on: 'git'; readonly dir: string; readonly part: GitPart; readonly access: Access }
   | { readonly on: 'port'; readonly port: number }
+  /** The ports of whatever these processes serve. */
+  | { readonly on: 'processes'; readonly of: ProcessNames }
   | { readonly on: 'package'; readonly dir: string }
   | { readonly on: 'url'; readonly url: string; readonly access: Access }
   /** A tool server, or the part of it that is named. */

@@ -1,7 +1,7 @@
 /** Files, one checkout and ports in memory, as an agent's machine. */
 import { posix } from 'node:path';
 import { sha256Hex } from '../base/hash.ts';
-import type { Digest, Workspace } from '../base/ports.ts';
+import type { Digest, ProcessNames, Workspace } from '../base/ports.ts';
 
 export class MemoryWorkspace implements Workspace {
   readonly files = new Map<string, string>();
@@ -68,6 +68,13 @@ export class MemoryWorkspace implements Workspace {
           path.startsWith(`${root}/`) && !path.includes('/.git/') && this.committed.get(path) !== content,
       )
       .map(([path]) => ({ path, tracked: this.committed.has(path) }));
+  }
+
+  /** What processes serve, by their number. */
+  readonly served = new Map<number, number>();
+
+  async portsOf(processes: ProcessNames): Promise<number[]> {
+    return 'pids' in processes ? processes.pids.flatMap((pid) => this.served.get(pid) ?? []) : [];
   }
 
   async isListening(port: number): Promise<boolean> {

@@ -36,10 +36,10 @@ export const TOOL_PROMISES: readonly Promised[] = [
   {
     id: 'no-lost-update',
     group: 'tools',
-    text: 'A hooked call that would replace what its agent has not seen, or throw away what another living agent has not committed, is refused, and its agent is told who changed what, when, by which call, and how to go on.',
+    text: 'A hooked call that would replace what its agent has not seen, throw away what another living agent has not committed, or take the port of a server that one has started, or end that server, is refused, and its agent is told who changed what, when, by which call, and how to go on.',
     restsOn:
       'Content is compared under the locks before and after each call; an agent has seen what it read or wrote whole.',
-    bypassedBy: `${OUTSIDE} An agent that reads a change and drops it all the same is not stopped, and a part of a file that it has read counts as the whole.`,
+    bypassedBy: `${OUTSIDE} An agent that reads a change and drops it all the same is not stopped, and a part of a file that it has read counts as the whole. A server is known by a port that stands in its command; which process serves it is known on Linux alone.`,
     needs: ['hooked'],
     tests: [
       [

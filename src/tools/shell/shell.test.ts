@@ -14,6 +14,8 @@ const tell = (touch: Touch): string => {
       return `${touch.access} git:${touch.part}${touch.dir === '/w' ? '' : ` ${touch.dir}`}`;
     case 'port':
       return `port ${touch.port}`;
+    case 'processes':
+      return `processes ${('pids' in touch.of ? touch.of.pids : touch.of.like).join(' ')}`;
     case 'package':
       return `package ${touch.dir}`;
     case 'url':
@@ -111,6 +113,16 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ['lsof -ti tcp:3000 | xargs kill -9', [GUESS, 'port 3000']],
   ['lsof -i :3000', []],
   ['fuser -k 3000/tcp', [GUESS, 'port 3000']],
+  ['kill 123; kill -9 4567', ['processes 123', 'processes 4567']],
+  ['sudo kill -TERM -- -4567', ['processes 4567']],
+  ['kill -0 123', []],
+  ['kill $PID %1', []],
+  ['pkill -9 -f "vite --port"', ['processes -f -- vite --port']],
+  ['pkill -u me node', ['processes -- node']],
+  ['killall -9 node python3', ['processes -x -- node', 'processes -x -- python3']],
+  ['kill $(pgrep -f vite)', ['processes -f -- vite']],
+  ['pgrep -lf "$X" | xargs kill', [GUESS]],
+  ['pgrep -f vite', []],
   ['npx kill-port 3000', [GUESS, 'port 3000']],
   ['docker run -p 8080:80 nginx', [GUESS, 'port 8080']],
   ['python manage.py runserver 0.0.0.0:8001', [GUESS, 'port 8001']],

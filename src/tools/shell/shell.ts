@@ -7,14 +7,14 @@ import type { Touch } from '../effects.ts';
 import { LIMITS } from '../limits.ts';
 import { readGit } from './git.ts';
 import { readPackages } from './packages.ts';
-import { killedPorts, portsOf } from './ports.ts';
+import { killedPorts, killedProcesses, portsOf } from './ports.ts';
 import { readScript, type SimpleCommand, type Word } from './words.ts';
 
 /** Commands that write no file of the agent's project; what they read is no version of anything. */
 const HARMLESS = new Set(
   `ls pwd echo printf which type command date true false test [ sleep whoami id uname hostname ps df du grep rg egrep
   fgrep find tree jq sort uniq cut tr awk seq basename dirname realpath readlink export set unset exit return wait jobs
-  lsof ss netstat file cmp diff column man history top free uptime env printenv umask ulimit ssh-add : kill wc stat
+  lsof ss netstat file cmp diff column man history top free uptime env printenv umask ulimit ssh-add : wc stat
   md5sum sha256sum [[ for read break continue shift local declare let pgrep`.split(/\s+/),
 );
 /** They show what a file holds: whoever ran one has seen that version. */
@@ -120,6 +120,7 @@ function readWords(words: readonly Word[], place: Place, depth: number, ports: r
   if (WRITING[name]?.test(options.join(' '))) return [guess];
   if (name === 'export') return [...ports];
   if (name === 'curl') return readCurl(args, place) ?? [guess];
+  if (/^(?:kill|pkill|killall)$/.test(name)) return killedProcesses(name, args);
   if (HARMLESS.has(name) || asksOnly(name, options)) return [];
   if (SHOWS.has(name)) return files.filter(({ open }) => !open).map((file) => touchOf(file, 'read', place));
   const access = WRITES[name];
