@@ -197,6 +197,39 @@ test('a changed definition is neither shown nor callable until it is accepted', 
     );
   }));
 
+test('a definition that no client can read costs nobody the others: it is left out, and told; older clients read all that is left', () =>
+  withServers(async ({ kernel, rpc, names, offers }) => {
+    const list = { type: 'array', items: {} };
+    const odd = { type: 'object', properties: { any: true, none: false, text: { type: 'string' } } };
+    const more = [
+      { name: 'bare', description: 'has no inputSchema' },
+      { name: 'odd', inputSchema: odd, outputSchema: list },
+      { name: 'plain', inputSchema: 'text' },
+      { inputSchema: { type: 'object' } },
+    ];
+    writeFileSync(offers, JSON.stringify([...OFFERS, ...more]));
+    const agent = await kernel.agent();
+    assert.deepEqual(
+      (await names(agent)).filter((name) => name.startsWith('counting')),
+      ['counting__change', 'counting__count', 'counting__die', 'counting__odd'],
+    );
+    const oddIn = async (params: object, headers?: Record<string, string>) =>
+      (await rpc(agent, 'tools/list', params, headers)).result?.tools?.find(({ name }) => /odd/.test(name));
+    const read = { any: {}, none: { not: {} }, text: { type: 'string' } };
+    const earlier = { name: 'counting__odd', inputSchema: { ...odd, properties: read } };
+    assert.deepEqual(await oddIn({}), earlier);
+    const meta = 'io.modelcontextprotocol/';
+    const _meta = { [`${meta}protocolVersion`]: '2026-07-28', [`${meta}clientCapabilities`]: {} };
+    const headers = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/list' };
+    const modern = { name: 'counting__odd', inputSchema: odd, outputSchema: list };
+    assert.deepEqual(await oddIn({ _meta }, headers), modern);
+    assert.deepEqual((await kernel.control.call('tools', {})).problems, [
+      'counting offers what no client can read, bare: its inputSchema is not what MCP lets it be. Nobody is shown it.',
+      'counting offers what no client can read, plain: its inputSchema is not what MCP lets it be. Nobody is shown it.',
+      'counting offers what no client can read, one without a name: its name is not what MCP lets it be. Nobody is shown it.',
+    ]);
+  }));
+
 test('what is known of tools fits the real servers, and a server that nobody describes is said and drafted', () =>
   withServers(async ({ kernel, directory }) => {
     const { problems } = await kernel.control.call('tool.lint', {});

@@ -188,6 +188,8 @@ export interface Described {
   readonly templates?: readonly JsonRecord[];
   /** MCP's capabilities of a server; nothing but tools where it says nothing. */
   readonly capabilities?: JsonRecord;
+  /** What it offers besides that no client could read, and why: nobody is shown it. */
+  readonly unreadable?: readonly string[];
   /** How long, in ms, it says that its lists stay as they are. */
   readonly ttlMs?: number;
 }

@@ -129,7 +129,7 @@ export async function openParts(from: Opening): Promise<Parts> {
     scheduler,
     governor,
     broker,
-    servers: new ToolServers(store, withOwn(from.toolServers, results)),
+    servers: new ToolServers(store, withOwn(from.toolServers, results), clock),
     results,
     tasks: await Tasks.open(store),
     shown: new Shown(),

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { VirtualClock } from '../base/clock.ts';
 import type { Described, ToolServer, ToolServerSpec } from '../base/ports.ts';
 import { MemoryStore } from '../db/memory/store.ts';
 import type { Store } from '../db/store.ts';
+import { LIMITS } from './limits.ts';
 import { ToolServers } from './servers.ts';
 
 /** A server that says what it is told to, and how often the store was asked for what is accepted of it. */
@@ -19,7 +21,8 @@ async function openServer() {
   };
   const spec: ToolServerSpec = { id: 'box', command: ['box'], env: {}, cwd: '/' };
   const server: Partial<ToolServer> = { spec, describe: () => Promise.resolve(said) };
-  const servers = new ToolServers(store as Store, new Map([['box', server as ToolServer]]));
+  const clock = new VirtualClock();
+  const servers = new ToolServers(store as Store, new Map([['box', server as ToolServer]]), clock);
   const find = async () => {
     const found = await servers.find('box__count');
     return 'code' in found ? found.code : String(found.definition.description);
@@ -51,7 +54,7 @@ test('a call waits for no other server than that of its tool, also where one nam
   const short = { spec: spec('box'), describe: async () => ({ ...saying('short'), tools: [] }) };
   const long = { spec: spec('box__deep'), describe: async () => saying('deep') };
   const all = [silent, short, long].map((one) => [one.spec.id, one as unknown as ToolServer] as const);
-  const servers = new ToolServers(new MemoryStore(), new Map(all));
+  const servers = new ToolServers(new MemoryStore(), new Map(all), new VirtualClock());
   const found = await servers.find('box__deep__count');
   assert.equal('code' in found ? found.code : found.server, 'box__deep');
 });
@@ -69,4 +72,36 @@ test('what a server says anew is looked at anew, an acceptance holds at once, an
   assert.equal(reads(), 3);
   says(before);
   assert.equal(await find(), 'stale', 'an older process that still says the old');
+});
+
+test('a server that does not say what it offers keeps nobody from the others, and who listens hears of it when it has', async () => {
+  const clock = new VirtualClock();
+  let say: (described: Described) => void = () => {};
+  const said = new Promise<Described>((resolve) => {
+    say = resolve;
+  });
+  const spec = (id: string): ToolServerSpec => ({ id, command: [id], env: {}, cwd: '/' });
+  const slow = { spec: spec('slow'), describe: () => said };
+  const quick = { spec: spec('quick'), describe: async () => saying('counts') };
+  const all = [slow, quick].map((one) => [one.spec.id, one as Partial<ToolServer> as ToolServer] as const);
+  const servers = new ToolServers(new MemoryStore(), new Map(all), clock);
+  const heard: string[] = [];
+  servers.onChange((server, { kind }) => heard.push(`${server} ${kind}`));
+  const lists = [servers.list(), servers.list()];
+  await new Promise((resolve) => setImmediate(resolve));
+  clock.advanceTo(LIMITS.listMs.value);
+  for (const { offers, problems } of await Promise.all(lists)) {
+    assert.deepEqual(
+      offers.map(({ name }) => name),
+      ['quick__count'],
+    );
+    assert.match(problems[0]?.message ?? '', /slow has not said yet what it offers/);
+  }
+  say(saying('late'));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(heard, ['slow tools', 'slow prompts', 'slow resources']);
+  assert.deepEqual(
+    (await servers.list()).offers.map(({ name }) => name),
+    ['quick__count', 'slow__count'],
+  );
 });

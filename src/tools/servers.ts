@@ -3,6 +3,7 @@
  * a prompt is the one that was first seen, or one that an operator accepted since; a changed one is neither shown nor
  * callable.
  */
+import type { Clock } from '../base/clock.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import { sha256Hex } from '../base/hash.ts';
 import { canonicalJson, isRecord, type JsonRecord, parseJson, stringOf } from '../base/json.ts';
@@ -10,6 +11,7 @@ import type { Described, ServerChange, ToolServer, ToolServerSpec } from '../bas
 import { META, type MetaRow } from '../db/schema/meta.ts';
 import type { Store } from '../db/store.ts';
 import { tellDiff } from './diff.ts';
+import { LIMITS } from './limits.ts';
 import { type Known, knownOf } from './manifests/sources.ts';
 import { publicName } from './names.ts';
 import { OWN } from './shorten.ts';
@@ -44,6 +46,7 @@ const pinOf = ({ kind, tool }: Pick<Offer, 'kind' | 'tool'>): string =>
 export class ToolServers {
   readonly #store: Store;
   readonly #servers: ReadonlyMap<string, ToolServer>;
+  readonly #clock: Clock;
   /** By server, of what it said last: until it says something else or an operator accepts, a call looks at no definition. */
   readonly #known = new Map<
     string,
@@ -52,8 +55,12 @@ export class ToolServers {
 
   readonly #listeners = new Set<(server: string, change: ServerChange) => void>();
 
-  constructor(store: Store, servers: ReadonlyMap<string, ToolServer>) {
+  /** Servers that a list did not wait for: it is told when they have said what they offer. */
+  readonly #slow = new Set<string>();
+
+  constructor(store: Store, servers: ReadonlyMap<string, ToolServer>, clock: Clock) {
     this.#store = store;
+    this.#clock = clock;
     this.#servers = servers;
   }
 
@@ -86,13 +93,16 @@ export class ToolServers {
     };
   }
 
-  /** What every server offers, in the order of their names; one that does not start offers nothing, and why. */
+  /**
+   * What every server offers, in the order of their names; one that does not start offers nothing, and why. One that is slow
+   * keeps nobody from the others: whoever listens hears of its lists when it has said what they are.
+   */
   async offered(): Promise<{ readonly servers: readonly Offered[]; readonly problems: readonly Refusal[] }> {
     const ids = [...this.#servers.keys()].sort();
-    const each = await Promise.all(ids.map((id) => this.offeredBy(id)));
+    const each = await Promise.all(ids.map((id) => this.#offeredSoon(id)));
     return {
       servers: each.flatMap((one) => ('code' in one ? [] : one)),
-      problems: each.flatMap((one) => ('code' in one ? one : [])),
+      problems: each.flatMap((one) => ('code' in one ? one : unreadableOf(one))),
     };
   }
 
@@ -158,6 +168,33 @@ export class ToolServers {
       .map((offer) => ({ ...offer, state: 'accepted' }));
   }
 
+  #offeredSoon(id: string): Promise<Offered | Refusal> {
+    const offered = this.offeredBy(id);
+    return new Promise((resolve, reject) => {
+      const stop = this.#clock.after(LIMITS.listMs.value, () => {
+        if (!this.#slow.has(id))
+          void offered.then(
+            (late) => this.#cameLate(id, late),
+            () => this.#slow.delete(id),
+          );
+        this.#slow.add(id);
+        resolve(
+          refusal('unreachable', `${id} has not said yet what it offers.`, {
+            remedy: `mezz tool logs ${id}`,
+          }),
+        );
+      });
+      offered.then(resolve, reject).finally(stop);
+    });
+  }
+
+  #cameLate(id: string, late: Offered | Refusal): void {
+    this.#slow.delete(id);
+    if ('code' in late) return;
+    for (const kind of ['tools', 'prompts', 'resources'] as const)
+      for (const listener of this.#listeners) listener(id, { kind });
+  }
+
   #offersFor(spec: ToolServerSpec, described: Described): Promise<readonly Offer[]> {
     const known = this.#known.get(spec.id);
     if (known?.described === described) return known.offers;
@@ -200,6 +237,13 @@ export class ToolServers {
     await this.#store.commit({ puts: [row, kept].map((one) => ({ table: META, row: one })) });
   }
 }
+
+const unreadableOf = ({ server, described }: Offered): Refusal[] =>
+  (described.unreadable ?? []).map((what) =>
+    refusal('bad_request', `${server} offers what no client can read, ${what}. Nobody is shown it.`, {
+      remedy: 'whoever made the tool server mends it',
+    }),
+  );
 
 /** undefined where it may be called. */
 export function callable({ state, name, server }: Offer): Refusal | undefined {

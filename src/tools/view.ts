@@ -42,7 +42,9 @@ export async function viewOf(
       .filter((offer) => offer.kind === kind)
       .map(({ name, definition }) => (only === undefined ? { ...definition, name } : definition))
       .sort((a, b) => (stringOf(a.name) < stringOf(b.name) ? -1 : 1));
-  const ttls = seen.map(({ described }) => described.ttlMs ?? 0);
+  // mezz's own tools stay as they are.
+  const others = seen.filter(({ server }) => server !== OWN);
+  const ttls = others.map(({ described }) => described.ttlMs ?? 0);
   return {
     offers: offers.filter(({ kind }) => kind === 'tool'),
     tools: shown('tool'),

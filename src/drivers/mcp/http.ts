@@ -16,8 +16,8 @@ import type {
   ToolServerSpec,
 } from '../../base/ports.ts';
 import type { Ticket } from '../../base/ticket.ts';
+import { LIMITS } from '../limits.ts';
 import { EarlierHttp } from './earlier.ts';
-
 import type { Era } from './era.ts';
 import { inDoubt, keyed } from './lists.ts';
 
@@ -27,6 +27,13 @@ import type { Reply } from './peer.ts';
 import { Link } from './post.ts';
 import { Reads } from './reads.ts';
 import { Watched } from './watched.ts';
+
+const NOT_THERE: Readonly<Record<Exclude<Reply, object | 'locked'>, string>> = {
+  unsent: 'it takes no connection',
+  late: `it did not say in ${LIMITS.toolStartMs.value / 1000} s what it offers`,
+  gone: 'it broke off while it said what it offers',
+  left: 'nobody waits for it any more',
+};
 
 export class HttpToolServer implements ToolServer {
   readonly spec: ToolServerSpec;
@@ -159,7 +166,7 @@ export class HttpToolServer implements ToolServer {
       reply = await this.#era.ask(method, keyed(method, params, ticket), signal, request);
       if (reply === 'unsent') this.#described = undefined;
     }
-    if (reply === 'unsent') return { kind: 'broken', refusal: this.#notThere('it takes no connection') };
+    if (reply === 'unsent') return { kind: 'broken', refusal: this.#notThere(NOT_THERE.unsent) };
     if (reply === 'locked') return { kind: 'broken', refusal: this.#locked() };
     if (typeof reply === 'string') return { kind: 'broken', refusal: inDoubt(this.spec.id, what, reply) };
     if ('error' in reply) return { kind: 'called', result: {}, isError: true, error: reply.error };
@@ -169,16 +176,30 @@ export class HttpToolServer implements ToolServer {
   async #introduce(): Promise<Described | Refusal> {
     const eras = this.#era ? [this.#era] : this.#eras;
     for (const era of eras) {
+      const askedAt = this.#clock.now();
       const described = await era.introduce();
       if (described === undefined) continue;
       if (described === 'locked') return this.#locked();
-      if (typeof described === 'string') return this.#notThere(described);
+      if (typeof described === 'string') return this.#notThere(NOT_THERE[described]);
       if ('error' in described)
         return this.#notThere(stringOf((described.error as { message?: unknown }).message));
       this.#era = era;
-      return described;
+      return this.#lasting(described, askedAt);
     }
     return this.#notThere('it speaks no version of MCP that mezz speaks');
+  }
+
+  /** Whoever is told how long its lists stay is told what is left of that. */
+  #lasting(described: Described, askedAt: number): Described {
+    const { ttlMs } = described;
+    if (ttlMs === undefined) return described;
+    const clock = this.#clock;
+    return {
+      ...described,
+      get ttlMs() {
+        return Math.max(0, askedAt + ttlMs - clock.now());
+      },
+    };
   }
 
   /** Sessions of another login end. */

@@ -142,6 +142,8 @@ export class Instances implements ToolServer {
     const described = await one.server.describe();
     if ('code' in described) {
       this.#described = undefined;
+      // One that runs and says nothing is as good as one that ended.
+      if (one.server.osPid !== undefined) this.#died(one);
       this.#drop(one);
     } else {
       this.#mode = this.#modeOf(this.spec, described);
@@ -228,10 +230,14 @@ export class Instances implements ToolServer {
   #paused(): Refusal | undefined {
     const waitMs = this.#pausedUntil - this.#clock.now();
     if (waitMs <= 0) return undefined;
-    return refusal('unreachable', `The tool server ${this.spec.id} ended ${this.#deaths} times in a row.`, {
-      retryAfterMs: waitMs,
-      remedy: `look why: mezz tool logs ${this.spec.id}`,
-    });
+    return refusal(
+      'unreachable',
+      `The tool server ${this.spec.id} ended, or said nothing, ${this.#deaths} times in a row.`,
+      {
+        retryAfterMs: waitMs,
+        remedy: `look why: mezz tool logs ${this.spec.id}`,
+      },
+    );
   }
 
   #changed(): Refusal {

@@ -7,6 +7,7 @@ import { isRecord, type JsonRecord, stringOf } from '../../base/json.ts';
 import type { Described } from '../../base/ports.ts';
 import type { Ticket } from '../../base/ticket.ts';
 import { LIMITS } from '../limits.ts';
+import { flawOf } from './definitions.ts';
 import type { Reply } from './peer.ts';
 
 type Ask = (method: string, params: JsonRecord) => Promise<Reply>;
@@ -16,15 +17,16 @@ interface Listed {
   readonly ttlMs: number | undefined;
 }
 
-/** A tool that its server named but cannot show is not offered: `keep` says which. */
+/** What clients cannot read is not offered, and told; `wrong` says what else is wrong with a tool. */
 export async function describeServer(
   hello: JsonRecord,
   ask: Ask,
-  keep: (tool: JsonRecord) => boolean = () => true,
+  wrong: (tool: JsonRecord) => string | undefined = () => undefined,
 ): Promise<Described | Extract<Reply, string | { error: unknown }>> {
   const info = isRecord(hello.serverInfo) ? hello.serverInfo : {};
   const capabilities = isRecord(hello.capabilities) ? hello.capabilities : {};
   const lists: Listed[] = [];
+  const unreadable: string[] = [];
   for (const [method, member, isOffered] of [
     ['tools/list', 'tools', true],
     ['prompts/list', 'prompts', capabilities.prompts !== undefined],
@@ -35,19 +37,36 @@ export async function describeServer(
     if (typeof listed === 'string') return listed;
     // A server without tools need not know the method.
     if ('error' in listed && capabilities[member] !== undefined) return listed;
-    lists.push('error' in listed ? NOTHING : listed);
+    const { items, ttlMs } = 'error' in listed ? NOTHING : listed;
+    const flaw = (item: JsonRecord) => flawOf(member, item) ?? (member === 'tools' ? wrong(item) : undefined);
+    lists.push({ items: readable(items, flaw, unreadable), ttlMs });
   }
   const [tools = NOTHING, prompts = NOTHING, resources = NOTHING, templates = NOTHING] = lists;
   const ttls = lists.flatMap(({ ttlMs }) => ttlMs ?? []);
   return {
     software: stringOf(info.name ?? ''),
-    tools: tools.items.filter(keep),
+    tools: tools.items,
     prompts: prompts.items,
     resources: resources.items,
     templates: templates.items,
     capabilities,
+    ...(unreadable.length > 0 ? { unreadable } : {}),
     ...(ttls.length > 0 ? { ttlMs: Math.min(...ttls) } : {}),
   };
+}
+
+function readable(
+  items: readonly JsonRecord[],
+  flawOf: (item: JsonRecord) => string | undefined,
+  unreadable: string[],
+): JsonRecord[] {
+  return items.filter((item) => {
+    const flaw = flawOf(item);
+    const name = item.name ?? item.uri ?? item.uriTemplate;
+    if (flaw !== undefined)
+      unreadable.push(`${typeof name === 'string' && name !== '' ? name : 'one without a name'}: ${flaw}`);
+    return flaw === undefined;
+  });
 }
 
 const NOTHING: Listed = { items: [], ttlMs: undefined };

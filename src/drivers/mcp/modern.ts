@@ -56,7 +56,7 @@ export class ModernHttp implements Era {
     const described = await describeServer(
       { ...result, serverInfo },
       (method, params) => this.#send(method, params, { timeoutMs }),
-      (tool) => this.#keep(tool),
+      (tool) => this.#mark(tool),
     );
     if (typeof described === 'string' || 'error' in described) return described;
     this.#capabilities = described.capabilities ?? {};
@@ -103,11 +103,12 @@ export class ModernHttp implements Era {
     this.#listening?.abort();
   }
 
-  #keep(tool: JsonRecord): boolean {
+  /** What its schema puts into headers is known from here on; why not, where it cannot be. */
+  #mark(tool: JsonRecord): string | undefined {
     const marked = headerParams(tool.inputSchema);
-    if (typeof marked === 'string') return false;
+    if (typeof marked === 'string') return marked;
     this.#marked.set(stringOf(tool.name), marked);
-    return true;
+    return undefined;
   }
 
   async #send(method: string, params: JsonRecord, asked: Asked): Promise<Reply> {

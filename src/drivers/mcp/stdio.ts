@@ -30,6 +30,8 @@ type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 /** What a tool server gets of the kernel's environment; the rest is its own `env`. */
 const PASSED = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'USER'];
 
+const LATE = `it did not say in ${LIMITS.toolStartMs.value / 1000} s what it offers`;
+
 export class StdioToolServer implements ToolServer {
   readonly spec: ToolServerSpec;
   readonly #clock: Clock;
@@ -166,11 +168,12 @@ export class StdioToolServer implements ToolServer {
 
   #notStarted(reply: Reply): Refusal {
     this.#described = undefined;
+    const last = this.#said.trim().split('\n').at(-1) ?? '';
     const why =
       typeof reply === 'object' && 'error' in reply
         ? reply.error.message
-        : (this.#said.trim().split('\n').at(-1) ?? '');
-    return refusal('unreachable', `The tool server ${this.spec.id} does not start: ${why || String(reply)}`, {
+        : [reply === 'late' ? LATE : '', last].filter((part) => part !== '').join('; it wrote: ');
+    return refusal('unreachable', `The tool server ${this.spec.id} does not start: ${why || 'it ended'}`, {
       remedy: `try its command in a terminal: ${this.spec.command.join(' ')}`,
     });
   }

@@ -4,7 +4,7 @@
  */
 import { ERRORS, type Refusal } from '../../base/errors.ts';
 import type { CallId } from '../../base/ids.ts';
-import { isRecord, type JsonRecord, tableOf } from '../../base/json.ts';
+import { isRecord, type Json, type JsonRecord, tableOf } from '../../base/json.ts';
 import { MODERN, RPC, type RpcReply, rpcError, type ServerMethod } from '../../base/mcp.ts';
 import type { Asking } from '../../base/ports.ts';
 import { errorText } from '../../wire/errors.ts';
@@ -130,13 +130,41 @@ export function inEra(reply: RpcReply, version: string, serverInfo: JsonRecord):
       : reply;
   if (version !== MODERN) {
     const { resultType, ttlMs, cacheScope, ...rest } = reply.result;
-    return { result: version < LINKS_SINCE ? withoutLinks(rest) : rest };
+    const told = Array.isArray(rest.tools) ? { ...rest, tools: rest.tools.map(earlierTool) } : rest;
+    return { result: version < LINKS_SINCE ? withoutLinks(told) : told };
   }
   // Each read is decided on: what is public at its server is not so here.
   const scope = reply.result.cacheScope === undefined ? {} : { cacheScope: 'private' };
   const _meta = metaOf(reply.result, serverInfo);
   return { result: { resultType: 'complete', ...reply.result, ...scope, _meta } };
 }
+
+/**
+ * A definition as clients of the older era can read it. They know no schema that is a plain word, true or false, and of a
+ * result only the schema of an object.
+ */
+function earlierTool(tool: Json): Json {
+  if (!isRecord(tool)) return tool;
+  const { inputSchema, outputSchema, ...rest } = tool;
+  const isOfObject = isRecord(outputSchema) && outputSchema.type === 'object';
+  return {
+    ...rest,
+    inputSchema: withoutWords(inputSchema),
+    ...(isOfObject ? { outputSchema: withoutWords(outputSchema) } : {}),
+  };
+}
+
+function withoutWords(schema: Json | undefined): Json {
+  if (!isRecord(schema) || !isRecord(schema.properties)) return schema ?? null;
+  const said = Object.entries(schema.properties).map(([name, one]) => [name, WORDS.get(one) ?? one]);
+  return { ...schema, properties: Object.fromEntries(said) };
+}
+
+/** JSON Schema 2020-12, 4.3.2. */
+const WORDS: ReadonlyMap<Json, JsonRecord> = new Map<Json, JsonRecord>([
+  [true, {}],
+  [false, { not: {} }],
+]);
 
 /** The first version whose results may hold links to resources. */
 const LINKS_SINCE = '2025-06-18';
