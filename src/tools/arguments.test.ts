@@ -58,3 +58,15 @@ test('a definition that refers elsewhere, or cannot be understood, lets nothing 
   assert.match(await told(nested(100), {}), /its inputSchema is nested too deep/);
   assert.match(await told({ type: 'object' }, nested(100)), /arguments of box__put are nested too deep/);
 });
+
+test('a definition whose check would take years is given up, and the call is told', async () => {
+  const pattern = { type: 'object', properties: { s: { type: 'string', pattern: '^(a+)+$' } } };
+  assert.equal(await told(pattern, { s: 'aaa' }), 'right');
+  assert.match(await told(pattern, { s: 'b' }), /\/s must match pattern/);
+  assert.match(await told(pattern, { s: `${'a'.repeat(60)}!` }), /take too long to check by its definition/);
+  const twice = { properties: { in: { $ref: '#' } } };
+  const recursive = { type: 'object', anyOf: [twice, twice] };
+  let deep: JsonRecord = { in: 'no object' };
+  for (let level = 0; level < 60; level++) deep = { in: deep };
+  assert.match(await told(recursive, deep), /take too long to check by its definition/);
+});

@@ -1,7 +1,9 @@
 /**
  * Are a call's arguments what the tool's definition says? Invariant: nothing is fetched, nothing of a definition runs,
- * and a definition that cannot be understood lets nothing pass. Compiled when first needed, once for each definition.
+ * no check takes longer than its bound, and a definition that cannot be understood lets nothing pass. Compiled when first
+ * needed, once for each definition.
  */
+import { createContext, Script } from 'node:vm';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { type Refusal, refusal } from '../base/errors.ts';
 import { isRecord, type Json, type JsonRecord } from '../base/json.ts';
@@ -16,7 +18,12 @@ export interface Definition {
   readonly definition?: JsonRecord;
 }
 
-type Check = ValidateFunction | string;
+interface Checked {
+  /** What is wrong with an input; `late` where that takes longer than it may. */
+  finds(input: JsonRecord): readonly ErrorObject[] | 'late';
+}
+
+type Check = Checked | string;
 
 export class Arguments {
   readonly #checks = new Recent<string, Check>(LIMITS.schemas.value);
@@ -34,9 +41,15 @@ export class Arguments {
       return refusal('bad_request', `The definition of ${name} cannot be checked: ${check}.`, {
         remedy: 'whoever made the tool server mends its inputSchema',
       });
-    if (check(input)) return undefined;
-    const mistakes = (check.errors ?? []).slice(0, LIMITS.mistakes.value).map(mistakeOf);
-    if (check(withoutNulls(input))) return undefined;
+    const found = check.finds(input);
+    if (found === 'late')
+      return refusal('bad_request', `The arguments of ${name} take too long to check by its definition.`, {
+        rule: 'limit:tools.checkMs',
+        remedy: 'call it with less, or whoever made the tool server makes its inputSchema simpler',
+      });
+    if (found.length === 0) return undefined;
+    const mistakes = found.slice(0, LIMITS.mistakes.value).map(mistakeOf);
+    if (check.finds(withoutNulls(input)).length === 0) return undefined;
     return refusal('bad_request', `The arguments of ${name} are not what it takes: ${mistakes.join('; ')}.`, {
       remedy: 'look at its definition (tools/list), and call it again',
     });
@@ -50,7 +63,8 @@ const withoutNulls = (input: JsonRecord): JsonRecord =>
 /** A function that checks, or why there is none. The library loads with the first. */
 async function compile(schema: Json): Promise<Check> {
   if (!isRecord(schema)) return 'its inputSchema is no object';
-  if (JSON.stringify(schema).length > LIMITS.schemaCharacters.value) return 'its inputSchema is too large';
+  const text = JSON.stringify(schema);
+  if (text.length > LIMITS.schemaCharacters.value) return 'its inputSchema is too large';
   if (depthOf(schema, LIMITS.schemaDepth.value) === 0) return 'its inputSchema is nested too deep';
   const { $schema: dialect, ...rest } = schema;
   const isOld = typeof dialect === 'string' && /draft-0[4-7]/.test(dialect);
@@ -58,9 +72,32 @@ async function compile(schema: Json): Promise<Check> {
   const options = { strict: false, validateFormats: false, validateSchema: false, logger: false } as const;
   try {
     const { Ajv } = isOld ? await import('ajv') : { Ajv: (await import('ajv/dist/2020.js')).Ajv2020 };
-    return new Ajv(options).compile(rest);
+    const check = new Ajv(options).compile(rest);
+    return { finds: (input) => (SLOW.test(text) ? findsInTime(check, input) : finds(check, input)) };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
+  }
+}
+
+const finds = (check: ValidateFunction, input: JsonRecord): readonly ErrorObject[] =>
+  check(input) ? [] : (check.errors ?? []);
+
+/** Words of a schema that a few characters of input may keep busy for years: patterns, equal items, recursion. */
+const SLOW = /"(?:pattern|patternProperties|uniqueItems|\$ref|\$dynamicRef)":/;
+
+const STEP = new Script('run()');
+const room = createContext({});
+
+/** The same, for no longer than a check may take: a definition is a stranger's word, and the kernel waits. */
+function findsInTime(check: ValidateFunction, input: JsonRecord): readonly ErrorObject[] | 'late' {
+  room.run = () => finds(check, input);
+  try {
+    return STEP.runInContext(room, { timeout: LIMITS.checkMs.value }) as readonly ErrorObject[];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') return 'late';
+    throw error;
+  } finally {
+    room.run = undefined;
   }
 }
 

@@ -65,6 +65,11 @@ export const LIMITS = {
   schemas: { value: 2000, unit: 'definitions', what: 'of tools that stay compiled' },
   schemaCharacters: { value: 262_144, unit: 'characters', what: "of one tool's inputSchema" },
   schemaDepth: { value: 64, unit: 'levels', what: "of one tool's inputSchema" },
+  checkMs: {
+    value: 100,
+    unit: 'ms',
+    what: "to check a call's arguments, where its definition may take for ever",
+  },
   argumentDepth: { value: 64, unit: 'levels', what: 'of the arguments of a call' },
   mistakes: { value: 4, unit: 'mistakes', what: 'of wrong arguments that are told at once' },
   callsPerServer: {

@@ -288,9 +288,9 @@ export const TOOL_PROMISES: readonly Promised[] = [
   {
     id: 'tool-arguments-checked',
     group: 'tools',
-    text: 'A call to an offered tool whose arguments are not what its accepted definition says never reaches the server, and its agent is told the path of each mistake; nothing that a definition refers to is fetched.',
+    text: 'A call to an offered tool whose arguments are not what its accepted definition says never reaches the server, and its agent is told the path of each mistake; nothing that a definition refers to is fetched, and none keeps the kernel waiting.',
     restsOn:
-      'JSON Schema 2020-12 and draft-07, compiled once for each definition, with bounds on size and depth.',
+      'JSON Schema 2020-12 and draft-07, compiled once for each definition, with bounds on size, depth and time.',
     bypassedBy: 'What a definition does not say; formats are not checked.',
     tests: [
       [
@@ -301,6 +301,10 @@ export const TOOL_PROMISES: readonly Promised[] = [
       [
         'src/tools/arguments.test.ts',
         'a definition that refers elsewhere, or cannot be understood, lets nothing pass, and nothing is fetched',
+      ],
+      [
+        'src/tools/arguments.test.ts',
+        'a definition whose check would take years is given up, and the call is told',
       ],
       ['src/gate/offered.test.ts', 'wrong arguments never reach the server, and are no call'],
     ],
