@@ -111,6 +111,10 @@ class Load {
       this.#cut.map(async (request, client) => request && this.#send(origin, client, request)),
     );
     await this.#prove();
+    // One that was answered as done and is in doubt now was answered before that was durable.
+    const { doubts } = await this.#kernel.control.call('inbox', {});
+    if (doubts.length !== this.counts.doubted)
+      this.problems.push(`${doubts.length} calls are in doubt, and ${this.counts.doubted} were told so`);
   }
 
   /** One request after the other until the kernel is gone; first the one that was cut. */

@@ -85,7 +85,7 @@ describe('locks of the agents’ own tools', () => {
     clock.advanceTo(clock.now() + TOOL_LIMITS.lockWaitMs.value);
     const refused = await second;
     assert.equal(refused?.code, 'busy');
-    assert.match(refused?.message ?? '', /ann \(\d+\) holds file:\/repo\/a\.txt/);
+    assert.match(refused?.message ?? '', /Waited 30 s: ann \(\d+\) holds file:\/repo\/a\.txt/);
   });
 
   test('an agent that exits, and one whose client goes on without a word, give their locks back', async () => {

@@ -4,6 +4,7 @@
  */
 import type { Agent } from '../agents/table.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
+import type { CallId } from '../base/ids.ts';
 import { parseJson } from '../base/json.ts';
 import { CALL } from '../db/schema/journal.ts';
 import { CHANGE, HOLD, type HoldRow } from '../db/schema/tools.ts';
@@ -68,7 +69,8 @@ export function tellObstacle(parts: Parts, { claim, effect, held }: Obstacle): s
 function tooLong(parts: Parts, call: string): Refusal {
   const first = blockedBy(parts, call)[0];
   const who = first ? tellObstacle(parts, first) : tellPlace(parts, call);
-  return refusal('busy', `Waited ${TOOL_LIMITS.lockWaitMs.value / 1000} s: ${who}.`, {
+  const sinceMs = parts.clock.now() - (parts.waits.get(call as CallId)?.since ?? parts.clock.now());
+  return refusal('busy', `Waited ${Math.round(sinceMs / 1000)} s: ${who}.`, {
     rule: 'limit:tools.lockWaitMs',
     retryAfterMs: 10_000,
     remedy: 'do something else first, then try again',

@@ -88,10 +88,10 @@ test('a named use is made once: its repetition waits for the outcome, and later 
   const other = await call({ ...named, input: { path: '/b', edits: [] } });
   assert.equal('code' in other.outcome && other.outcome.code, 'bad_request');
   assert.equal(asked.length, 1);
-  assert.equal(parts.broker.counts.absorbed, 3);
+  assert.equal(parts.broker.counts.absorbed, 2, 'what has other arguments repeats nothing');
   assert.deepEqual(
     parts.broker.events.map(({ kind, call: id }) => [kind, id]),
-    [1, 2, 3].map(() => ['absorbed', third.call]),
+    [1, 2].map(() => ['absorbed', third.call]),
   );
 });
 

@@ -101,7 +101,8 @@ export class Offered {
       if (!repeated) break;
       const outcome = await this.#repeat(repeated);
       if (!outcome) continue;
-      parts.broker.absorbed({ call: repeated.call, agent: agent.pid }, found.name);
+      if (repeated.kind !== 'other')
+        parts.broker.absorbed({ call: repeated.call, agent: agent.pid }, found.name);
       return { call: repeated.call as CallId, outcome };
     }
     if (retry !== 'pure') signal.addEventListener('abort', () => uses.told(id, false), { once: true });

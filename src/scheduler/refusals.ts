@@ -8,7 +8,11 @@ export const unserved = ({ resources }: Waiting): Refusal =>
   });
 
 export const full = (queue: number, retryAfterMs: number): Refusal =>
-  refusal('busy', `${queue} calls wait already, as many as may.`, { retryAfterMs });
+  refusal('busy', `${queue} calls wait already, as many as may.`, {
+    rule: 'limit:scheduling.queue',
+    retryAfterMs,
+    remedy: `try again in ${Math.ceil(retryAfterMs / 1000)} s; mezz ps shows who waits for what`,
+  });
 
 export const late = ({ resources }: Waiting, retryAfterMs: number): Refusal =>
   refusal('busy', `No slot of ${resources.join(' or ')} became free before the call's deadline.`, {

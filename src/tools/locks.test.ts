@@ -97,7 +97,12 @@ class World {
         running.some((other) => meet(call, other)) ||
         waiting.some((other) => other !== call && this.before(other, call) && meet(call, other));
       assert.ok(blocked, `${call.id} waits though nothing before it is in its way`);
-      assert.notEqual(this.locks.obstacles(call.id).length, 0, 'and who is in its way can be told');
+      const told = this.locks.obstacles(call.id);
+      assert.notEqual(told.length, 0, 'and who is in its way can be told');
+      for (const { claim, held } of told) {
+        const other = this.waiting.get(claim.call);
+        assert.ok(held || (other && this.before(other, call)), `${claim.call} comes before ${call.id}`);
+      }
     }
     assert.equal(this.locks.busy, running.length);
     assert.equal(this.scheduler.waiting(), waiting.length);

@@ -133,8 +133,13 @@ export class Locks implements Resource {
     const claim = this.#claims.get(call);
     if (!claim) return [];
     const holders = [...this.#held.values()].flatMap((other) => obstacle(claim, other, true) ?? []);
-    const waiting = [...this.#before.values()].flatMap((other) => obstacle(claim, other, false) ?? []);
-    return [...holders, ...waiting.filter((one) => one.claim.call !== call)];
+    // In the order in which they were tried: who comes after it is in nobody's way.
+    const before = [...this.#before.values()];
+    const place = before.indexOf(claim);
+    const waiting = (place < 0 ? before : before.slice(0, place)).flatMap(
+      (other) => obstacle(claim, other, false) ?? [],
+    );
+    return [...holders, ...waiting];
   }
 
   held(): Iterable<Claim> {

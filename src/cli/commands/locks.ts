@@ -41,7 +41,7 @@ function locks(session: Session, agent: string | undefined, options: ViewOptions
         );
       terminal.print(
         '',
-        `${counts.waits} waited, ${counts.conflicts} of them for a call that they would have met, ${counts.stale} refused as stale, ${counts.round} changed round mezz, ${counts.lost} perhaps undone, ${counts.overrun} kept until the bound, ${counts.absorbed} repetitions absorbed; ${counts.known} keys known`,
+        `Since the kernel started: ${counts.waits} waited, ${counts.conflicts} of them for a call that they would have met, ${counts.stale} refused as stale, ${counts.round} changed round mezz, ${counts.lost} perhaps undone, ${counts.overrun} kept until the bound, ${counts.absorbed} repetitions absorbed; ${counts.known} keys known`,
       );
       if (options.events)
         terminal.printTable(
