@@ -1,6 +1,7 @@
 /**
  * What changed between two texts, for a model to read: lines that went and came with two of what stands around them,
- * within bounds. The longest common subsequence by dynamic programming, where both middles are small.
+ * within bounds. The shortest way from one to the other: E. W. Myers, An O(ND) Difference Algorithm and Its Variations
+ * (1986), which costs as much as there are changes.
  */
 import { LIMITS } from './limits.ts';
 
@@ -12,13 +13,17 @@ type Line = { readonly mark: ' ' | '-' | '+'; readonly text: string };
 export function tellDiff(before: Uint8Array, after: Uint8Array): string | undefined {
   const [old, now] = [textOf(before), textOf(after)];
   if (old === undefined || now === undefined) return undefined;
-  const lines = around(compare(old.split('\n'), now.split('\n')));
+  const compared = compare(linesOf(old), linesOf(now));
+  if (!compared) return `More than ${LIMITS.diffEdits.value} lines went or came: too many to be shown.`;
+  const lines = around(compared);
   const most = LIMITS.diffLines.value;
   const told = lines
     .slice(0, most)
     .map(({ mark, text }) => `${mark}${text.slice(0, LIMITS.diffWidth.value)}`);
   return [...told, ...(lines.length > most ? [`... and ${lines.length - most} more lines`] : [])].join('\n');
 }
+
+const linesOf = (text: string): string[] => (text === '' ? [] : text.split('\n'));
 
 function textOf(bytes: Uint8Array): string | undefined {
   try {
@@ -29,7 +34,7 @@ function textOf(bytes: Uint8Array): string | undefined {
   }
 }
 
-function compare(old: readonly string[], now: readonly string[]): Line[] {
+function compare(old: readonly string[], now: readonly string[]): Line[] | undefined {
   let start = 0;
   while (start < old.length && start < now.length && old[start] === now[start]) start++;
   let [endOld, endNow] = [old.length, now.length];
@@ -38,41 +43,50 @@ function compare(old: readonly string[], now: readonly string[]): Line[] {
     endNow--;
   }
   const same = (lines: readonly string[]) => lines.map((text): Line => ({ mark: ' ', text }));
-  return [
-    ...same(old.slice(0, start)),
-    ...middle(old.slice(start, endOld), now.slice(start, endNow)),
-    ...same(old.slice(endOld)),
-  ];
+  const changed = middle(old.slice(start, endOld), now.slice(start, endNow));
+  return changed && [...same(old.slice(0, start)), ...changed, ...same(old.slice(endOld))];
 }
 
-function middle(old: readonly string[], now: readonly string[]): Line[] {
-  const gone = (text: string): Line => ({ mark: '-', text });
-  const come = (text: string): Line => ({ mark: '+', text });
-  if (old.length * now.length > LIMITS.diffCells.value) return [...old.map(gone), ...now.map(come)];
-  // common[i][j]: how many lines old from i on and now from j on share, in order.
-  const width = now.length + 1;
-  const common = new Uint32Array((old.length + 1) * width);
-  const at = (i: number, j: number) => common[i * width + j] ?? 0;
-  for (let i = old.length - 1; i >= 0; i--)
-    for (let j = now.length - 1; j >= 0; j--)
-      common[i * width + j] = old[i] === now[j] ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1));
-  const lines: Line[] = [];
-  let [i, j] = [0, 0];
-  while (i < old.length || j < now.length) {
-    const [a, b] = [old[i], now[j]];
-    if (a !== undefined && a === b) {
-      lines.push({ mark: ' ', text: a });
-      i++;
-      j++;
-    } else if (a !== undefined && (b === undefined || at(i + 1, j) >= at(i, j + 1))) {
-      lines.push(gone(a));
-      i++;
-    } else {
-      lines.push(come(b as string));
-      j++;
+/** What of the middles is the same; undefined where more lines changed than are looked for. */
+function middle(old: readonly string[], now: readonly string[]): Line[] | undefined {
+  if (old.length === 0) return now.map((text) => ({ mark: '+', text }));
+  if (now.length === 0) return old.map((text) => ({ mark: '-', text }));
+  const most = Math.min(old.length + now.length, LIMITS.diffEdits.value);
+  // For each number of edits, how far down `old` each diagonal had been reached by fewer: diagonal k is at k + most + 1.
+  const reached: Int32Array[] = [];
+  const far = new Int32Array(2 * most + 3);
+  const at = (k: number) => far[k + most + 1] as number;
+  for (let edits = 0; edits <= most; edits++) {
+    reached.push(far.slice(most - edits, most + edits + 3));
+    for (let k = -edits; k <= edits; k += 2) {
+      const isAdded = k === -edits || (k !== edits && at(k - 1) < at(k + 1));
+      let i = isAdded ? at(k + 1) : at(k - 1) + 1;
+      while (i < old.length && i - k < now.length && old[i] === now[i - k]) i++;
+      far[k + most + 1] = i;
+      if (i >= old.length && i - k >= now.length) return backwards(old, now, reached);
     }
   }
-  return lines;
+  return undefined;
+}
+
+/** The way to the end, from the end. */
+function backwards(old: readonly string[], now: readonly string[], reached: readonly Int32Array[]): Line[] {
+  const lines: Line[] = [];
+  let [i, j] = [old.length, now.length];
+  for (let edits = reached.length - 1; edits >= 0; edits--) {
+    const at = (k: number) => reached[edits]?.[k + edits + 1] as number;
+    const k = i - j;
+    const isAdded = k === -edits || (k !== edits && at(k - 1) < at(k + 1));
+    const from = edits === 0 ? 0 : isAdded ? at(k + 1) : at(k - 1) + 1;
+    while (i > from) {
+      lines.push({ mark: ' ', text: old[--i] as string });
+      j--;
+    }
+    if (edits === 0) break;
+    if (isAdded) lines.push({ mark: '+', text: now[--j] as string });
+    else lines.push({ mark: '-', text: old[--i] as string });
+  }
+  return lines.reverse();
 }
 
 /** Only what stands near a change; a line of dots for what is left out. */

@@ -50,10 +50,10 @@ export const LIMITS = {
   undoBytes: { value: 65_536, unit: 'bytes', what: 'arguments of the call that takes another back' },
   diffLines: { value: 40, unit: 'lines', what: 'of a change that a refused agent is shown' },
   diffWidth: { value: 200, unit: 'characters', what: 'of one line of a change that is shown' },
-  diffCells: {
-    value: 250_000,
-    unit: 'pairs of lines',
-    what: 'compared to find what a change left; of more, all is shown as changed',
+  diffEdits: {
+    value: 1000,
+    unit: 'lines',
+    what: 'that went or came, looked for to tell a change; of more only that they are more',
   },
   authors: { value: 8, unit: 'versions', what: 'authors remembered of one key' },
   events: {

@@ -61,7 +61,7 @@ export const EFFECT_PROMISES: readonly Promised[] = [
       ],
       [
         'src/tools/diff.test.ts',
-        'a diff holds each line that went and came, in order, and changes one text into the other',
+        'a diff holds each line that went and came, in order, and no more of them than it must',
       ],
       ['src/tools/diff.test.ts', 'it is bounded, and no text is no diff'],
     ],
