@@ -66,7 +66,7 @@ export const LIMITS = {
   schemaCharacters: { value: 262_144, unit: 'characters', what: "of one tool's inputSchema" },
   schemaDepth: { value: 64, unit: 'levels', what: "of one tool's inputSchema" },
   checkMs: {
-    value: 100,
+    value: 1000,
     unit: 'ms',
     what: "to check a call's arguments, where its definition may take for ever",
   },
