@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Launch } from '../src/base/control.ts';
+import type { Config } from '../src/config/config.ts';
+import { readKeys } from '../src/config/keys.ts';
+import { readConfig } from '../src/config/read.ts';
 import { configText, send, startKernel } from './kernel.ts';
 import { KernelProcess } from './killing.ts';
 
@@ -113,6 +116,35 @@ test('a server that ends again and again is started after a pause, and its agent
     assert.match(await call(ann, 'box__count'), /box ended, or said nothing, 2 times in a row/);
     await until(async () => /did count/.test(await call(ann, 'box__count')));
   }));
+
+test('a secret of a tool server is read from its place, reaches the server, and is no part of the settings', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'mezz-servers-'));
+  const [key, seen, absent] = ['box.key', 'seen.txt', 'no.key'].map((name) => join(directory, name));
+  writeFileSync(key as string, 'tool-secret-1\n', { mode: 0o600 });
+  const script = 'env | grep ^BOX_ | sort > "$0"; exec "$@"';
+  const box = JSON.parse(settingsOf(directory, {}).slice('tools: '.length)).box;
+  const command = ['sh', '-c', script, seen, ...box.command];
+  const env = { BOX_TOKEN: { file: key }, BOX_MODE: 'plain', BOX_NONE: { env: 'MEZZ_TEST_NOT_SET' } };
+  const kernel = await startKernel(undefined, `tools: ${JSON.stringify({ box: { command, env } })}`);
+  try {
+    const { tools } = await kernel.control.call('tools', {});
+    assert.ok(tools.some(({ name }) => name === 'box__count'));
+    assert.equal(readFileSync(seen as string, 'utf8'), 'BOX_MODE=plain\nBOX_TOKEN=tool-secret-1\n');
+    const shown = JSON.stringify([
+      await kernel.control.call('config', {}),
+      await kernel.control.call('tool.servers', {}),
+    ]);
+    assert.ok(shown.includes(key as string) && !shown.includes('tool-secret-1'));
+    const wrong = (value: object) => `tools: ${JSON.stringify({ box: { command, env: { A: value } } })}`;
+    for (const value of [{}, { env: 'lower' }, { value: 'x' }, { env: 'A', file: 'b' }])
+      assert.equal(readConfig('mezz.yaml', wrong(value), directory, directory).problems.length > 0, true);
+    const unreadable = readConfig('mezz.yaml', wrong({ file: absent }), directory, directory).config;
+    assert.match(readKeys(unreadable as Config, {}).problems[0]?.at ?? '', /^tools\.box\.env\.A$/);
+  } finally {
+    await kernel.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
 
 test('kill -9 of the kernel leaves nothing of a tool server behind, also what it started itself', async () => {
   const stateDir = mkdtempSync(join(tmpdir(), 'mezz-servers-'));

@@ -91,6 +91,14 @@ export interface ToolConfig extends ToolServerSpec {
   readonly manifestFile?: string;
   /** Of an HTTP service: sent to it as a bearer token. Of an address that speaks MCP: its client's secret or private key. */
   readonly key?: KeySource;
+  /** Of its variables and headers those that are secrets: the text of each is no part of the settings. */
+  readonly secrets?: readonly ToolSecret[];
+}
+
+export interface ToolSecret {
+  readonly of: 'env' | 'headers';
+  readonly name: string;
+  readonly from: KeySource;
 }
 
 /** A mistake by its setting's path; read.ts finds the line. `atName`: it is the name that is wrong. */

@@ -7,9 +7,9 @@ import type { Environment } from './load.ts';
 
 export interface Keys {
   readonly keys: ReadonlyMap<BackendId, string>;
-  /** Why a backend has no key, for people; a variable that is not set is no problem, the backend is just not ready. */
-  /** Of HTTP services that are tools. */
+  /** Of tool servers: of one its key, or client's secret, by its name, its variables and headers by `secretAt`. */
   readonly toolKeys: ReadonlyMap<string, string>;
+  /** Why there is no key, for people; a variable that is not set is no problem, its backend is just not ready. */
   readonly problems: readonly {
     /** The setting whose key it is: `backends.anthropic`. */
     readonly at: string;
@@ -32,12 +32,20 @@ export function readKeys(config: Config, env: Environment): Keys {
     const read = key ? readOne(`backends.${spec.id}`, key) : '';
     if (read !== '') keys.set(spec.id, read);
   }
-  for (const { id, key, auth } of config.tools) {
+  for (const { id, key, auth, secrets = [] } of config.tools) {
     const read = key ? readOne(`tools.${id}`, key, auth?.algorithm !== undefined) : '';
     if (read !== '') toolKeys.set(id, read);
+    for (const { of, name, from } of secrets) {
+      const at = secretAt(id, of, name);
+      const secret = readOne(`tools.${at}`, from);
+      if (secret !== '') toolKeys.set(at, secret);
+    }
   }
   return { keys, toolKeys, problems };
 }
+
+/** By what a secret of a tool server is found among its keys. */
+export const secretAt = (server: string, of: string, name: string): string => `${server}.${of}.${name}`;
 
 function readKeyFile(
   { file }: Extract<KeySource, { file: string }>,

@@ -83,10 +83,10 @@ export interface RawConfig {
       {
         readonly command?: readonly string[];
         readonly url?: string;
-        readonly headers?: Readonly<Record<string, string>>;
+        readonly headers?: Readonly<Record<string, string | KeySource>>;
         readonly protocol?: string;
         readonly auth?: RawAuth;
-        readonly env?: Readonly<Record<string, string>>;
+        readonly env?: Readonly<Record<string, string | KeySource>>;
         readonly cwd?: string;
         readonly openapi?: string;
         readonly baseUrl?: string;

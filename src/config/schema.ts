@@ -82,6 +82,14 @@ const key = object(
   },
 );
 
+/** A text, or where the kernel finds one that is a secret. */
+const valueOrKey = {
+  ...key,
+  type: ['string', 'object'],
+  title: 'a text or the place of a key',
+  examples: ['value', { env: 'GITHUB_TOKEN' }],
+};
+
 const rate = (example: number, description: string) => ({
   type: 'number',
   title: 'a number above 0',
@@ -365,8 +373,9 @@ export const SCHEMA = {
           env: {
             type: 'object',
             title: 'a mapping of variables',
-            additionalProperties: text('a text', 'value'),
-            description: 'Variables beside PATH, HOME, LANG, TMPDIR and USER. No secrets.',
+            additionalProperties: valueOrKey,
+            description:
+              'Variables beside PATH, HOME, LANG, TMPDIR and USER: a text, or the place of a secret, { env: NAME } or { file: PATH }.',
           },
           cwd: text('a path', '.', { description: 'Its directory; that of mezz.yaml by default.' }),
           url: text('an http address', 'https://tools.example/mcp', {
@@ -375,8 +384,9 @@ export const SCHEMA = {
           headers: {
             type: 'object',
             title: 'a mapping of headers',
-            additionalProperties: text('a text', 'value'),
-            description: 'Sent with every request to its address. No secrets.',
+            additionalProperties: valueOrKey,
+            description:
+              'Sent with every request to its address: a text, or the place of a secret, { env: NAME } or { file: PATH }.',
           },
           auth: object(
             'Its login (OAuth), where mezz tool login alone does not do: who mezz is there.',

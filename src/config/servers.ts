@@ -10,6 +10,8 @@ import { Login } from '../drivers/mcp/oauth.ts';
 import { OpenApiServer } from '../drivers/openapi/server.ts';
 import { systemRandom } from '../drivers/random.ts';
 import { modeOf } from '../tools/manifests/sources.ts';
+import type { ToolConfig, ToolSecret } from './config.ts';
+import { secretAt } from './keys.ts';
 
 /** What all of them need: the machine's clock, and the directory of logins. */
 interface Places {
@@ -23,18 +25,36 @@ export interface OpenedServers {
 }
 
 export function openServers(
-  specs: readonly ToolServerSpec[],
+  configs: readonly ToolConfig[],
   places: Places,
   keys: ReadonlyMap<string, string>,
 ): OpenedServers {
   const guard = new Guard();
-  const servers = specs.map((spec) => newServer(spec, places, guard, keys.get(spec.id)));
+  const servers = configs.map((config) =>
+    newServer(filled(config, keys), places, guard, keys.get(config.id)),
+  );
   return {
     servers,
     async close() {
       await Promise.all(servers.map((server) => server.close()));
       guard.close();
     },
+  };
+}
+
+/** With the secrets of which the settings say the places; one that is not there is left out, and its server may say so. */
+function filled({ secrets = [], ...spec }: ToolConfig, keys: ReadonlyMap<string, string>): ToolServerSpec {
+  const of = (member: ToolSecret['of']) =>
+    Object.fromEntries(
+      secrets.flatMap(({ of, name }) => {
+        const secret = of === member ? keys.get(secretAt(spec.id, of, name)) : undefined;
+        return secret === undefined ? [] : [[name, secret]];
+      }),
+    );
+  return {
+    ...spec,
+    env: { ...spec.env, ...of('env') },
+    ...(spec.headers === undefined ? {} : { headers: { ...spec.headers, ...of('headers') } }),
   };
 }
 
