@@ -15,6 +15,9 @@ import { FILE, type Left, openRoom } from './room.fixture.test.ts';
 import { undo } from './undo.ts';
 
 const NAMES = ['ann', 'bob', 'cem'];
+/** Nothing between agents and their tools; one lock for all calls; the gate. */
+const WAYS = ['none', 'lock', 'mezz'] as const;
+const noneYet = () => ({ none: 0, lock: 0, mezz: 0 });
 
 /** Where the kernel is killed during a step, if it is: when the client was let go, or when it has acted. */
 const cut = fc.constantFrom('no', 'no', 'no', 'no', 'let go', 'acted');
@@ -67,9 +70,9 @@ const turns = fc.array(fc.record({ who: fc.nat(2), what: fc.constantFrom('read',
 });
 
 test('stale generation: a write based on what was replaced since is lost without a broker and under one lock, never through the gate', async () => {
-  const lost = { none: 0, lock: 0, mezz: 0 };
+  const lost = noneYet();
   const property = fc.asyncProperty(turns, async (steps) => {
-    for (const how of ['none', 'lock', 'mezz'] as const) {
+    for (const how of WAYS) {
       const crew = await openCrew();
       const seen = NAMES.map(() => '');
       const done: string[] = [];
@@ -121,6 +124,7 @@ test('stale generation: a write based on what was replaced since is lost without
 /** A server whose tool changes its meaning, and that tells what each call met. */
 function changingServer() {
   const state = { generation: 0, met: [] as number[] };
+  const act = () => void state.met.push(state.generation);
   const server: ToolServer = {
     spec: { id: 'box', command: [], env: {}, cwd: '/' },
     osPid: undefined,
@@ -131,61 +135,135 @@ function changingServer() {
     }),
     call: async (ticket) => {
       ticket.use();
-      state.met.push(state.generation);
+      act();
       return { kind: 'called', result: { content: [] }, isError: false };
     },
     close: async () => {},
   };
-  return { server, state };
+  return { server, state, act };
 }
 
-test('phantom tool: what runs is the definition that was accepted; without a broker a changed one runs unseen', async () => {
-  let phantoms = 0;
+test('phantom tool: what runs is the definition that was accepted; without a broker, and under one lock, a changed one runs unseen', async () => {
+  const phantoms = noneYet();
   let refusals = 0;
   const steps = fc.array(fc.constantFrom('change', 'accept', 'crash', 'call', 'call', 'call'), {
     maxLength: 25,
   });
   const property = fc.asyncProperty(steps, async (script) => {
-    const { server, state } = changingServer();
-    const crew = await openCrew([server]);
-    await crew.room().parts.servers.list();
-    let accepted = 0;
-    for (const step of script) {
-      const { parts } = crew.room();
-      if (step === 'change') state.generation++;
-      else if (step === 'crash') await crew.crash();
-      else if (step === 'accept') {
-        await parts.servers.accept('box');
-        accepted = state.generation;
-      } else {
-        const before = state.met.length;
-        const outcome = await crew.member(0).offered('box__act', {});
-        const ran = state.met.length > before;
-        assert.equal(ran, accepted === state.generation);
-        // Alone, or behind a lock, the server would have run what nobody has seen.
-        if (accepted !== state.generation) phantoms++;
-        if ('code' in outcome) refusals++;
+    for (const how of WAYS) {
+      const { server, state, act } = changingServer();
+      const crew = await openCrew([server]);
+      await crew.room().parts.servers.list();
+      // What the agents have looked at: alone they look again when they are told to, as somebody accepts with mezz.
+      let accepted = 0;
+      let lock = Promise.resolve();
+      for (const step of script) {
+        const { parts } = crew.room();
+        if (step === 'change') state.generation++;
+        else if (step === 'crash') await crew.crash();
+        else if (step === 'accept') {
+          await parts.servers.accept('box');
+          accepted = state.generation;
+        } else {
+          const before = state.met.length;
+          if (how === 'mezz') {
+            const outcome = await crew.member(0).offered('box__act', {});
+            if ('code' in outcome) refusals++;
+            assert.equal(state.met.length > before, accepted === state.generation);
+          } else if (how === 'lock') lock = lock.then(act);
+          else act();
+          await lock;
+          if (state.met.length > before && accepted !== state.generation) phantoms[how]++;
+        }
       }
+      assert.ok(!('code' in (await crew.room().parts.servers.list())));
     }
-    assert.ok(!('code' in (await crew.room().parts.servers.list())));
   });
   await fc.assert(property, { numRuns: 40 });
-  assert.ok(phantoms > 0 && refusals === phantoms, `${refusals} refused of ${phantoms}`);
+  assert.ok(phantoms.none > 0 && phantoms.lock > 0, JSON.stringify(phantoms));
+  assert.deepEqual(
+    [phantoms.mezz, refusals],
+    [0, phantoms.none],
+    'what is refused is what would have been one',
+  );
 });
 
-test('causal cascade: what is taken back takes no work of others with it, and nobody builds on it unknowingly', async () => {
+/** A file that agents read, write and put back as it was before their last write, with nothing that knows of the others. */
+function openFile() {
+  const seen = NAMES.map(() => '');
+  const backups = NAMES.map((): string[] => []);
+  let text = '';
+  return {
+    text: () => text,
+    read: (who: number) => {
+      seen[who] = text;
+    },
+    write: (who: number, mark: string) => {
+      backups[who]?.push(text);
+      seen[who] += mark;
+      text = seen[who] as string;
+    },
+    takeBack: (who: number) => {
+      text = backups[who]?.pop() ?? text;
+    },
+  };
+}
+
+const marksOf = (text: string): string[] => text.match(/<\d\.\d+>/g) ?? [];
+
+/** Counts what went with somebody else's undoing, and what came back of what was taken back. */
+class Cascade {
+  readonly #taken = new Set<string>();
+  dragged = 0;
+  revived = 0;
+
+  step(who: number, what: string, before: string, after: string): void {
+    const gone = marksOf(before).filter((mark) => !after.includes(mark));
+    if (what === 'undo') this.dragged += gone.filter((mark) => !mark.startsWith(`<${who}.`)).length;
+    else
+      this.revived += marksOf(after).filter((mark) => this.#taken.has(mark) && !before.includes(mark)).length;
+    if (what === 'undo') for (const mark of gone) this.#taken.add(mark);
+  }
+
+  /** Would this come back? */
+  isBuilt(seen: string, held: string): boolean {
+    return [...this.#taken].some((mark) => seen.includes(mark) && !held.includes(mark));
+  }
+}
+
+test('causal cascade: what is taken back takes no work of others with it, and nobody builds on it unknowingly; alone, and under one lock, both happen', async () => {
+  const dragged = noneYet();
+  const revived = noneYet();
   let built = 0;
   let refused = 0;
   const order = fc.array(fc.record({ who: fc.nat(2), what: fc.constantFrom('read', 'write', 'undo'), cut }), {
-    minLength: 5,
-    maxLength: 14,
+    minLength: 8,
+    maxLength: 20,
   });
   const property = fc.asyncProperty(order, async (steps) => {
+    for (const how of ['none', 'lock'] as const) {
+      const file = openFile();
+      const cascade = new Cascade();
+      let lock = Promise.resolve();
+      for (const [n, { who, what }] of steps.entries()) {
+        const held = file.text();
+        const act = () => {
+          if (what === 'read') file.read(who);
+          else if (what === 'write') file.write(who, `<${who}.${n}>`);
+          else file.takeBack(who);
+        };
+        if (how === 'lock') lock = lock.then(act);
+        else act();
+        await lock;
+        cascade.step(who, what, held, file.text());
+      }
+      dragged[how] += cascade.dragged;
+      revived[how] += cascade.revived;
+    }
     const crew = await openCrew();
+    const cascade = new Cascade();
     const seen = NAMES.map(() => '');
-    const taken = new Set<string>();
     for (const [n, { who, what, cut: at }] of steps.entries()) {
-      const mark = `<${who}.${n}>`;
       const held = crew.text();
       if (what === 'read') {
         const read = () => {
@@ -193,43 +271,44 @@ test('causal cascade: what is taken back takes no work of others with it, and no
         };
         await crew.use(who, 'Read', read, at);
       } else if (what === 'write') {
-        // It builds on what was taken back since: alone or behind one lock, that would come back with it.
-        const isBuilt = [...taken].some((gone) => seen[who]?.includes(gone) && !held.includes(gone));
+        const isBuilt = cascade.isBuilt(seen[who] ?? '', held);
         if (isBuilt) built++;
         const write = () => {
-          seen[who] += mark;
+          seen[who] += `<${who}.${n}>`;
           crew.room().workspace.write(FILE, seen[who] as string);
         };
         const why = await crew.use(who, 'Write', write, at);
         if (isBuilt) assert.equal(why?.code, 'stale');
         if (why) refused++;
-      } else {
-        const takeBack = () =>
-          undo(crew.room().gate, {
-            of: { agents: new Set([crew.pids[who] ?? 0]) },
-            sinceMs: 0,
-            isDry: false,
-          });
-        if (at === 'no') await takeBack();
-        else {
-          // Killed in the middle; whoever asked for it asks again.
-          void takeBack();
-          for (let turn = 0; turn < n % 5; turn++) await settle();
-          await crew.crash();
-          await takeBack();
-        }
-        const gone = (held.match(/<\d\.\d+>/g) ?? []).filter((one) => !crew.text().includes(one));
-        assert.ok(
-          gone.every((one) => one.startsWith(`<${who}.`)),
-          `${gone} of others went with it`,
-        );
-        for (const one of gone) taken.add(one);
-      }
+      } else await takeBack(crew, who, at, n % 5);
+      cascade.step(who, what, held, crew.text());
     }
+    dragged.mezz += cascade.dragged;
+    revived.mezz += cascade.revived;
   });
   await fc.assert(property, { numRuns: 40 });
+  assert.ok(dragged.none > 0 && dragged.lock > 0, `${JSON.stringify(dragged)} went with it`);
+  assert.ok(revived.none > 0 && revived.lock > 0, `${JSON.stringify(revived)} came back`);
+  assert.deepEqual([dragged.mezz, revived.mezz], [0, 0]);
   assert.ok(built > 0 && refused >= built, `${built} built on what was gone, ${refused} refused`);
 });
+
+/** `mezz undo` of all that the agent did; killed after so many turns of the loop, whoever asked for it asks again. */
+async function takeBack(
+  crew: Awaited<ReturnType<typeof openCrew>>,
+  who: number,
+  at: string,
+  turns: number,
+): Promise<void> {
+  const of = { agents: new Set([crew.pids[who] ?? 0]) };
+  const ask = () => undo(crew.room().gate, { of, sinceMs: 0, isDry: false });
+  if (at !== 'no') {
+    void ask();
+    for (let turn = 0; turn < turns; turn++) await settle();
+    await crew.crash();
+  }
+  await ask();
+}
 
 /** A server whose effects come when a test says so; the order in which they came is kept by key. */
 function slowServer() {
@@ -261,9 +340,9 @@ function slowServer() {
 }
 
 test('effect reordering: effects on one key come in the order in which the calls were made and never twice, and others need not wait', async () => {
-  const reordered = { none: 0, lock: 0, mezz: 0 };
-  const repeated = { none: 0, lock: 0, mezz: 0 };
-  const together = { none: 0, lock: 0, mezz: 0 };
+  const reordered = noneYet();
+  const repeated = noneYet();
+  const together = noneYet();
   const script = fc.record({
     calls: fc.array(fc.record({ who: fc.nat(2), key: fc.constantFrom('a', 'b') }), {
       minLength: 4,
@@ -276,7 +355,7 @@ test('effect reordering: effects on one key come in the order in which the calls
     unheard: fc.nat(2),
   });
   const property = fc.asyncProperty(script, async ({ calls, ends, crashAt, unheard }) => {
-    for (const how of ['none', 'lock', 'mezz'] as const) {
+    for (const how of WAYS) {
       const { server, act, open, effects, most } = slowServer();
       const crew = await openCrew([server]);
       let lock: Promise<unknown> = Promise.resolve();

@@ -188,11 +188,11 @@ export const EFFECT_PROMISES: readonly Promised[] = [
       ],
       [
         'src/gate/anomalies.test.ts',
-        'phantom tool: what runs is the definition that was accepted; without a broker a changed one runs unseen',
+        'phantom tool: what runs is the definition that was accepted; without a broker, and under one lock, a changed one runs unseen',
       ],
       [
         'src/gate/anomalies.test.ts',
-        'causal cascade: what is taken back takes no work of others with it, and nobody builds on it unknowingly',
+        'causal cascade: what is taken back takes no work of others with it, and nobody builds on it unknowingly; alone, and under one lock, both happen',
       ],
       [
         'src/gate/anomalies.test.ts',
