@@ -1,7 +1,8 @@
 /**
  * The control protocol: what the command line and the SDK say to the kernel over the unix socket `control.sock` in
  * the state directory (0700). One HTTP/1.1 request a verb: `POST /v1/<verb>` with the request as JSON; the answer is
- * the response as JSON with a member `schema` (`mezz.<verb>/1`), or `{ "error": Refusal }` with its table status.
+ * the response as JSON with a member `schema` (`mezz.<verb>/1`), or `{ "error": Refusal }` with its table status. A
+ * request that is not as VERBS says is refused before anything sees it.
  */
 import type { Refusal } from './errors.ts';
 import type { JsonRecord } from './json.ts';
@@ -11,7 +12,22 @@ import { ORDER_VERBS, type OrderVerbs, type WaitView } from './order.ts';
 import type { ContextMap, Pulse, RoomView } from './sheets.ts';
 import { type DoubtView, TOOL_VERBS, type ToolVerbs } from './tools.ts';
 import type { NanoUsd, Usage } from './usage.ts';
-import type { Selector, Verb } from './verb.ts';
+import {
+  count,
+  flag,
+  json,
+  listOf,
+  long,
+  maybe,
+  object,
+  oneOf,
+  orNull,
+  type Requests,
+  type Selector,
+  text,
+  type Verb,
+  whole,
+} from './verb.ts';
 
 export type AgentState =
   | 'ready'
@@ -282,53 +298,89 @@ export type VerbName = keyof ControlVerbs;
 export type VerbRequest<V extends VerbName> = ControlVerbs[V]['request'];
 export type VerbResponse<V extends VerbName> = ControlVerbs[V]['response'];
 
-/** Every verb, for the server's routes and the client's completion; the compiler keeps it whole. */
-export const VERBS: { readonly [V in VerbName]: true } = {
+/** Every verb and what a request to it holds; the compiler keeps it whole. */
+export const VERBS: Requests<ControlVerbs> = {
   ...MODEL_VERBS,
   ...MONEY_VERBS,
   ...ORDER_VERBS,
   ...TOOL_VERBS,
-  status: true,
-  down: true,
-  ps: true,
-  top: true,
-  free: true,
-  pmap: true,
-  'agent.show': true,
-  'agent.open': true,
-  'agent.started': true,
-  'agent.worktree': true,
-  'agent.exited': true,
-  'agent.hold': true,
-  signal: true,
-  nice: true,
-  calls: true,
-  trace: true,
-  why: true,
-  keys: true,
-  'key.create': true,
-  'key.revoke': true,
-  inbox: true,
-  approve: true,
-  deny: true,
-  can: true,
-  policy: true,
-  'policy.check': true,
-  'policy.test': true,
-  'policy.apply': true,
-  freeze: true,
-  'audit.verify': true,
-  doctor: true,
-  config: true,
-  'config.limits': true,
-  'config.reload': true,
-  store: true,
-  backup: true,
-  fsck: true,
-  gc: true,
-  du: true,
-  forget: true,
-  export: true,
+  status: {},
+  down: { graceMs: maybe(count()) },
+  ps: { all: maybe(flag) },
+  top: { all: maybe(flag) },
+  free: {},
+  pmap: { agent: text },
+  'agent.show': { agent: text },
+  'agent.open': {
+    name: maybe(text),
+    nice: maybe(whole),
+    owner: maybe(text),
+    parent: maybe(text),
+    client: text,
+    budget: maybe(count()),
+    count: maybe(count(1)),
+    hosted: maybe(flag),
+    osPid: maybe(count(1)),
+    startTicks: maybe(count()),
+    cwd: long,
+    hooks: flag,
+    hold: maybe(flag),
+    onLimit: maybe(oneOf('wait', 'sleep', 'fail')),
+  },
+  'agent.started': { agent: text, osPid: count(1), startTicks: maybe(count()) },
+  'agent.worktree': { agent: text, worktree: orNull(long) },
+  'agent.exited': { agent: text, exitCode: orNull(whole), signal: orNull(text) },
+  'agent.hold': { agent: text, on: flag },
+  signal: {
+    agent: text,
+    signal: oneOf('pause', 'resume', 'stop', 'kill'),
+    revoke: maybe(flag),
+    tree: maybe(flag),
+  },
+  nice: { agent: text, nice: whole },
+  calls: { agent: maybe(text), since: maybe(whole), limit: maybe(count(1)), state: maybe(text) },
+  trace: { call: text },
+  why: { subject: text },
+  keys: {},
+  'key.create': { name: text, owner: maybe(text), agent: maybe(text) },
+  'key.revoke': { key: text },
+  inbox: { all: maybe(flag) },
+  approve: { approval: text },
+  deny: { approval: text, reason: maybe(long) },
+  can: { agent: text, action: text, resource: long, args: maybe(json) },
+  policy: {},
+  'policy.check': { text: long },
+  'policy.test': { text: long, since: maybe(whole), agent: maybe(text) },
+  'policy.apply': { text: maybe(long), profile: maybe(text) },
+  freeze: { agent: maybe(text), all: maybe(flag), thaw: maybe(flag) },
+  'audit.verify': {},
+  doctor: {
+    trials: maybe(
+      listOf(
+        object<HookTrial>({
+          client: text,
+          version: orNull(long),
+          outcome: oneOf('refused', 'let-through', 'never-asked', 'no-call', 'not-installed'),
+          detail: orNull(long),
+        }),
+      ),
+    ),
+  },
+  config: {},
+  'config.limits': {},
+  'config.reload': {},
+  store: {},
+  backup: { path: long },
+  fsck: {},
+  gc: {
+    beforeMs: maybe(whole),
+    keepBytes: maybe(count()),
+    entriesBeforeMs: maybe(whole),
+    dryRun: maybe(flag),
+  },
+  du: {},
+  forget: { agent: maybe(text), tree: maybe(flag), owner: maybe(text) },
+  export: { directory: long, bodies: maybe(flag) },
 };
 
 export interface ControlError {

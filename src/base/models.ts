@@ -1,7 +1,21 @@
 /** Backends, models and the embedded engine, as the control protocol tells and changes them. */
+import { HINTS } from './model.ts';
 import type { BackendDraft, SettingsChange, WindowFit } from './sheets.ts';
 import type { NanoUsd } from './usage.ts';
-import type { Verb } from './verb.ts';
+import {
+  count,
+  flag,
+  listOf,
+  long,
+  type Members,
+  maybe,
+  object,
+  oneOf,
+  orNull,
+  type Requests,
+  text,
+  type Verb,
+} from './verb.ts';
 
 /** A backend's cache of prefixes: what it should hold, and how much of it turns that are not over want. */
 export interface CacheView {
@@ -120,13 +134,36 @@ export interface ModelVerbs {
   /** What a model takes, and what agents of a client sent at first, where some were seen. */
   window: Verb<{ model: string; client: string }, WindowFit>;
 }
-export const MODEL_VERBS: { readonly [V in keyof ModelVerbs]: true } = {
-  backends: true,
-  models: true,
-  engine: true,
-  'model.add': true,
-  'model.remove': true,
-  'backend.add': true,
-  'backend.tried': true,
-  window: true,
+
+type OneTrial = Omit<BackendTrial, 'messages'>;
+const TRIAL: Members<OneTrial> = {
+  outcome: oneOf('went-on', 'other-words', 'refused', 'no-answer'),
+  promptTokens: orNull(count()),
+  cachedTokens: orNull(count()),
+};
+export const MODEL_VERBS: Requests<ModelVerbs> = {
+  backends: {},
+  models: {},
+  engine: {},
+  'model.add': {
+    path: maybe(long),
+    name: maybe(text),
+    source: maybe(long),
+    licence: maybe(long),
+    move: maybe(flag),
+  },
+  'model.remove': { name: text },
+  'backend.add': {
+    id: text,
+    url: long,
+    dialects: listOf(text),
+    slots: count(1),
+    hints: maybe(listOf(oneOf(...HINTS))),
+    models: listOf(object<BackendDraft['models'][number]>({ name: text, window: maybe(count(1)) })),
+  },
+  'backend.tried': {
+    backend: text,
+    trial: object<BackendTrial>({ ...TRIAL, messages: maybe(object<OneTrial>(TRIAL)) }),
+  },
+  window: { model: long, client: text },
 };

@@ -1,6 +1,6 @@
 /** Money, plans and their limits, as the control protocol tells and changes them. */
 import type { NanoUsd, Usage } from './usage.ts';
-import type { Verb } from './verb.ts';
+import { flag, maybe, number, oneOf, orNull, type Requests, text, type Verb, whole } from './verb.ts';
 
 export interface LimitView {
   readonly id: string;
@@ -95,10 +95,20 @@ export interface MoneyVerbs {
   >;
   accounts: Verb<Record<string, never>, { accounts: AccountView[] }>;
 }
-export const MONEY_VERBS: { readonly [V in keyof MoneyVerbs]: true } = {
-  limits: true,
-  'limit.set': true,
-  'limit.reserve': true,
-  bill: true,
-  accounts: true,
+export const MONEY_VERBS: Requests<MoneyVerbs> = {
+  limits: { scope: maybe(text) },
+  'limit.set': {
+    scope: text,
+    dimension: oneOf('usd', 'tokens', 'requests', 'output', 'share'),
+    period: oneOf('total', 'day', 'month', '5h', '7d'),
+    cap: orNull(whole),
+    strict: maybe(flag),
+  },
+  'limit.reserve': { account: text, span: oneOf('5h', '7d'), who: text, percent: number },
+  bill: {
+    by: oneOf('agent', 'account', 'model', 'day', 'owner'),
+    since: maybe(whole),
+    agent: maybe(text),
+  },
+  accounts: {},
 };

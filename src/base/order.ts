@@ -1,6 +1,18 @@
 /** The order of calls, as the control protocol tells and changes it. */
 import type { CacheView } from './models.ts';
-import type { Verb } from './verb.ts';
+import {
+  count,
+  flag,
+  listOf,
+  long,
+  mapOf,
+  maybe,
+  number,
+  type Requests,
+  text,
+  type Verb,
+  whole,
+} from './verb.ts';
 
 /** The order in force. */
 export interface OrderView {
@@ -108,10 +120,16 @@ export interface OrderVerbs {
     { since: number; inForce: string; calls: number; left: number; more: boolean; rows: WhatifRow[] }
   >;
 }
-export const ORDER_VERBS: { readonly [V in keyof OrderVerbs]: true } = {
-  sched: true,
-  'sched.set': true,
-  'sched.policies': true,
-  'sched.gantt': true,
-  whatif: true,
+export const ORDER_VERBS: Requests<OrderVerbs> = {
+  sched: {},
+  'sched.set': {
+    policy: maybe(long),
+    weights: maybe(mapOf(number)),
+    reload: maybe(number),
+    maxWaitMs: maybe(count()),
+    reset: maybe(flag),
+  },
+  'sched.policies': {},
+  'sched.gantt': { since: maybe(whole), until: maybe(whole), agent: maybe(text) },
+  whatif: { policies: listOf(long), since: maybe(whole) },
 };

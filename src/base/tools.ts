@@ -3,7 +3,20 @@ import type { JsonRecord } from './json.ts';
 import type { Access, Manifest, ManifestFile } from './manifest.ts';
 import type { WaitView } from './order.ts';
 import type { SettingsChange } from './sheets.ts';
-import type { Selector, Verb } from './verb.ts';
+import {
+  flag,
+  json,
+  listOf,
+  long,
+  maybe,
+  object,
+  oneOf,
+  type Requests,
+  type Selector,
+  text,
+  type Verb,
+  whole,
+} from './verb.ts';
 
 /** What one tool call holds; nobody else may touch it in a way that conflicts until it ends. */
 export interface LockView {
@@ -185,20 +198,20 @@ export interface ToolVerbs {
   /** A draft for a server: nothing of it holds until an operator says so. */
   'tool.learn': Verb<{ server: string }, { manifest: ManifestFile }>;
 }
-export const TOOL_VERBS: { readonly [V in keyof ToolVerbs]: true } = {
-  undo: true,
-  locks: true,
-  tools: true,
-  'tool.servers': true,
-  'tool.call': true,
-  'tool.resolve': true,
-  'tool.import': true,
-  'tool.diff': true,
-  'tool.accept': true,
-  'tool.login': true,
-  'tool.loggedin': true,
-  'tool.logout': true,
-  'tool.manifest': true,
-  'tool.lint': true,
-  'tool.learn': true,
+export const TOOL_VERBS: Requests<ToolVerbs> = {
+  undo: { agent: maybe(text), call: maybe(text), since: maybe(whole), dryRun: maybe(flag) },
+  locks: { agent: maybe(text) },
+  tools: { agent: maybe(text) },
+  'tool.servers': {},
+  'tool.call': { agent: text, name: text, args: json },
+  'tool.resolve': { call: text, as: oneOf('done', 'retry', 'abandon') },
+  'tool.import': { files: listOf(object<ToolFile>({ path: long, text: long })), write: flag },
+  'tool.diff': { server: text },
+  'tool.accept': { server: text },
+  'tool.login': { server: text, redirect: long },
+  'tool.loggedin': { server: text, query: long },
+  'tool.logout': { server: text },
+  'tool.manifest': { server: maybe(text) },
+  'tool.lint': { server: maybe(text) },
+  'tool.learn': { server: text },
 };

@@ -99,7 +99,7 @@ export class Shelf {
     if (existsSync(this.#pathOf(id)))
       return { problem: `there is a model ${id}`, remedy: `mezz model rm ${id}` };
     if (made) writeFileSync(from, tinyGguf());
-    if (!existsSync(from)) return { problem: `there is no file ${from}` };
+    if (!statSync(from, { throwIfNoEntry: false })?.isFile()) return { problem: `there is no file ${from}` };
     const facts = readGguf(from);
     if ('problem' in facts) return { problem: `${from} is no model: ${facts.problem}` };
     const move = made || given.move === true;

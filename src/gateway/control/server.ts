@@ -1,9 +1,10 @@
 /** The operators' way in: a unix socket in the state directory, for the directory's owner alone. */
 import { chmodSync, rmSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { VERBS, type VerbName } from '../../base/control.ts';
+import { VERBS, type VerbName, type VerbRequest } from '../../base/control.ts';
 import { ERRORS, type Refusal, refusal } from '../../base/errors.ts';
 import { isRecord, parseJson } from '../../base/json.ts';
+import { type Members, wrongIn } from '../../base/verb.ts';
 import { StoreError } from '../../db/store.ts';
 import { collectBody } from '../body.ts';
 import { agentVerbs } from './agents.ts';
@@ -78,14 +79,19 @@ async function serve(
   if ('code' in body) return fail(response, body);
   const message = body.length === 0 ? {} : parseJson(body.toString('utf8'));
   if (!isRecord(message)) return fail(response, refusal('bad_request', 'The request is not a JSON object.'));
+  const wrong = wrongIn(VERBS[verb as VerbName] as Members<VerbRequest<VerbName>>, message);
+  if (wrong !== undefined) return fail(response, refusal('bad_request', `${verb}: ${wrong}.`));
   try {
     const handler = HANDLERS[verb as VerbName] as Handler<VerbName>;
     const answer = await handler(context, message as never);
     if ('code' in answer) return fail(response, answer as Refusal);
     send(response, 200, { schema: `mezz.${verb}/1`, ...answer });
   } catch (error) {
-    if (!(error instanceof StoreError)) throw error;
-    fail(response, refusal('store_failed', error.message, { remedy: error.remedy }));
+    if (error instanceof StoreError)
+      return fail(response, refusal('store_failed', error.message, { remedy: error.remedy }));
+    // A file that was named cannot be read, or a disk is full: anything else is a bug, and ends the kernel.
+    if (!(error instanceof Error) || !('syscall' in error)) throw error;
+    fail(response, refusal('bad_request', `${verb}: ${error.message}.`));
   }
 }
 

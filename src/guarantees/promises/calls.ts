@@ -331,6 +331,25 @@ export const CALL_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'hostile-messages',
+    group: 'wire',
+    text: 'Whatever an agent sends in a place of a hook, of a message by MCP or of a model call, and whatever a program asks by the control protocol, the kernel answers and lives.',
+    restsOn:
+      'A request of the control protocol is compared with what its verb takes before anything sees it; names from outside are looked up among the own names of a table.',
+    bypassedBy:
+      'A message that the tests do not come upon; agent.started names a process, which kill then ends.',
+    tests: [
+      [
+        'test/fuzz/door.test.ts',
+        'whatever an agent sends in one place of a message, it is answered and the kernel goes on',
+      ],
+      [
+        'test/fuzz/control.test.ts',
+        'whatever a program asks by the control protocol, it is answered and the kernel goes on',
+      ],
+    ],
+  },
+  {
     id: 'order',
     group: 'order',
     text: 'Calls are granted in the order of the policy, the same events give the same order, and no call waits for ever: one that has waited the maximum, and was passed by 40 calls for each that waited when it came, is next but for those to which that happened before.',
