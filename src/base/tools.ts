@@ -105,6 +105,8 @@ export interface ToolServerView {
   readonly failures: number;
   /** Until when it gets no call because of them; null where it gets all. */
   readonly shutUntil: number | null;
+  /** Until when it has asked for no call; null where it takes them. */
+  readonly restsUntil: number | null;
   /** Calls that were refused for that, or for its calls a minute. */
   readonly refused: number;
   /** The last it said on its error stream. */

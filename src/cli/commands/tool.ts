@@ -37,19 +37,22 @@ function list(session: Session, options: ListOptions): Promise<void> {
   });
 }
 
-function processesOf({ instances, osPid }: ToolServerView): string {
+function processesOf({ instances, osPid, command }: ToolServerView): string {
   const each = instances.map(
     ({ agent, osPid: pid }) => `${pid ?? 'starting'}${agent === 0 ? '' : ` of ${agent}`}`,
   );
   if (each.length > 0) return each.join(', ');
-  return osPid === null ? 'not started' : String(osPid);
+  if (osPid !== null) return String(osPid);
+  // An HTTP service, a server at an address and mezz's own have no process of mezz's.
+  return command.length === 0 ? '' : 'not started';
 }
 
-function healthOf({ id, login, failures, shutUntil }: ToolServerView): string {
+function healthOf({ id, login, failures, shutUntil, restsUntil }: ToolServerView): string {
   const locked = loginProblem(login);
   if (locked !== undefined) return `${locked}: mezz tool login ${id}`;
   if (shutUntil !== null)
     return `${failures} calls without an answer: none until ${new Date(shutUntil).toISOString()}`;
+  if (restsUntil !== null) return `asked for no call until ${new Date(restsUntil).toISOString()}`;
   return failures === 0 ? '' : `${failures} calls without an answer`;
 }
 

@@ -57,7 +57,11 @@ test('what takes another body than JSON, and what is at another service, is no t
     '/old': { servers: [{ url: 'https://eu.example.com/v0' }], ...get('old') },
     '/other': { servers: [{ url: 'https://other.example.com' }], ...get('other') },
   };
-  const { operations, baseUrl } = await readDocument(document(paths), 'file:///pets.json');
+  const { operations, baseUrl, left } = await readDocument(document(paths), 'file:///pets.json');
+  assert.deepEqual(left, [
+    'POST /upload is no tool: its body is no JSON',
+    'GET /other is no tool: it is at another service, https://other.example.com/',
+  ]);
   assert.equal(baseUrl, 'https://eu.example.com/v1');
   assert.deepEqual(
     [...operations].map(([name, { baseUrl: at, bodyType }]) => [

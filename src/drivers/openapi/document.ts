@@ -36,6 +36,8 @@ export interface ServiceDescription {
   readonly tools: readonly JsonRecord[];
   readonly manifest: ManifestFile;
   readonly operations: ReadonlyMap<string, Operation>;
+  /** What is offered to nobody, and why, one line each. */
+  readonly left: readonly string[];
 }
 
 const METHODS = ['get', 'head', 'options', 'put', 'post', 'delete', 'patch', 'trace'];
@@ -72,15 +74,22 @@ export async function readDocument(
   const tools: JsonRecord[] = [];
   const operations = new Map<string, Operation>();
   const known: Record<string, Manifest> = {};
+  const left: string[] = [];
   for (const [path, item] of Object.entries(isRecord(paths) ? paths : {})) {
     if (!isRecord(item)) continue;
     for (const method of METHODS) {
       const operation = item[method];
-      if (!isRecord(operation) || tools.length >= LIMITS.apiOperations.value) continue;
+      if (!isRecord(operation)) continue;
       const place = baseUrl ?? serverOf(operation, url) ?? serverOf(item, url) ?? base;
       const input = inputOf(api, item, operation);
-      // Another service's, which gets no credential of this one; and what only takes forms and files.
-      if (!input || new URL(place).origin !== new URL(base).origin) continue;
+      const why =
+        tools.length >= LIMITS.apiOperations.value
+          ? `more than ${LIMITS.apiOperations.value}`
+          : whyNot(input, place, base);
+      if (!input || why !== undefined) {
+        left.push(`${method.toUpperCase()} ${path} is no tool: ${why}`);
+        continue;
+      }
       const name = freeName(nameOf(operation, method, path), operations);
       const { parameters, inputSchema, isKeyed, bodyType } = input;
       const at = place.replace(/\/+$/, '');
@@ -95,7 +104,20 @@ export async function readDocument(
     }
   }
   const info = isRecord(api.info) ? api.info : {};
-  return { title: stringOf(info.title ?? ''), baseUrl: base, tools, manifest: { tools: known }, operations };
+  return {
+    title: stringOf(info.title ?? ''),
+    baseUrl: base,
+    tools,
+    manifest: { tools: known },
+    operations,
+    left,
+  };
+}
+
+function whyNot(input: object | undefined, place: string, base: string): string | undefined {
+  if (!input) return 'its body is no JSON';
+  // Which gets no credential of this one.
+  return new URL(place).origin === new URL(base).origin ? undefined : `it is at another service, ${place}`;
 }
 
 /** The first server that the document, a path or an operation names, its variables by their defaults. */

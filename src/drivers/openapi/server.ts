@@ -34,7 +34,7 @@ export class OpenApiServer implements ToolServer {
     this.#key = key;
   }
 
-  /** Why its document could not be read. */
+  /** Why its document could not be read, or what of it is not offered. */
   get said(): string {
     return this.#said;
   }
@@ -101,6 +101,10 @@ export class OpenApiServer implements ToolServer {
       const { protocol, hostname } = new URL(service.baseUrl);
       if (this.#key !== undefined && protocol !== 'https:' && !LOOPBACK.test(hostname))
         throw new Error('its key would travel unencrypted to another machine');
+      this.#said = service.left
+        .map((line) => `${line}\n`)
+        .join('')
+        .slice(0, LIMITS.toolSaid.value);
       return service;
     } catch (error) {
       this.#said = String((error as Error).message).slice(0, LIMITS.toolSaid.value);

@@ -4,6 +4,7 @@ import { refusal } from '../../base/errors.ts';
 import type { ToolView } from '../../base/tools.ts';
 import type { Gate } from '../../gate/gate.ts';
 import { isNever } from '../../gate/sight.ts';
+import { callsAt } from '../../tools/rates.ts';
 import type { Offer } from '../../tools/servers.ts';
 import { type Handlers, selectAgent } from './context.ts';
 import { type LoginVerb, loginVerbs } from './logins.ts';
@@ -87,10 +88,13 @@ function serverView(
   const running = [...gate.flights.values()].filter(
     ({ call: { payload } }) => 'how' in payload && payload.how === 'brokered' && payload.server === spec.id,
   );
-  const { failures, shutUntil, refused } = gate.parts.traffic.health(spec.id);
+  const { traffic, broker, clock } = gate.parts;
+  const { failures, shutUntil, refused } = traffic.health(spec.id);
+  const restMs = broker.rates.shutMs(callsAt(spec.id));
   return {
     ...{ id: spec.id, command: [...spec.command], osPid: osPid ?? null, calls: running.length, said },
     login: server.login?.state ?? 'none',
+    restsUntil: restMs > 0 ? clock.now() + restMs : null,
     ...{ failures, refused, shutUntil: shutUntil ?? null, instances: [...(server.instances?.() ?? [])] },
   };
 }
