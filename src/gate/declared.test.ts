@@ -84,6 +84,14 @@ test('what changes a part changes what its readers saw of the whole, and the oth
   }
 });
 
+test('who has never read it is not held to what it cannot read; a write of its own is a change to who has', async () => {
+  const { ann, bob, told } = await openPair();
+  for (const who of [ann, bob, ann]) assert.equal(await told(who, 'put'), 'done');
+  await told(ann, 'get');
+  assert.equal(await told(bob, 'put'), 'done');
+  assert.match(await told(ann, 'put'), /changed by bob/);
+});
+
 test('what is added at an address changes none of those below it', async () => {
   const { ann, bob, told } = await openPair();
   await told(ann, 'fetch');

@@ -215,7 +215,7 @@ export class Broker {
     for (const effect of use.effects) {
       if (effect.key.startsWith('port:')) this.versions.wrote(effect.key, author, true);
       if (effect.path !== undefined) await this.#settle(effect, effect.path, author, how);
-      else if (/^(?:server|url):/.test(effect.key) && !effect.guessed) this.#believe(effect, author, how);
+      else if (isBelieved(effect.key) && !effect.guessed) this.#believe(effect, author, how);
       if (!isWrite(effect) || !effect.key.startsWith('file:')) continue;
       if (effect.guessed) await this.#discover(effect.key, use);
       for (const key of this.versions.below(effect.key))
@@ -306,6 +306,7 @@ export class Broker {
   /**
    * What a server or an address holds nobody sees from here: what its tools say that they do is what is known of it. The
    * parts of a server are in it; addresses below another are resources of their own, which only a `replace` takes along.
+   * Whoever has never read it may have no way to, so only who has is held to it.
    */
   #believe({ key, access }: Effect, author: Author, how: How): void {
     const { versions } = this;
@@ -315,13 +316,9 @@ export class Broker {
       if (!versions.knows(key)) versions.see(key, undefined);
       for (const one of isOfServer ? versions.below(key) : [key]) versions.stamp(author.agent, one);
     } else if (how !== 'failed') {
-      const isWhole = access === 'replace' && how === 'done';
       const covers = access === 'replace' || (access === 'delta' && isOfServer);
-      for (const one of covers ? versions.below(key) : [])
-        if (one !== key) versions.wrote(one, author, isWhole);
-      // Of a server that nobody described a version would be news to nobody.
-      const isNews = versions.knows(key) || access === 'replace' || key.includes('/');
-      if (isNews) versions.wrote(key, author, isWhole);
+      for (const one of covers ? versions.below(key) : [key])
+        if (versions.knows(one)) versions.wrote(one, author, false);
     }
   }
 
@@ -341,7 +338,7 @@ export class Broker {
   #checkVersion({ key, access, path }: Effect, use: Use): Obstruction | undefined {
     if (access !== 'replace' || key.startsWith('port:')) return undefined;
     const unseen = this.versions.unseen(use.agent, key);
-    if (!unseen || (!unseen.sawBefore && !this.#isPeer(unseen.author))) return undefined;
+    if (!unseen || (!unseen.sawBefore && (isBelieved(key) || !this.#isPeer(unseen.author)))) return undefined;
     this.#note('stale', key, use, unseen.author.agent);
     const since = unseen.sawBefore ? `since ${use.name} last read it` : `and ${use.name} has not read it`;
     const obstructed = obstruction(
@@ -424,6 +421,9 @@ export const boundOf = ({ effects }: Pick<Use, 'effects'>): number =>
 const obstruction = (message: string, more: Pick<Refusal, 'rule' | 'remedy'>): Obstruction => ({
   refusal: refusal('stale', message, more),
 });
+
+/** Nobody can look at it from here. */
+const isBelieved = (key: string): boolean => /^(?:server|url):/.test(key);
 
 /** `file:/a/b` is told as the path; a branch or HEAD by what it is. */
 function nameOf(key: string): string {

@@ -162,10 +162,10 @@ export const TOOL_PROMISES: readonly Promised[] = [
   {
     id: 'replaces-compared',
     group: 'tools',
-    text: 'A call that would replace a part of a tool server, or what is at an address, that another agent has written since is refused, and its agent is told who did, when, by which call, and how to go on; also after a kill -9 of the kernel.',
+    text: 'A call that would replace a part of a tool server, or what is at an address, that another agent has written since its own agent read it is refused, and its agent is told who did, when, by which call, and how to go on; also after a kill -9 of the kernel.',
     restsOn: 'What manifests and HTTP methods say that calls do; rows in the transactions of their ENDs.',
     bypassedBy:
-      'A manifest that is wrong about its tool; whoever uses the server without mezz. What changed is not shown, because nobody sees it from outside. `journal.bodies: off` forgets it with a restart.',
+      'A manifest that is wrong about its tool; an agent that never read what it replaces; whoever uses the server without mezz. What changed is not shown, because nobody sees it from outside. `journal.bodies: off` forgets it with a restart.',
     tests: [
       [
         'src/gate/declared.test.ts',
