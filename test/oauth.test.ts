@@ -63,7 +63,8 @@ test('a tool server that wants a login says so in the tool error, ps and doctor,
     const call = await caller(kernel);
     assert.match(await call(), /wants a login.*mezz tool login box/s);
     assert.equal(await stateOf(kernel), 'needed');
-    assert.match((await mezz(kernel, 'tool', 'ps')).text, /not logged in: mezz tool login box/);
+    assert.match((await mezz(kernel, 'tool', 'ps')).text, /not logged in: mezz tool login box +http:/);
+    assert.match((await mezz(kernel, 'tool', 'logs', 'bx')).text, /there is no tool server "bx"/);
     const { findings } = await kernel.control.call('doctor', {});
     assert.equal(findings.find(({ id }) => id === 'login-box')?.remedy, 'mezz tool login box');
 

@@ -117,6 +117,31 @@ test('a server that ends again and again is started after a pause, and its agent
     await until(async () => /did count/.test(await call(ann, 'box__count')));
   }));
 
+test('why a server offers nothing is told beside it, and that it is there by its address', async () => {
+  const url = 'http://127.0.0.1:9/mcp';
+  const tools = { gone: { command: ['/no/such/program'] }, remote: { url } };
+  const kernel = await startKernel(undefined, `tools: ${JSON.stringify(tools)}`);
+  try {
+    const seen = async () =>
+      (await kernel.control.call('tool.servers', {})).servers.map(({ address, problem }) => [
+        address,
+        problem,
+      ]);
+    assert.deepEqual(
+      await seen(),
+      [null, url, null].map((address) => [address, null]),
+    );
+    await kernel.control.call('tools', {});
+    assert.deepEqual(await seen(), [
+      [null, 'The tool server gone does not start: spawn /no/such/program ENOENT'],
+      [url, `The tool server remote at ${url} does not answer: it takes no connection`],
+      [null, null],
+    ]);
+  } finally {
+    await kernel.close();
+  }
+});
+
 test('a secret of a tool server is read from its place, reaches the server, and is no part of the settings', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'mezz-servers-'));
   const [key, seen, absent] = ['box.key', 'seen.txt', 'no.key'].map((name) => join(directory, name));

@@ -321,18 +321,30 @@ test('a use that its client named is made once, also over a restart; one in doub
 test('tool servers of other programs are shown first, and written into mezz.yaml when asked to', () =>
   withServers(async ({ kernel }) => {
     const mcpServers = { docs: { command: 'docs', env: { DOCS_TOKEN: 'x' } }, counting: { command: 'no' } };
-    const files = [{ path: '.mcp.json', text: JSON.stringify({ mcpServers }) }];
+    const files = [
+      { path: '.mcp.json', text: JSON.stringify({ mcpServers }) },
+      { path: 'more.json', text: JSON.stringify({ mcpServers: { Docs: { command: 'other' } } }) },
+      { path: 'broken.json', text: '{' },
+    ];
     const file = join(kernel.stateDir, 'mezz.yaml');
     const before = readFileSync(file, 'utf8');
     const shown = await kernel.control.call('tool.import', { files, write: false });
     assert.deepEqual(
       [shown.lines, shown.kept, shown.left],
-      [['docs: { command: [ docs ] }'], ['counting'], ['docs: DOCS_TOKEN']],
+      [
+        ['docs: { command: [ docs ], env: { DOCS_TOKEN: { env: DOCS_TOKEN } } }'],
+        ['counting'],
+        ['docs: DOCS_TOKEN'],
+      ],
+    );
+    assert.deepEqual(
+      [shown.notes, shown.problems],
+      [['docs: another one of more.json that would get this name is left out'], ['broken.json is not JSON']],
     );
     assert.equal(readFileSync(file, 'utf8'), before);
     const written = await kernel.control.call('tool.import', { files, write: true });
     assert.deepEqual(written.added, ['docs']);
-    assert.match(readFileSync(file, 'utf8'), /docs: \{ command: \[ docs \] \}/);
+    assert.match(readFileSync(file, 'utf8'), /docs: \{ command: \[ docs \], env/);
   }));
 
 test('mezz demo clobber: agents at once lose writes in one checkout and with the official servers, and none through mezz', async () => {

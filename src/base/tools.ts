@@ -90,6 +90,10 @@ export interface LintView {
 export interface ToolServerView {
   readonly id: string;
   readonly command: readonly string[];
+  /** Where it is, or its document, in place of a command. */
+  readonly address: string | null;
+  /** Why it offers nothing, as it was asked last. */
+  readonly problem: string | null;
   readonly osPid: number | null;
   /** Calls that run there now. */
   readonly calls: number;
@@ -151,12 +155,18 @@ export interface UndoView {
 export interface ToolDraft {
   readonly id: string;
   readonly command?: readonly string[];
+  readonly cwd?: string;
   readonly url?: string;
-  readonly env?: Readonly<Record<string, string>>;
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Variables and headers that look like secrets: they are not taken over. */
+  readonly env?: Readonly<Record<string, ToolValue>>;
+  readonly headers?: Readonly<Record<string, ToolValue>>;
+  /** What looks like a secret: it is not taken over, at most the place where it is to be found. */
   readonly left: readonly string[];
+  /** What does not work as it is written there. */
+  readonly notes: readonly string[];
 }
+
+/** A text, or the variable that holds it. */
+export type ToolValue = string | { readonly env: string };
 
 export interface ToolFile {
   readonly path: string;
@@ -168,6 +178,8 @@ export interface ToolImport extends SettingsChange {
   readonly lines: readonly string[];
   /** What was not taken over, `server: NAME`. */
   readonly left: readonly string[];
+  /** What is to be known of what is added. */
+  readonly notes: readonly string[];
 }
 
 export interface ToolVerbs {

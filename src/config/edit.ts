@@ -22,10 +22,11 @@ export function addTools(text: string, drafts: readonly ToolDraft[]): Edited | u
 /** As mezz.yaml would hold them, one a line. */
 export const toolLines = (drafts: readonly ToolDraft[]): string[] => drafts.map(entryOf).map(entryText);
 
-const entryOf = ({ id, command, url, env, headers }: ToolDraft): [string, object] => [
+const entryOf = ({ id, command, cwd, url, env, headers }: ToolDraft): [string, object] => [
   id,
   {
     ...(command ? { command } : {}),
+    ...(cwd ? { cwd } : {}),
     ...(url ? { url } : {}),
     ...(env ? { env } : {}),
     ...(headers ? { headers } : {}),

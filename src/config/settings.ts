@@ -11,7 +11,7 @@ import type { Clock } from '../base/clock.ts';
 import type { BackendId } from '../base/ids.ts';
 import type { BackendSpec, ToolServer } from '../base/ports.ts';
 import type { BackendDraft, SettingsChange } from '../base/sheets.ts';
-import type { ToolFile, ToolImport } from '../base/tools.ts';
+import type { ToolDraft, ToolFile, ToolImport } from '../base/tools.ts';
 import { Prices } from '../budget/prices.ts';
 import { StoreError } from '../db/store.ts';
 import { EngineBackend, type EnginePlaces } from '../drivers/engine/backend.ts';
@@ -183,14 +183,28 @@ export class Settings {
       import('./toolfiles.ts'),
       import('./edit.ts'),
     ]);
-    const found = files.flatMap(({ path, text }) => readToolFile(path, text));
-    const drafts = [
-      ...new Map(found.map((draft) => [draft.id, draft] as const).reverse()).values(),
-    ].reverse();
-    const change = await this.#write((edit, text) => edit.addTools(text, drafts), writes);
-    const lines = toolLines(drafts.filter(({ id }) => change.added.includes(id)));
-    const left = drafts.flatMap(({ id, left: names }) => names.map((name) => `${id}: ${name}`));
-    return { ...change, lines, left };
+    const drafts = new Map<string, ToolDraft>();
+    const [unread, others]: [string[], string[]] = [[], []];
+    for (const { path, text } of files) {
+      const read = readToolFile(path, text);
+      if (typeof read === 'string') unread.push(read);
+      else
+        for (const draft of read) {
+          const first = drafts.get(draft.id);
+          if (!first) drafts.set(draft.id, draft);
+          else if (JSON.stringify(first) !== JSON.stringify(draft))
+            others.push(`${draft.id}: another one of ${path} that would get this name is left out`);
+        }
+    }
+    const change = await this.#write((edit, text) => edit.addTools(text, [...drafts.values()]), writes);
+    const added = [...drafts.values()].filter(({ id }) => change.added.includes(id));
+    const of = (what: 'left' | 'notes') =>
+      added.flatMap(({ id, [what]: each }) => each.map((one) => `${id}: ${one}`));
+    return {
+      ...change,
+      problems: [...change.problems, ...unread],
+      ...{ lines: toolLines(added), left: of('left'), notes: [...of('notes'), ...others] },
+    };
   }
 
   #write(change: Change, writes = true): Promise<SettingsChange> {

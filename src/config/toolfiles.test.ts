@@ -8,7 +8,13 @@ import { readToolFile } from './toolfiles.ts';
 test('tool servers are found in the files of Claude Code, Cursor and VS Code, and what looks like a secret is left out', () => {
   const files = { command: 'npx', args: ['-y', 'files', '/tmp'], env: { ROOT: '/tmp', API_KEY: 'sk-1' } };
   const expected = [
-    { id: 'files', command: ['npx', '-y', 'files', '/tmp'], env: { ROOT: '/tmp' }, left: ['API_KEY'] },
+    {
+      id: 'files',
+      command: ['npx', '-y', 'files', '/tmp'],
+      env: { ROOT: '/tmp', API_KEY: { env: 'API_KEY' } },
+      left: ['API_KEY'],
+      notes: [],
+    },
   ];
   assert.deepEqual(readToolFile('.mcp.json', JSON.stringify({ mcpServers: { files } })), expected);
   const home = { numStartups: 3, projects: { '/work': { mcpServers: { files } } } };
@@ -23,6 +29,7 @@ test('tool servers are found in the files of Claude Code, Cursor and VS Code, an
       url: 'https://docs.invalid/mcp',
       headers: { 'x-team': 'a//b' },
       left: ['Authorization'],
+      notes: [],
     },
   ]);
   assert.deepEqual(readToolFile('x.json', '[1]'), []);
@@ -48,8 +55,14 @@ http_headers = { x-team = "a", "x-key" = "b" }
 command = "no"
 `;
   assert.deepEqual(readToolFile('.codex/config.toml', text), [
-    { id: 'files', command: ['npx', '-y', 'files'], env: { ROOT: '/a "b"' }, left: [] },
-    { id: 'the-docs', url: 'https://docs.invalid/mcp', headers: { 'x-team': 'a' }, left: ['x-key', 'DOCS'] },
+    { id: 'files', command: ['npx', '-y', 'files'], env: { ROOT: '/a "b"' }, left: [], notes: [] },
+    {
+      id: 'the-docs',
+      url: 'https://docs.invalid/mcp',
+      headers: { 'x-team': 'a' },
+      left: ['x-key', 'DOCS'],
+      notes: [],
+    },
   ]);
   assert.deepEqual(readToml('a.b = 1\nc = """\nlong\n"""\n[d]\ne = true\n? what\nf = [1, [2]]'), {
     a: { b: 1 },
@@ -82,21 +95,108 @@ test('a server of the registry is started by the runner of its package, or reach
     {
       id: 'files',
       command: ['npx', '-y', '@me/files@1.2.3', '/tmp', '--mode', 'ro'],
-      env: { LEVEL: 'info' },
+      env: { LEVEL: 'info', PASS: { env: 'PASS' } },
       left: ['PASS'],
+      notes: [],
     },
   ]);
   const remote = { name: 'a/docs', remotes: [{ type: 'streamable-http', url: 'https://docs.invalid/mcp' }] };
   assert.deepEqual(readToolFile('server.json', JSON.stringify(remote)), [
-    { id: 'docs', url: 'https://docs.invalid/mcp', left: [] },
+    { id: 'docs', url: 'https://docs.invalid/mcp', left: [], notes: [] },
   ]);
+});
+
+test('no secret is taken over from an argument or an address, and what does not work as it stands there is said', () => {
+  const args = [
+    '--token',
+    'abc',
+    '--api-key=abc',
+    '--author',
+    'me',
+    '--header',
+    'Authorization: Bearer abc',
+    '-v',
+  ];
+  const mcpServers = {
+    pg: { command: 'pg', args: ['postgres://me:abc@db/x', 'ghp_abcdefgh12345', ...args], cwd: '/srv' },
+    web: {
+      url: 'https://me:abc@a.invalid/mcp?api_key=abc&x=1',
+      headers: { a: 'sk-abcdefgh1234', b: `\${B_KEY}` },
+    },
+    old: { type: 'sse', url: 'https://a.invalid/sse', disabled: true },
+    odd: { command: `\${workspaceFolder}/run`, env: { A: `\${env:A_KEY}`, B: `\${input:b}` } },
+  };
+  const text = JSON.stringify({ mcpServers });
+  const read = readToolFile('.mcp.json', text);
+  assert.ok(!JSON.stringify(read).includes('abc'));
+  const filled = 'which the other program fills in: write what it stands for';
+  assert.deepEqual(read, [
+    {
+      id: 'pg',
+      command: ['pg', '--author', 'me', '-v'],
+      cwd: '/srv',
+      left: ['argument 1', 'argument 2', '--token', '--api-key', '--header'],
+      notes: [],
+    },
+    {
+      id: 'web',
+      url: 'https://a.invalid/mcp?x=1',
+      headers: { b: { env: 'B_KEY' } },
+      left: ['api_key', 'the login in its address', 'a'],
+      notes: [],
+    },
+    {
+      id: 'old',
+      url: 'https://a.invalid/sse',
+      left: [],
+      notes: ['is switched off there', 'speaks a transport of 2024 (sse) there, which mezz does not speak'],
+    },
+    {
+      id: 'odd',
+      command: [`\${workspaceFolder}/run`],
+      env: { A: { env: 'A_KEY' } },
+      left: [],
+      notes: [`has \${workspaceFolder}/run, ${filled}`, `has B: \${input:b}, ${filled}`],
+    },
+  ]);
+  assert.equal(readToolFile('.mcp.json', '{'), '.mcp.json is not JSON');
+  const lines = toolLines(Array.isArray(read) ? read : []);
+  const { problems } = readConfig('mezz.yaml', `tools:\n  ${lines.join('\n  ')}\n`, '/', '/');
+  assert.deepEqual(problems, []);
+});
+
+test('a package of the registry is told its arguments; what a person must say is named', () => {
+  const registry = (one: object) => JSON.stringify({ name: 'a/box', packages: [one] });
+  const text = registry({
+    registryType: 'pypi',
+    identifier: 'box',
+    runtimeArguments: [{ type: 'named', name: '--python', value: '3.13' }],
+    packageArguments: [
+      { type: 'positional', valueHint: 'dir', isRequired: true },
+      { type: 'named', name: '--token', isSecret: true },
+      { type: 'named', name: '--read-only' },
+    ],
+    environmentVariables: [{ name: 'REGION', isRequired: true }],
+  });
+  assert.deepEqual(readToolFile('server.json', text), [
+    {
+      id: 'box',
+      command: ['uvx', '--python', '3.13', 'box', '--read-only'],
+      left: ['--token'],
+      notes: ['wants a value of dir', 'wants a value of REGION'],
+    },
+  ]);
+  assert.deepEqual(
+    readToolFile('server.json', registry({ registryType: 'constructor', identifier: 'x' })),
+    [],
+  );
 });
 
 test('what is taken over is put into mezz.yaml beside what is there, and is right', () => {
   const text = '# mine\ntools:\n  files: { command: [old] } # stays\n\n# the end\n';
   const drafts = [
-    { id: 'files', command: ['new'], left: [] },
-    { id: 'docs', url: 'https://docs.invalid/mcp', left: [] },
+    { id: 'files', command: ['new'], left: [], notes: [] },
+    { id: 'docs', url: 'https://docs.invalid/mcp', left: [], notes: [] },
   ];
   const edited = addTools(text, drafts);
   assert.deepEqual([edited?.added, edited?.kept], [['docs'], ['files']]);

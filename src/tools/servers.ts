@@ -55,6 +55,8 @@ export class ToolServers {
 
   readonly #listeners = new Set<(server: string, change: ServerChange) => void>();
 
+  /** Why those offer nothing that were asked last and did not say what. */
+  readonly #problems = new Map<string, string>();
   /** Servers that a list did not wait for: it is told when they have said what they offer. */
   readonly #slow = new Set<string>();
 
@@ -62,6 +64,11 @@ export class ToolServers {
     this.#store = store;
     this.#clock = clock;
     this.#servers = servers;
+  }
+
+  /** Why a server offers nothing; undefined where it does, or was not asked yet. */
+  problemOf(server: string): string | undefined {
+    return this.#problems.get(server);
   }
 
   get isEmpty(): boolean {
@@ -117,7 +124,11 @@ export class ToolServers {
     const server = this.#servers.get(id);
     if (!server) return refusal('not_found', `There is no tool server "${id}".`, { remedy: 'mezz tool ls' });
     const described = await server.describe();
-    if ('code' in described) return described;
+    if ('code' in described) {
+      this.#problems.set(id, described.message);
+      return described;
+    }
+    this.#problems.delete(id);
     return { server: id, described, offers: await this.#offersFor(server.spec, described) };
   }
 

@@ -149,7 +149,7 @@ const contextOf = (gate: Gate): ControlContext => ({
   reload: async () => [],
   callTool: async () => ({ kind: 'released' }),
   resolveCall: async () => ({ kind: 'released' }),
-  importTools: async () => ({ file: '', added: [], kept: [], problems: [], lines: [], left: [] }),
+  importTools: async () => ({ file: '', added: [], kept: [], problems: [], lines: [], left: [], notes: [] }),
   addBackend: async () => ({ file: '', added: [], kept: [], problems: [] }),
   shutDown: () => {},
 });

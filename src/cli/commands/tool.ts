@@ -47,12 +47,13 @@ function processesOf({ instances, osPid, command }: ToolServerView): string {
   return command.length === 0 ? '' : 'not started';
 }
 
-function healthOf({ id, login, failures, shutUntil, restsUntil }: ToolServerView): string {
+function healthOf({ id, login, problem, failures, shutUntil, restsUntil }: ToolServerView): string {
   const locked = loginProblem(login);
   if (locked !== undefined) return `${locked}: mezz tool login ${id}`;
   if (shutUntil !== null)
     return `${failures} calls without an answer: none until ${new Date(shutUntil).toISOString()}`;
   if (restsUntil !== null) return `asked for no call until ${new Date(restsUntil).toISOString()}`;
+  if (problem !== null) return problem;
   return failures === 0 ? '' : `${failures} calls without an answer`;
 }
 
@@ -69,7 +70,7 @@ function servers(session: Session, options: ViewOptions): Promise<void> {
           { head: 'CALLS', cell: ({ calls }) => String(calls), right: true },
           { head: 'REFUSED', cell: ({ refused }) => String(refused), right: true },
           { head: 'HEALTH', cell: healthOf },
-          { head: 'COMMAND', cell: ({ command }) => command.join(' ') },
+          { head: 'COMMAND', cell: ({ command, address }) => address ?? command.join(' ') },
         ],
         answer.servers,
       ),
@@ -79,6 +80,8 @@ function servers(session: Session, options: ViewOptions): Promise<void> {
 async function logs(session: Session, server: string, options: ViewOptions): Promise<void> {
   const answer = await session.control.call('tool.servers', {});
   const found = answer.servers.filter(({ id }) => id === server);
+  if (found.length === 0)
+    throw new UsageFailure(`there is no tool server "${server}"`, 'mezz tool ps lists them', 3);
   if (options.json) session.terminal.printJson({ ...answer, servers: found });
   else for (const { said } of found) session.terminal.out.write(said);
 }
@@ -130,7 +133,11 @@ async function importTools(
   terminal.print(...answer.lines);
   for (const name of answer.kept) terminal.note(`${name} is in mezz.yaml already, and stays`);
   for (const name of answer.left) terminal.note(`${name} looks like a secret and was left out`);
+  if (answer.lines.some((line) => line.includes('{ env: ')))
+    terminal.note('what is { env: NAME } comes from the environment that mezz is started in');
+  for (const note of answer.notes) terminal.note(note);
   for (const problem of answer.problems) terminal.note(problem);
+  if (answer.problems.length > 0 && answer.lines.length === 0) return;
   if (answer.lines.length === 0)
     terminal.note(`no new tool server in ${paths.join(', ') || 'the usual places'}`);
   else if (options.write) terminal.note(`${answer.file}: added ${answer.added.join(', ')}`);

@@ -92,7 +92,9 @@ function serverView(
   const { failures, shutUntil, refused } = traffic.health(spec.id);
   const restMs = broker.rates.shutMs(callsAt(spec.id));
   return {
-    ...{ id: spec.id, command: [...spec.command], osPid: osPid ?? null, calls: running.length, said },
+    ...{ id: spec.id, command: [...spec.command], address: spec.url ?? spec.openapi ?? null },
+    problem: gate.parts.servers.problemOf(spec.id) ?? null,
+    ...{ osPid: osPid ?? null, calls: running.length, said },
     login: server.login?.state ?? 'none',
     restsUntil: restMs > 0 ? clock.now() + restMs : null,
     ...{ failures, refused, shutUntil: shutUntil ?? null, instances: [...(server.instances?.() ?? [])] },
