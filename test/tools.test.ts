@@ -139,13 +139,25 @@ test('mezz undo: real files and the real memory server, dry first; what a peer h
   withServers(async ({ kernel, call, directory }) => {
     const path = join(directory, 'plan.txt');
     const made = join(directory, 'made.txt');
+    const script = join(directory, 'run.sh');
     writeFileSync(path, 'plan', { mode: 0o640 });
+    writeFileSync(script, 'true', { mode: 0o750 });
     const [ann, bob] = [await kernel.agent('ann'), await kernel.agent('bob')];
     await call(ann, 'files__read_text_file', { path });
     await call(ann, 'files__write_file', { path, content: "ann's" });
     await call(ann, 'files__write_file', { path: made, content: "ann's" });
     const entity = { name: 'plan', entityType: 'file', observations: [] };
     await call(ann, 'memory__create_entities', { entities: [entity] });
+    await call(bob, 'files__edit_file', { path: made, edits: [{ oldText: 'ann', newText: 'bob' }] });
+    const moved = { source: script, destination: join(directory, 'gone.sh') };
+    const move = await call(bob, 'files__move_file', moved);
+    assert.equal(move.isError, false, move.text);
+    const undone = (await kernel.control.call('undo', { agent: 'bob', since: Date.now() - 60_000 })).steps;
+    assert.deepEqual(
+      undone.map(({ tool, state }) => `${state} ${tool}`),
+      ['undone files/move_file', 'undone files/move_file', 'undone files/edit_file'],
+    );
+    assert.equal(statSync(script).mode & 0o777, 0o750, 'a file that was gone has its mode again');
     await call(bob, 'files__edit_file', { path: made, edits: [{ oldText: 'ann', newText: 'bob' }] });
     const undo = async (dryRun: boolean) => {
       const { steps } = await kernel.control.call('undo', { agent: 'ann', dryRun });

@@ -74,6 +74,12 @@ export interface Digest {
   readonly changedAt: number;
 }
 
+export interface Content {
+  readonly bytes: Uint8Array;
+  /** Who may read, write and run it: the bits of POSIX. */
+  readonly mode: number;
+}
+
 /** Processes by number, or those that `pgrep` finds with these arguments. */
 export type ProcessNames = { readonly pids: readonly number[] } | { readonly like: readonly string[] };
 
@@ -93,12 +99,18 @@ export interface Workspace {
   canonical(path: string, cwd: string): Promise<string>;
   /** undefined where there is no file. `known` is given back when the file cannot have changed since. */
   digest(path: string, known: Digest | undefined): Promise<Digest | undefined>;
-  /** The bytes of a file; undefined where there is nothing, `other` for a directory and what is larger. */
-  content(path: string, maxBytes: number): Promise<Uint8Array | undefined | 'other'>;
+  /** What a file holds; undefined where there is nothing, `other` for a directory and what is larger. */
+  content(path: string, maxBytes: number): Promise<Content | undefined | 'other'>;
   /** Files in a directory and below it, absolute; undefined where it is none, or more is in it. */
   below(directory: string, most: number): Promise<readonly string[] | undefined>;
-  /** Puts a file's bytes in place, whole or not at all; undefined takes the file away. Says why it cannot. */
-  restore(path: string, bytes: Uint8Array | undefined): Promise<string | undefined>;
+  /**
+   * Puts a file's bytes in place, whole or not at all; undefined takes the file away. A file that is there keeps its
+   * mode. Says why it cannot.
+   */
+  restore(
+    path: string,
+    content: (Omit<Content, 'mode'> & Partial<Content>) | undefined,
+  ): Promise<string | undefined>;
   checkout(directory: string): Promise<Checkout | undefined>;
   /** Files that differ from the last commit, absolute; `tracked`: git knows them. */
   uncommitted(root: string): Promise<readonly { readonly path: string; readonly tracked: boolean }[]>;

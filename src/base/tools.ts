@@ -143,6 +143,8 @@ export interface DoubtView {
 /** One change and what became of it: taken back by the call `by`, left (`why`), or failed (`why`); in a dry run `would`. */
 export interface UndoView {
   readonly call: string;
+  /** What the call was of. */
+  readonly tool: string;
   readonly key: string;
   /** `compensation`: the world has seen it, and it is made up for. `none`: no call is known that takes it back. */
   readonly kind: 'file' | 'inverse' | 'compensation' | 'none';

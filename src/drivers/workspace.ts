@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { sha256Hex } from '../base/hash.ts';
-import type { Checkout, Digest, Workspace } from '../base/ports.ts';
+import type { Checkout, Content, Digest, Workspace } from '../base/ports.ts';
 import { LIMITS } from './limits.ts';
 import { portsOf } from './listeners.ts';
 
@@ -56,10 +56,11 @@ async function hashOf(path: string, size: number): Promise<string> {
   return hash.digest('hex');
 }
 
-async function content(path: string, maxBytes: number): Promise<Uint8Array | undefined | 'other'> {
+async function content(path: string, maxBytes: number): Promise<Content | undefined | 'other'> {
   try {
     const found = await stat(path);
-    return found.isFile() && found.size <= maxBytes ? await readFile(path) : 'other';
+    if (!found.isFile() || found.size > maxBytes) return 'other';
+    return { bytes: await readFile(path), mode: found.mode & 0o777 };
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : 'other';
   }
@@ -83,13 +84,14 @@ async function below(directory: string, most: number): Promise<string[] | undefi
   }
 }
 
-async function restore(path: string, bytes: Uint8Array | undefined): Promise<string | undefined> {
+async function restore(...[path, content]: Parameters<Workspace['restore']>): Promise<string | undefined> {
   const draft = `${path}.mezz-${process.pid}`;
   try {
-    if (!bytes) return void (await rm(path));
-    const { mode } = await stat(path).catch(() => ({ mode: 0o666 & ~process.umask() }));
+    if (!content) return void (await rm(path));
+    const otherwise = content.mode ?? 0o666 & ~process.umask();
+    const { mode } = await stat(path).catch(() => ({ mode: otherwise }));
     await mkdir(dirname(path), { recursive: true });
-    await writeFile(draft, bytes, { flag: 'wx', mode: mode & 0o777 });
+    await writeFile(draft, content.bytes, { flag: 'wx', mode: mode & 0o777 });
     await rename(draft, path);
     return undefined;
   } catch (error) {

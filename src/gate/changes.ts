@@ -18,7 +18,11 @@ import type { Parts } from './parts.ts';
 
 type Puts = NonNullable<Batch['puts']>;
 
-const rowOf = ({ call, agent, resource }: Flight, key: string, at: number): Omit<ChangeRow, 'before'> => ({
+const rowOf = (
+  { call, agent, resource }: Flight,
+  key: string,
+  at: number,
+): Omit<ChangeRow, 'before' | 'mode'> => ({
   ...{ call: call.id, key, agent: agent.pid, owner: agent.owner, at },
   ...{ kind: 'file', tool: resource.id, after: null, undoneBy: null },
 });
@@ -32,9 +36,9 @@ export function keepBefore(
   const { owner } = flight.agent;
   const isThere = flight.before.filter(({ hash }) => hash !== '');
   return {
-    puts: flight.before.map(({ path, hash }) => ({
+    puts: flight.before.map(({ path, hash, mode = null }) => ({
       table: CHANGE,
-      row: { ...rowOf(flight, `file:${path}`, now), before: hash },
+      row: { ...rowOf(flight, `file:${path}`, now), before: hash, mode },
     })),
     blobs: isThere.flatMap(({ hash, bytes }) => parts.context.keepBlob({ owner, hash, bytes, at: now })),
   };
@@ -83,7 +87,7 @@ export function keepInverse(parts: Parts, flight: Flight, result: JsonRecord, no
   const tool = isKnown ? `${payload.server}__${undo.tool}` : flight.resource.id;
   return written.map(({ key }) => ({
     table: CHANGE,
-    row: { ...rowOf(flight, key, now), kind, tool, before: isKnown ? text : '', after: '' },
+    row: { ...rowOf(flight, key, now), kind, tool, before: isKnown ? text : '', after: '', mode: null },
   }));
 }
 

@@ -41,6 +41,7 @@ async function restore(parts: Parts, owner: string, input: JsonRecord): Promise<
     return refusal('stale', `${path} was changed by somebody else meanwhile.`, { rule: 'tools:stale' });
   const bytes = becomes === '' ? undefined : await parts.store.blob(owner, becomes);
   if (!bytes && becomes !== '') return refusal('not_found', `What ${path} held before is not kept any more.`);
-  const problem = await parts.broker.restore(path, bytes);
+  const mode = typeof input.mode === 'number' ? { mode: input.mode } : {};
+  const problem = await parts.broker.restore(path, bytes && { bytes, ...mode });
   return problem === undefined ? undefined : refusal('failed', `${path} cannot be written: ${problem}`);
 }

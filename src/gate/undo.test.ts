@@ -173,7 +173,7 @@ test('a call is taken back by its inverse, made up for by a compensation, and le
     (await ask(a)).map((one) => tell(one).replace(/call c\w+/, 'call CALL')),
     [
       'compensation server:notes/post: undone',
-      'inverse server:notes/notes/2: bob (3) with notes__drop, call CALL, has changed it since',
+      'inverse server:notes/notes/2: bob (3) with notes/add, call CALL, has changed it since',
       'inverse server:notes/notes/1: undone',
     ],
   );

@@ -7,6 +7,7 @@ import { type Refusal, refusal } from '../base/errors.ts';
 import { newCallId } from '../base/ids.ts';
 import { isRecord, parseJson } from '../base/json.ts';
 import type { ToolCall } from '../base/syscall.ts';
+import { CALL } from '../db/schema/journal.ts';
 import { CHANGE, type ChangeRow } from '../db/schema/tools.ts';
 import { OWN } from '../tools/shorten.ts';
 import { pathOf, planUndo, type Step } from '../tools/undo.ts';
@@ -41,8 +42,8 @@ export async function undo(gate: Gate, asked: UndoAsked): Promise<Undone[]> {
     hashOf: (path) => parts.broker.hashOf(path),
     isKept: async ({ owner, before }) =>
       before === '' || (await parts.store.blob(owner, before)) !== undefined,
-    tell: (row) =>
-      `${parts.agents.get(row.agent)?.name ?? row.agent} (${row.agent}) with ${row.tool}, call ${row.call},`,
+    tell: async (row) =>
+      `${parts.agents.get(row.agent)?.name ?? row.agent} (${row.agent}) with ${await toolOf(parts, row)}, call ${row.call},`,
   });
   if (asked.isDry || steps.every(({ skip }) => skip !== undefined)) return steps;
   const actors = new Map<string, Agent>();
@@ -54,6 +55,10 @@ export async function undo(gate: Gate, asked: UndoAsked): Promise<Undone[]> {
     for (const actor of actors.values()) await closeAgent(gate, actor, { exitCode: 0, signal: null });
   }
 }
+
+/** The tool that made a change: a row names the one that takes it back. */
+export const toolOf = async ({ store }: Parts, { call, tool }: ChangeRow): Promise<string> =>
+  (await store.get(CALL, [call]))?.target ?? tool;
 
 async function changesAsked({ store }: Parts, { of, sinceMs }: UndoAsked): Promise<ChangeRow[]> {
   const limit = LIMITS.undoRows.value;
@@ -105,7 +110,7 @@ type Payload = ToolCall & { readonly how: 'brokered' };
 async function callFor(parts: Parts, row: ChangeRow): Promise<Payload | Refusal> {
   const common = { toolUseId: '', how: 'brokered' } as const;
   if (row.kind === 'file') {
-    const input = { path: pathOf(row), holds: row.after ?? '', becomes: row.before };
+    const input = { path: pathOf(row), holds: row.after ?? '', becomes: row.before, mode: row.mode };
     return { ...common, server: OWN, tool: RESTORE_FILE, input, manifest: RESTORE };
   }
   const found = await parts.servers.find(row.tool);

@@ -10,6 +10,8 @@ export interface Before {
   /** SHA-256, hex; '' where there is no file. */
   readonly hash: string;
   readonly bytes: Uint8Array;
+  /** undefined where there is no file. */
+  readonly mode: number | undefined;
 }
 
 /**
@@ -31,10 +33,11 @@ export async function readBefore(
   const kept: Before[] = [];
   let room: number = LIMITS.beforeBytesPerCall.value;
   for (const path of [...paths].slice(0, LIMITS.beforeFiles.value)) {
-    const bytes = await workspace.content(path, Math.min(room, LIMITS.beforeBytes.value));
-    if (bytes === 'other') continue;
-    room -= bytes?.length ?? 0;
-    kept.push({ path, hash: bytes ? sha256Hex(bytes) : '', bytes: bytes ?? new Uint8Array() });
+    const content = await workspace.content(path, Math.min(room, LIMITS.beforeBytes.value));
+    if (content === 'other') continue;
+    const { bytes = new Uint8Array(), mode } = content ?? {};
+    room -= bytes.length;
+    kept.push({ path, hash: content ? sha256Hex(bytes) : '', bytes, mode });
   }
   return kept;
 }

@@ -175,14 +175,14 @@ export class Broker {
     return (await this.#workspace.digest(path, this.versions.digest(`file:${path}`)))?.hash ?? '';
   }
 
-  restore(path: string, bytes: Uint8Array | undefined): Promise<string | undefined> {
-    return this.#workspace.restore(path, bytes);
+  restore(...file: Parameters<Workspace['restore']>): Promise<string | undefined> {
+    return this.#workspace.restore(...file);
   }
 
   /** What a file holds now, where it is small enough to be shown. */
   async content(path: string): Promise<Uint8Array | undefined> {
     const found = await this.#workspace.content(path, LIMITS.beforeBytes.value);
-    return found === 'other' ? undefined : found;
+    return found === 'other' ? undefined : found?.bytes;
   }
 
   /**

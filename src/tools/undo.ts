@@ -15,8 +15,8 @@ export interface World {
   /** What a file holds now: SHA-256, hex; '' where there is none. */
   hashOf(path: string): Promise<string>;
   isKept(row: ChangeRow): Promise<boolean>;
-  /** Who made a call, in words. */
-  tell(row: ChangeRow): string;
+  /** Who made a call by what, in words. */
+  tell(row: ChangeRow): Promise<string>;
 }
 
 export const pathOf = ({ key }: Pick<ChangeRow, 'key'>): string => key.slice('file:'.length);
@@ -63,13 +63,17 @@ async function fileSkip(
   known.set(row.key, now);
   if (now === row.before) return 'it is as it was before';
   // Also where it holds the same again: whoever put it there meant it.
-  if (later) return `${world.tell(later)} has changed it since`;
+  if (later) return `${await world.tell(later)} has changed it since`;
   if (now !== row.after) return 'somebody round mezz has changed it since';
   return (await world.isKept(row)) ? undefined : 'what it held before is not kept';
 }
 
-function callSkip(row: ChangeRow, later: ChangeRow | undefined, world: World): string | undefined {
+async function callSkip(
+  row: ChangeRow,
+  later: ChangeRow | undefined,
+  world: World,
+): Promise<string | undefined> {
   if (row.undoneBy !== null) return `taken back already, by call ${row.undoneBy}`;
   if (row.kind === 'none') return 'no call is known that takes it back';
-  return later ? `${world.tell(later)} has changed it since` : undefined;
+  return later ? `${await world.tell(later)} has changed it since` : undefined;
 }

@@ -1,7 +1,7 @@
 /** Files, one checkout and ports in memory, as an agent's machine. */
 import { posix } from 'node:path';
 import { sha256Hex } from '../base/hash.ts';
-import type { Digest, ProcessNames, Workspace } from '../base/ports.ts';
+import type { Content, Digest, ProcessNames, Workspace } from '../base/ports.ts';
 
 export class MemoryWorkspace implements Workspace {
   readonly files = new Map<string, string>();
@@ -39,9 +39,9 @@ export class MemoryWorkspace implements Workspace {
     };
   }
 
-  async content(path: string): Promise<Uint8Array | undefined> {
+  async content(path: string): Promise<Content | undefined> {
     const content = this.files.get(path);
-    return content === undefined ? undefined : Buffer.from(content);
+    return content === undefined ? undefined : { bytes: Buffer.from(content), mode: 0o644 };
   }
 
   async below(directory: string, most: number): Promise<string[] | undefined> {
@@ -49,8 +49,8 @@ export class MemoryWorkspace implements Workspace {
     return found.length === 0 || found.length > most ? undefined : found;
   }
 
-  async restore(path: string, bytes: Uint8Array | undefined): Promise<undefined> {
-    if (bytes) this.write(path, Buffer.from(bytes).toString());
+  async restore(...[path, content]: Parameters<Workspace['restore']>): Promise<undefined> {
+    if (content) this.write(path, Buffer.from(content.bytes).toString());
     else this.files.delete(path);
   }
 

@@ -36,6 +36,7 @@ async function undo(session: Session, what: string, options: UndoOptions): Promi
   terminal.printTable(
     [
       { head: 'CALL', cell: ({ call }) => call },
+      { head: 'BY', cell: ({ tool }) => tool },
       { head: 'WHAT', cell: ({ key }) => key.replace(/^file:/, '') },
       { head: 'NOW', cell: tell },
     ],

@@ -14,6 +14,8 @@ export type ChangeRow = {
   kind: string;
   tool: string;
   before: string;
+  /** The mode of the file then. */
+  mode: number | null;
   after: string | null;
   undoneBy: string | null;
   at: number;
@@ -32,6 +34,7 @@ export const CHANGE = table<ChangeRow>(
     after: 'text?',
     undoneBy: 'text?',
     at: 'int',
+    mode: 'int?',
   },
   ['call', 'key'],
   [['agent', 'call']],

@@ -2,7 +2,8 @@
 import { refusal } from '../../base/errors.ts';
 import type { UndoView } from '../../base/tools.ts';
 import { CALL } from '../../db/schema/journal.ts';
-import { type Undone, undo } from '../../gate/undo.ts';
+import type { Gate } from '../../gate/gate.ts';
+import { toolOf, type Undone, undo } from '../../gate/undo.ts';
 import { type Handlers, selectAgent } from './context.ts';
 
 export const undoVerbs: Handlers<'undo'> = {
@@ -14,26 +15,30 @@ export const undoVerbs: Handlers<'undo'> = {
       if (!(await gate.parts.store.get(CALL, [call])))
         return refusal('not_found', `There is no call ${call}.`, { remedy: 'mezz logs lists them' });
       return {
-        steps: (await undo(gate, { of: { call }, sinceMs: since, isDry: dryRun })).map(viewOf(dryRun)),
+        steps: await tell(gate, await undo(gate, { of: { call }, sinceMs: since, isDry: dryRun }), dryRun),
       };
     }
     const agent = selectAgent(context, selector ?? '');
     if ('code' in agent) return agent;
     const agents = new Set<number>(gate.parts.agents.tree(agent).map(({ pid }) => pid));
     return {
-      steps: (await undo(gate, { of: { agents }, sinceMs: since, isDry: dryRun })).map(viewOf(dryRun)),
+      steps: await tell(gate, await undo(gate, { of: { agents }, sinceMs: since, isDry: dryRun }), dryRun),
     };
   },
 };
 
-const viewOf =
-  (isDry: boolean) =>
-  ({ row: { call, key, kind }, skip, failed, by }: Undone): UndoView => {
-    const done = isDry ? 'would' : 'undone';
-    return {
-      ...{ call, key, kind: kind as UndoView['kind'] },
-      state: failed ? 'failed' : skip === undefined ? done : 'left',
-      why: failed?.message ?? skip ?? '',
-      by: by ?? null,
-    };
+const tell = ({ parts }: Gate, steps: readonly Undone[], isDry: boolean): Promise<UndoView[]> =>
+  Promise.all(steps.map(async (step) => ({ ...viewOf(step, isDry), tool: await toolOf(parts, step.row) })));
+
+function viewOf(
+  { row: { call, key, kind }, skip, failed, by }: Undone,
+  isDry: boolean,
+): Omit<UndoView, 'tool'> {
+  const done = isDry ? 'would' : 'undone';
+  return {
+    ...{ call, key, kind: kind as UndoView['kind'] },
+    state: failed ? 'failed' : skip === undefined ? done : 'left',
+    why: failed?.message ?? skip ?? '',
+    by: by ?? null,
   };
+}
