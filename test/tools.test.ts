@@ -269,6 +269,13 @@ test('what is known of tools fits the real servers, and a server that nobody des
     });
     assert.deepEqual((await kernel.control.call('tool.lint', {})).problems, []);
     assert.ok((await sources()).every((line) => line.endsWith(' operator')));
+    const gone = `"gone":{"command":${JSON.stringify([process.execPath, '-e', ''])}},"counting":{`;
+    await kernel.restart(async () =>
+      writeFileSync(config, readFileSync(config, 'utf8').replace('"counting":{', gone)),
+    );
+    const why = /The tool server gone does not start/;
+    await assert.rejects(kernel.control.call('tool.manifest', { server: 'gone' }), why);
+    assert.match((await kernel.control.call('tool.manifest', {})).problems.join(), why);
     const mistake = await loadManifest(path, stringify({ tools: { count: { resources: [{ key: 'a' }] } } }));
     assert.match(mistake, /counting\.manifest\.yaml:4:9: tools\.count\.resources\.0/);
   }));

@@ -208,8 +208,8 @@ export interface ToolVerbs {
   /** `query`: what the browser brought to `redirect`. */
   'tool.loggedin': Verb<{ server: string; query: string }, { login: LoginView }>;
   'tool.logout': Verb<{ server: string }, { login: LoginView; wasIn: boolean }>;
-  /** Of one server, or of all. */
-  'tool.manifest': Verb<{ server?: string }, { tools: KnownView[] }>;
+  /** Of one server, or of all; `problems`: why one does not say what it offers. */
+  'tool.manifest': Verb<{ server?: string }, { tools: KnownView[]; problems: string[] }>;
   'tool.lint': Verb<{ server?: string }, { problems: LintView[] }>;
   /** A draft for a server: nothing of it holds until an operator says so. */
   'tool.learn': Verb<{ server: string }, { manifest: ManifestFile }>;

@@ -31,7 +31,7 @@ function manifests(session: Session, server: string | undefined, options: ViewOp
     verb: 'tool.manifest',
     request: server === undefined ? {} : { server },
     ids: ({ tools }) => tools.map(({ name }) => name),
-    render: ({ tools }) =>
+    render: ({ tools, problems }) => {
       session.terminal.printTable(
         [
           { head: 'TOOL', cell: ({ name }) => name },
@@ -41,7 +41,9 @@ function manifests(session: Session, server: string | undefined, options: ViewOp
           { head: 'WHAT IT TOUCHES', cell: effectsOf },
         ],
         tools,
-      ),
+      );
+      for (const problem of problems) session.terminal.note(`mezz: ${problem}`);
+    },
   });
 }
 

@@ -13,11 +13,13 @@ export const manifestVerbs: Handlers<ManifestVerb> = {
   async 'tool.manifest'({ gate }, { server }) {
     const found = await chosen(gate.parts.servers, server);
     if ('code' in found) return found;
-    const { offers } = await gate.parts.servers.list();
+    const described = server === undefined ? undefined : await found[0]?.describe();
+    if (described && 'code' in described) return described;
+    const { offers, problems } = await gate.parts.servers.list();
     const tools = offers
       .filter((offer) => found.some(({ spec }) => spec.id === offer.server))
       .map(({ name, known: { source, manifest = null } }) => ({ name, source, manifest }));
-    return { tools };
+    return { tools, problems: server === undefined ? problems.map(({ message }) => message) : [] };
   },
 
   async 'tool.lint'({ gate }, { server }) {
