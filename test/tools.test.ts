@@ -278,6 +278,7 @@ test('what is known of tools fits the real servers, and a server that nobody des
     assert.match((await kernel.control.call('tool.manifest', {})).problems.join(), why);
     const mistake = await loadManifest(path, stringify({ tools: { count: { resources: [{ key: 'a' }] } } }));
     assert.match(mistake, /counting\.manifest\.yaml:4:9: tools\.count\.resources\.0/);
+    assert.match(mistake, /key: must be a key such as file:\{path\}\. Write key: file:\{path\}/);
   }));
 
 /** What the settings say of a manifest with this text. */

@@ -9,7 +9,7 @@ import { buildConfig } from './build.ts';
 import type { Config, ConfigProblem, Issue } from './config.ts';
 import { LIMITS } from './limits.ts';
 import type { RawConfig } from './raw.ts';
-import { SCHEMA } from './schema.ts';
+import { PLACE_OF_KEY, SCHEMA } from './schema.ts';
 
 export type ReadConfig =
   | { readonly config: Config; readonly problems: readonly [] }
@@ -179,7 +179,8 @@ function describeOne(error: ErrorObject): Issue {
     };
   }
   const last = at.at(-1);
-  if (last === 'key') return { at, message: 'must be the place of a key, not a key', remedy: NO_KEYS_HERE };
+  if (schema.title === PLACE_OF_KEY)
+    return { at, message: `must be ${PLACE_OF_KEY}, not a key`, remedy: NO_KEYS_HERE };
   const name = last === undefined || /^\d+$/.test(last) ? '' : `${last}: `;
   return { at, message: `must be ${schema.title}`, remedy: `Write ${name}${exampleOf(schema)}` };
 }

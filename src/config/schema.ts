@@ -10,6 +10,9 @@ import { boundsSchema } from './boundsschema.ts';
 import { moneySchema } from './moneyschema.ts';
 import { DURATION, SIZE } from './units.ts';
 
+/** What a setting is that takes no key itself. */
+export const PLACE_OF_KEY = 'the place of a key';
+
 const ID = '^[a-z][a-z0-9._-]{0,63}$';
 
 const text = (title: string, example: string, more: object = {}) => ({
@@ -75,7 +78,7 @@ const key = object(
     }),
   },
   {
-    title: 'the place of a key',
+    title: PLACE_OF_KEY,
     minProperties: 1,
     maxProperties: 1,
     examples: [{ env: 'ANTHROPIC_API_KEY' }],
