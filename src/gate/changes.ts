@@ -34,13 +34,14 @@ export function keepBefore(
   now: number,
 ): { readonly puts: Puts; readonly blobs: readonly BlobRow[] } {
   const { owner } = flight.agent;
-  const isThere = flight.before.filter(({ hash }) => hash !== '');
   return {
     puts: flight.before.map(({ path, hash, mode = null }) => ({
       table: CHANGE,
       row: { ...rowOf(flight, `file:${path}`, now), before: hash, mode },
     })),
-    blobs: isThere.flatMap(({ hash, bytes }) => parts.context.keepBlob({ owner, hash, bytes, at: now })),
+    blobs: flight.before.flatMap(({ hash, bytes }) =>
+      bytes ? parts.context.keepBlob({ owner, hash, bytes, at: now }) : [],
+    ),
   };
 }
 

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import type { JsonRecord } from '../base/json.ts';
 import type { ToolServer } from '../base/ports.ts';
 import { CALL } from '../db/schema/journal.ts';
+import { LIMITS as TOOL_LIMITS } from '../tools/limits.ts';
 import { FILE, openRoom } from './room.fixture.test.ts';
 import { type Undone, undo } from './undo.ts';
 
@@ -123,6 +124,20 @@ test('what a command throws away that no commit has is put back, whoever wrote i
     [mine, old, made].map((path) => `file file:${path}: undone`),
   );
   assert.deepEqual(new Map([...workspace.files].sort()), new Map([...before].sort()));
+});
+
+test('a change of what was too large to be kept is told, and what came before it is left with it', async () => {
+  const { hire, workspace, ask } = await openUndoing();
+  workspace.write(FILE, 'old');
+  const a = await hire('ann');
+  await a.read();
+  await a.write('x'.repeat(TOOL_LIMITS.beforeBytes.value + 1));
+  await a.write('new');
+  assert.deepEqual((await ask(a)).map(tell), [
+    `file file:${FILE}: what it held before is not kept`,
+    `file file:${FILE}: what it did to it later is left`,
+  ]);
+  assert.equal(workspace.files.get(FILE), 'new');
 });
 
 test('what others have since written is left as it is, and it is said whose it is', async () => {

@@ -9,7 +9,8 @@ export interface Before {
   readonly path: string;
   /** SHA-256, hex; '' where there is no file. */
   readonly hash: string;
-  readonly bytes: Uint8Array;
+  /** undefined where there is no file, and where it is larger than what is kept. */
+  readonly bytes: Uint8Array | undefined;
   /** undefined where there is no file. */
   readonly mode: number | undefined;
 }
@@ -24,20 +25,26 @@ export async function readBefore(
   workspace: Workspace,
 ): Promise<Before[]> {
   const paths = new Set<string>();
+  const named = new Set<string>();
   for (const effect of effects) {
     if (!isWrite(effect) || !effect.key.startsWith('file:')) continue;
-    if (effect.path !== undefined) paths.add(effect.path);
+    if (effect.path !== undefined) named.add(effect.path);
     for (const key of versions.below(effect.key)) paths.add(key.slice('file:'.length));
     for (const path of await filesIn(effect, workspace)) paths.add(path);
   }
   const kept: Before[] = [];
   let room: number = LIMITS.beforeBytesPerCall.value;
-  for (const path of [...paths].slice(0, LIMITS.beforeFiles.value)) {
+  for (const path of [...named.union(paths)].slice(0, LIMITS.beforeFiles.value)) {
     const content = await workspace.content(path, Math.min(room, LIMITS.beforeBytes.value));
-    if (content === 'other') continue;
-    const { bytes = new Uint8Array(), mode } = content ?? {};
-    room -= bytes.length;
-    kept.push({ path, hash: content ? sha256Hex(bytes) : '', bytes, mode });
+    if (content === 'other') {
+      // That it was changed is known all the same.
+      const known = named.has(path) ? versions.digest(`file:${path}`) : undefined;
+      if (known) kept.push({ path, hash: known.hash, bytes: undefined, mode: undefined });
+      continue;
+    }
+    const { bytes, mode } = content ?? {};
+    room -= bytes?.length ?? 0;
+    kept.push({ path, hash: bytes ? sha256Hex(bytes) : '', bytes, mode });
   }
   return kept;
 }

@@ -33,13 +33,18 @@ export async function planUndo(
   const own = new Set(mine.map(({ call }) => call));
   const others = since.filter(({ call, undoneBy }) => !own.has(call) && undoneBy === null);
   const now = new Map<string, string>();
+  const left = new Set<string>();
   const steps: Step[] = [];
   for (const row of [...mine].sort(newestFirst)) {
     // In the same millisecond counts as since.
     const later = others.findLast((one) => one.at >= row.at && overlaps(one.key, row.key));
-    const skip = await (row.kind === 'file' ? fileSkip(row, later, now, world) : callSkip(row, later, world));
+    const skip = await (row.kind === 'file'
+      ? fileSkip(row, later, { now, left }, world)
+      : callSkip(row, later, world));
     steps.push(skip === undefined ? { row } : { row, skip });
-    if (skip === undefined && row.kind === 'file') now.set(row.key, row.before);
+    if (row.kind !== 'file' || row.undoneBy !== null) continue;
+    if (skip === undefined) now.set(row.key, row.before);
+    else left.add(row.key);
   }
   return steps;
 }
@@ -54,17 +59,20 @@ function newestFirst(a: ChangeRow, b: ChangeRow): number {
 async function fileSkip(
   row: ChangeRow,
   later: ChangeRow | undefined,
-  known: Map<string, string>,
+  known: { readonly now: Map<string, string>; readonly left: ReadonlySet<string> },
   world: World,
 ): Promise<string | undefined> {
   if (row.undoneBy !== null) return `taken back already, by call ${row.undoneBy}`;
   if (row.after === null) return 'its end was never told, so what it left is not known';
-  const now = known.get(row.key) ?? (await world.hashOf(pathOf(row)));
-  known.set(row.key, now);
+  const now = known.now.get(row.key) ?? (await world.hashOf(pathOf(row)));
+  known.now.set(row.key, now);
   if (now === row.before) return 'it is as it was before';
   // Also where it holds the same again: whoever put it there meant it.
   if (later) return `${await world.tell(later)} has changed it since`;
-  if (now !== row.after) return 'somebody round mezz has changed it since';
+  if (now !== row.after)
+    return known.left.has(row.key)
+      ? 'what it did to it later is left'
+      : 'somebody round mezz has changed it since';
   return (await world.isKept(row)) ? undefined : 'what it held before is not kept';
 }
 

@@ -39,8 +39,9 @@ export class MemoryWorkspace implements Workspace {
     };
   }
 
-  async content(path: string): Promise<Content | undefined> {
+  async content(path: string, maxBytes: number): Promise<Content | undefined | 'other'> {
     const content = this.files.get(path);
+    if (content !== undefined && content.length > maxBytes) return 'other';
     return content === undefined ? undefined : { bytes: Buffer.from(content), mode: 0o644 };
   }
 

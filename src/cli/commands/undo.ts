@@ -45,6 +45,10 @@ async function undo(session: Session, what: string, options: UndoOptions): Promi
   const count = (state: UndoView['state']) => answer.steps.filter((step) => step.state === state).length;
   const done = options.dryRun ? `${count('would')} would be undone` : `${count('undone')} undone`;
   terminal.print(`${done}, ${count('left')} left as they are, ${count('failed')} failed`);
+  if (answer.steps.length === 0)
+    terminal.note(
+      'mezz: no change is known: what was changed round mezz, and what was there before where journal.bodies is not keep, is not kept',
+    );
 }
 
 export function define(program: Command, session: Session): void {

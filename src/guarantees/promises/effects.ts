@@ -92,7 +92,7 @@ export const EFFECT_PROMISES: readonly Promised[] = [
     restsOn:
       'Contents kept before each call, compared by hash once more under the locks; inverse calls that manifests name, filled from arguments and answers.',
     bypassedBy:
-      'Commits, branches, packages, ports, and what a command that mezz cannot read changed in files that no agent had touched, are not put back; nor is a file that git ignores, or that no change distinguishes from its last commit, in a directory of more than 64 files that went. A change round the gate of something that is no file is not seen. What two calls of one file did in the same millisecond may count as since.',
+      'Commits, branches, packages, ports, and what a command that mezz cannot read changed in files that no agent had touched, are not put back; nor is a file that git ignores, or that no change distinguishes from its last commit, in a directory of more than 64 files that went. Of one call 64 files of up to 1 MB each are kept, 8 MB in all: a larger one that it names is told and left. A change round the gate of something that is no file is not seen. What two calls of one file did in the same millisecond may count as since.',
     tests: [
       [
         'src/gate/undo.test.ts',
@@ -105,6 +105,10 @@ export const EFFECT_PROMISES: readonly Promised[] = [
       [
         'src/gate/undo.test.ts',
         'what others have since written is left as it is, and it is said whose it is',
+      ],
+      [
+        'src/gate/undo.test.ts',
+        'a change of what was too large to be kept is told, and what came before it is left with it',
       ],
       [
         'src/gate/undo.test.ts',
