@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemWorkspace } from './workspace.ts';
@@ -36,6 +36,8 @@ test(
     assert.equal(await canonical('link/../link/a/b.txt', directory), join(directory, 'real/a/b.txt'));
     assert.equal(await canonical(join(directory, 'link'), '/'), join(directory, 'real'));
     assert.equal(await canonical('/', '/'), '/');
+    assert.equal(await canonical('~/no such', '/'), join(realpathSync(homedir()), 'no such'));
+    assert.equal(await canonical('~x', directory), join(directory, '~x'));
   }),
 );
 

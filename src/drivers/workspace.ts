@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, opendir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { sha256Hex } from '../base/hash.ts';
@@ -24,7 +25,9 @@ export const systemWorkspace: Workspace = {
 };
 
 async function canonical(path: string, cwd: string): Promise<string> {
-  const whole = isAbsolute(path) ? resolve(path) : resolve(cwd || '/', path);
+  // As tool servers for files read it; a shell's is read before.
+  const named = /^~(?=\/|$)/.test(path) ? homedir() + path.slice(1) : path;
+  const whole = isAbsolute(named) ? resolve(named) : resolve(cwd || '/', named);
   const missing: string[] = [];
   for (let at = whole; ; at = dirname(at)) {
     const real = await realpath(at).catch(() => undefined);

@@ -4,7 +4,9 @@ import fc from 'fast-check';
 import type { JsonRecord } from '../base/json.ts';
 import type { ToolServer } from '../base/ports.ts';
 import { CALL } from '../db/schema/journal.ts';
+import { CHANGE } from '../db/schema/tools.ts';
 import { LIMITS as TOOL_LIMITS } from '../tools/limits.ts';
+import { LIMITS } from './limits.ts';
 import { FILE, openRoom } from './room.fixture.test.ts';
 import { type Undone, undo } from './undo.ts';
 
@@ -197,6 +199,23 @@ test('a call is taken back by its inverse, made up for by a compensation, and le
   assert.deepEqual((await ask(a, { sinceMs: 1 })).slice(0, 1).map(tell), [
     'none server:notes/notes: no call is known that takes it back',
   ]);
+});
+
+test('where more was changed since than is looked at, no call is taken back by another', async () => {
+  const { hire, ask, notes, parts } = await openUndoing();
+  const a = await hire('ann');
+  await a.offered('notes__add', { id: '1', text: 'x' });
+  const [row] = await parts.store.range(CHANGE, { limit: 1 });
+  assert.ok(row);
+  const puts = Array.from({ length: LIMITS.undoRows.value }, (_, n) => ({
+    table: CHANGE,
+    row: { ...row, call: `cz${n}`, key: `server:other/${n}`, agent: 99 },
+  }));
+  await parts.store.commit({ puts });
+  assert.deepEqual((await ask(a)).map(tell), [
+    'inverse server:notes/notes/1: more was changed since than is looked at',
+  ]);
+  assert.ok(notes.has('1'));
 });
 
 const step = fc.record({ who: fc.nat(2), file: fc.nat(2), what: fc.constantFrom('write', 'edit', 'remove') });

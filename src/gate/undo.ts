@@ -42,6 +42,7 @@ export async function undo(gate: Gate, asked: UndoAsked): Promise<Undone[]> {
     hashOf: (path) => parts.broker.hashOf(path),
     isKept: async ({ owner, before }) =>
       before === '' || (await parts.store.blob(owner, before)) !== undefined,
+    isCut: since.length >= LIMITS.undoRows.value,
     tell: async (row) =>
       `${parts.agents.get(row.agent)?.name ?? row.agent} (${row.agent}) with ${await toolOf(parts, row)}, call ${row.call},`,
   });

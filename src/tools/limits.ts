@@ -142,5 +142,6 @@ export const LIMITS = {
     unit: 'levels',
     what: 'subshells and substitutions of a command that are read',
   },
+  pathLength: { value: 4096, unit: 'characters', what: 'of the directory that a shell command goes to' },
   commandDepth: { value: 4, unit: 'levels', what: 'commands inside commands (`bash -c`) that are read' },
 } as const;

@@ -15,6 +15,8 @@ export interface World {
   /** What a file holds now: SHA-256, hex; '' where there is none. */
   hashOf(path: string): Promise<string>;
   isKept(row: ChangeRow): Promise<boolean>;
+  /** Does `since` end before now? */
+  readonly isCut: boolean;
   /** Who made a call by what, in words. */
   tell(row: ChangeRow): Promise<string>;
 }
@@ -83,5 +85,6 @@ async function callSkip(
 ): Promise<string | undefined> {
   if (row.undoneBy !== null) return `taken back already, by call ${row.undoneBy}`;
   if (row.kind === 'none') return 'no call is known that takes it back';
-  return later ? `${await world.tell(later)} has changed it since` : undefined;
+  if (later) return `${await world.tell(later)} has changed it since`;
+  return world.isCut ? 'more was changed since than is looked at' : undefined;
 }

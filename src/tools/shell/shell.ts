@@ -178,7 +178,8 @@ function scriptOf(name: string, args: readonly Word[]): Word | undefined {
 const throwsAway = (touch: Touch): Touch => (touch.on === 'file' ? { ...touch, discards: 'all' } : touch);
 
 function moveTo(word: Word | undefined, place: Place): Touch[] {
-  if (!word || word.open || word.text === '-' || word.text.startsWith('~')) place.lost = true;
+  const isLong = place.dir.length + (word?.text.length ?? 0) > LIMITS.pathLength.value;
+  if (!word || word.open || word.text === '-' || word.text.startsWith('~') || isLong) place.lost = true;
   else place.dir = join(place.dir, word.text);
   return [];
 }
