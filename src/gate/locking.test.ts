@@ -252,6 +252,20 @@ describe('versions across thinking', () => {
     assert.equal(await a.bash('git commit -am x'), undefined);
   });
 
+  test('what a peer has stashed since is taken by nobody who has not looked', async () => {
+    const { hire, workspace } = await openRoom();
+    const stash = '/repo/.git/refs/stash';
+    workspace.write('/repo/.git/HEAD', 'ref: refs/heads/main');
+    const [a, b] = [await hire('ann'), await hire('bob')];
+    await a.bash('git stash', () => workspace.write(stash, "ann's"));
+    const refused = await b.bash('git pull && git stash pop');
+    assert.match(refused?.message ?? '', /^The stash \(.*\) was changed by ann/);
+    assert.match(refused?.remedy ?? '', /git stash list/);
+    await b.bash('git stash list');
+    assert.equal(await b.bash('git stash drop stash@{1}'), undefined);
+    assert.equal(await a.bash('git stash pop', () => workspace.files.delete(stash)), undefined);
+  });
+
   test('a port with a server that a living peer started is refused', async () => {
     const { hire, workspace } = await openRoom();
     const [a, b] = [await hire('ann'), await hire('bob')];

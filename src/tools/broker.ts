@@ -427,6 +427,7 @@ const isBelieved = (key: string): boolean => /^(?:server|url):/.test(key);
 
 /** `file:/a/b` is told as the path; a branch or HEAD by what it is. */
 function nameOf(key: string): string {
+  if (key.endsWith('/refs/stash')) return `The stash (${key.slice(4)})`;
   if (key.endsWith('/HEAD')) return `The branch that is checked out (${key.slice(4)})`;
   return key.startsWith('git:')
     ? `The branch ${key.replace(/^.*\/refs\/heads\//, '')}`
@@ -434,6 +435,7 @@ function nameOf(key: string): string {
 }
 
 function howToSee(key: string): string {
+  if (key.endsWith('/refs/stash')) return 'look at it first (git stash list), then name your own';
   if (key.startsWith('git:')) return 'look at it first (git status; git log), then decide again';
   return 'read it again, then write what holds both changes';
 }

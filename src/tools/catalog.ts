@@ -174,6 +174,7 @@ async function resolveGit({ part, access }: GitTouch, dir: string, workspace: Wo
     index: { key: `git:${gitDir}/index` },
     head: { key: `git:${gitDir}/HEAD`, path: `${gitDir}/HEAD` },
     refs: { key: `git:${commonDir}/shared` },
+    stash: { key: `git:${commonDir}/refs/stash`, path: `${commonDir}/refs/stash` },
     tip:
       branch === undefined
         ? undefined

@@ -43,8 +43,8 @@ export type Touch =
   /** A tool server, or the part of it that is named. */
   | { readonly on: 'server'; readonly name: string; readonly access: Access; readonly guessed?: true };
 
-/** `head`: which branch is checked out; `tip`: the commit it is at; `refs`: what all worktrees share. */
-export type GitPart = 'index' | 'head' | 'tip' | 'refs';
+/** `head`: which branch is checked out; `tip`: the commit it is at; `refs`: what all worktrees share; `stash`: they share it, too. */
+export type GitPart = 'index' | 'head' | 'tip' | 'refs' | 'stash';
 
 const STRENGTH: { readonly [A in Access]: number } = {
   read: 0,

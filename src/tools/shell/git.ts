@@ -127,17 +127,21 @@ const SUBCOMMANDS = tableOf<(args: Args) => Reading>({
     has(args, '--dry-run') || hasLetter(args, 'n')
       ? { parts: LOOKS }
       : { parts: LOOKS, paths: plain(args, '-e'), tree: 'replace', discards: 'untracked' },
-  stash: (args) =>
-    ['list', 'show'].includes(args[0] ?? '')
-      ? { parts: { refs: 'read' } }
-      : ['pop', 'apply', 'drop', 'clear'].includes(args[0] ?? '')
-        ? { parts: { index: 'delta', refs: 'delta' }, tree: 'delta' }
-        : {
-            parts: { index: 'delta', refs: 'delta' },
-            paths: args[0] === 'push' ? plain(args.slice(1), '-m', '--message') : [],
-            tree: 'replace',
-            discards: has(args, '-u', '-a', '--include-untracked', '--all') ? 'all' : 'tracked',
-          },
+  stash: (args) => {
+    const [verb = 'push'] = args;
+    if (verb === 'list' || verb === 'show') return { parts: { stash: 'read' } };
+    if (verb === 'apply') return { parts: { index: 'delta', stash: 'read' }, tree: 'delta' };
+    // What it takes from the stash is there no more: its agent must know whose that is.
+    if (verb === 'drop' || verb === 'clear') return { parts: { stash: 'replace' } };
+    if (verb === 'pop' || verb === 'branch')
+      return { parts: { index: 'delta', stash: 'replace' }, tree: 'delta' };
+    return {
+      parts: { index: 'delta', stash: 'delta' },
+      paths: verb === 'push' ? plain(args.slice(1), '-m', '--message') : [],
+      tree: 'replace',
+      discards: has(args, '-u', '-a', '--include-untracked', '--all') ? 'all' : 'tracked',
+    };
+  },
   rebase: () => ({ parts: { ...MOVES_TIP, refs: 'delta' }, tree: 'delta' }),
   pull: () => ({ parts: { ...COMMITS, refs: 'delta' }, tree: 'delta' }),
   merge: () => ({ parts: COMMITS, tree: 'delta' }),

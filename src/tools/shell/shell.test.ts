@@ -70,7 +70,7 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ['git reset HEAD a.txt', ['delta git:index', 'read git:head']],
   ['git reset --soft HEAD~1', ['delta git:index', 'replace git:head', 'replace git:tip']],
   ['git rm --cached a.txt', ['delta git:index', 'read git:head']],
-  ['git stash push -m "x y" a.txt', ['delta git:index', 'delta git:refs', 'replace /w/a.txt -tracked']],
+  ['git stash push -m "x y" a.txt', ['delta git:index', 'delta git:stash', 'replace /w/a.txt -tracked']],
   ['git clean -fd src', ['read git:head', 'read git:index', 'replace /w/src -untracked']],
   ['git clean -fdn', ['read git:head', 'read git:index']],
   [
@@ -157,7 +157,9 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ['git checkout -- a.txt', ['delta git:index', 'read git:head', 'replace /w/a.txt -tracked']],
   ['git switch main', ['delta git:index', 'delta tree /w', 'replace git:head']],
   ['git clean -fd', ['read git:head', 'read git:index', 'replace tree /w -untracked']],
-  ['git stash -u', ['delta git:index', 'delta git:refs', 'replace tree /w -all']],
+  ['git stash -u', ['delta git:index', 'delta git:stash', 'replace tree /w -all']],
+  ['git stash pop', ['delta git:index', 'delta tree /w', 'replace git:stash']],
+  ['git stash list', ['read git:stash']],
   ['git frobnicate', [GUESS]],
 ];
 
