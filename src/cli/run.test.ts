@@ -90,7 +90,8 @@ describe('mezz run', () => {
     assert.equal(pids.length, 2);
     // What was killed a moment ago may still have to be collected.
     while (pids.some(isRunning)) await new Promise((resolve) => setTimeout(resolve, 10));
-    assert.match(err, /ended \d+ processes/);
+    // The two may still be one when it looks: the second ends with the shell that has not become it yet.
+    assert.match(err, /ended (\d+ processes|a process)/);
     await kernel.close();
   });
   test('a program that is not there is 127, one that cannot be executed 126', async () => {
