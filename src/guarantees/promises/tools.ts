@@ -54,6 +54,7 @@ export const TOOL_PROMISES: readonly Promised[] = [
         'src/gate/locking.test.ts',
         'reset --hard, clean and stash throw away nothing that a peer has not committed',
       ],
+      ['src/gate/locking.test.ts', 'what a peer has stashed since is taken by nobody who has not looked'],
       [
         'src/gate/locking.test.ts',
         'a commit onto a branch that a peer has switched to is refused until its agent has looked',

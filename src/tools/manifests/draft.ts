@@ -6,7 +6,7 @@
 import { isRecord, type JsonRecord, stringOf } from '../../base/json.ts';
 import type { Access, Manifest, ManifestFile, Resource } from '../../base/manifest.ts';
 import type { Described } from '../../base/ports.ts';
-import { fromAnnotations } from './sources.ts';
+import { fromAnnotations, toolIn } from './sources.ts';
 
 const READS =
   /^(?:get|list|read|search|find|show|describe|query|view|count|check|status|diff|log|inspect|lookup|explain)$/;
@@ -23,11 +23,17 @@ const wordsOf = (name: string): string[] =>
     .toLowerCase()
     .split(/[^a-z]+/);
 
-export function draftManifest({ software, tools }: Described): ManifestFile {
+/** What HTTP says of a tool is known, and stands in the draft as it is. */
+export function draftManifest({ software, tools, manifest }: Described): ManifestFile {
   return {
     about: 'A draft from names and annotations: read each line, then say in mezz.yaml that it holds.',
     software: [software],
-    tools: Object.fromEntries(tools.map((definition) => [stringOf(definition.name), draftTool(definition)])),
+    tools: Object.fromEntries(
+      tools.map((definition) => {
+        const name = stringOf(definition.name);
+        return [name, toolIn(manifest, name) ?? draftTool(definition)];
+      }),
+    ),
   };
 }
 

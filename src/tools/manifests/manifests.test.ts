@@ -174,6 +174,17 @@ describe('drafts', () => {
     );
   });
 
+  test('say what HTTP says, where a server is reached by it', () => {
+    const told = { resources: [{ key: 'url:http://box/notes/{id}', access: 'replace' as const }] };
+    const draft = draftManifest({
+      software: 'box',
+      tools: [tool('getNote', { id: 'string' }), tool('list', {})],
+      manifest: { tools: { getNote: told } },
+    });
+    assert.deepEqual(draft.tools.getNote, told);
+    assert.deepEqual(draft.tools.list, draftTool(tool('list', {})));
+  });
+
   test('fit what they were made from, and have the form of manifests', () => {
     const tools = [tool('read', { path: 'string' }), tool('frob', { n: 'number' })];
     const draft = draftManifest({ software: 'box', tools });
