@@ -7,6 +7,7 @@
 import type { Digest } from '../base/ports.ts';
 import { SEEN, VERSION, type VersionRow } from '../db/schema/tools.ts';
 import type { Batch, Store } from '../db/store.ts';
+import { KeyTree } from './keytree.ts';
 import { LIMITS } from './limits.ts';
 
 /** Who made a version. `agent` 0: somebody round the gate. */
@@ -48,6 +49,8 @@ export interface Unseen {
 
 export class Versions {
   readonly #known = new Map<string, Known>();
+  /** The same keys. */
+  readonly #tree = new KeyTree();
   readonly #stamps = new Map<number, Map<string, Seen>>();
   /** Numbers of versions only grow, over all keys: what was forgotten and is known again is newer than any stamp. */
   #last = 0;
@@ -59,7 +62,10 @@ export class Versions {
   static async open(store: Store, isThere: (agent: number) => boolean): Promise<Versions> {
     const versions = new Versions();
     const rows = await store.range(VERSION, { by: ['at'], reverse: true, limit: LIMITS.knownKeys.value });
-    for (const row of rows.reverse()) versions.#known.set(row.key, knownOf(row));
+    for (const row of rows.reverse()) {
+      versions.#known.set(row.key, knownOf(row));
+      versions.#tree.add(row.key);
+    }
     const seen = await store.range(SEEN, { by: ['at'], reverse: true, limit: LIMITS.stampsAtStart.value });
     for (const { agent, key, n, hash } of seen.reverse()) {
       versions.#last = Math.max(versions.#last, n);
@@ -117,10 +123,7 @@ export class Versions {
 
   /** Keys with a version that are this one or below it. */
   below(key: string): string[] {
-    const prefix = key.endsWith('/') ? key : `${key}/`;
-    const found: string[] = [];
-    for (const one of this.#known.keys()) if (one === key || one.startsWith(prefix)) found.push(one);
-    return found;
+    return this.#tree.below(key);
   }
 
   /** What was just looked at. true: it is not what mezz left there, so somebody wrote round it. */
@@ -192,16 +195,23 @@ export class Versions {
     for (const { key, authors } of [...this.#known.values()])
       if (authors.some(({ author }) => agents.has(author.agent))) {
         this.#known.delete(key);
+        this.#tree.delete(key);
         this.#freshKeys.add(key);
       }
   }
 
   /** As the one used last: what is used goes last. */
   #keep(known: Known): Known {
-    if (!this.#known.delete(known.key)) this.#freshKeys.add(known.key);
+    if (!this.#known.delete(known.key)) {
+      this.#freshKeys.add(known.key);
+      this.#tree.add(known.key);
+    }
     this.#known.set(known.key, known);
     const dropped = dropOldest(this.#known, LIMITS.knownKeys.value);
-    if (dropped !== undefined) this.#freshKeys.add(dropped);
+    if (dropped !== undefined) {
+      this.#freshKeys.add(dropped);
+      this.#tree.delete(dropped);
+    }
     return known;
   }
 }
