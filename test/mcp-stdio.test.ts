@@ -80,6 +80,30 @@ test('mezz mcp speaks both eras over standard input and output, for the agent it
   }
 });
 
+test('messages that come all at once, and then the end of the input, are all answered, in the session they open', async () => {
+  const kernel = await startKernel(undefined, `tools: ${JSON.stringify({ box: { command: FIXTURE } })}`, {
+    port: 0,
+  });
+  try {
+    const agent = await kernel.agent('ann');
+    const client = startClient({ ...process.env, MEZZ_MCP_URL: `${agent.origin}/a/${agent.token}/mcp` }, []);
+    const clientInfo = { name: 'test', version: '1' };
+    const hello = client.ask('initialize', { protocolVersion: '2025-06-18', capabilities: {}, clientInfo });
+    client.send({ method: 'notifications/initialized' });
+    const level = client.ask('logging/setLevel', { level: 'debug' });
+    const listed = client.ask('tools/list', {});
+    const listens = client.ask('subscriptions/listen', { notifications: {}, _meta: MODERN });
+    const ended = client.end();
+    assert.equal(((await hello).result as Any).protocolVersion, '2025-06-18');
+    assert.deepEqual((await level).result, {}, 'which only a session serves');
+    assert.match(JSON.stringify((await listed).result), /box__test_simple_text/);
+    assert.equal(await ended, 0);
+    void listens;
+  } finally {
+    await kernel.close();
+  }
+});
+
 test('where no kernel answers, a request is answered all the same', async () => {
   const client = startClient({ ...process.env, MEZZ_MCP_URL: 'http://127.0.0.1:9/mcp' }, []);
   const reply = await client.ask('tools/list', { _meta: MODERN });

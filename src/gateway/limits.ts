@@ -27,6 +27,11 @@ export const LIMITS = {
     what: 'of MCP that are open at once; the one idle longest gives way',
   },
   streams: { value: 1000, unit: 'streams', what: 'of MCP that stay open for what servers say unasked' },
+  toldBytes: {
+    value: 8_388_608,
+    unit: 'bytes',
+    what: 'told to an MCP client that it has not read yet; more of notifications is left out',
+  },
   watchedUris: { value: 1000, unit: 'resources', what: 'that one MCP client watches' },
   taskPollMs: { value: 2000, unit: 'ms', what: 'between two looks of a client at its task' },
   suspendedMs: { value: 120_000, unit: 'ms', what: 'for an MCP client to answer what a tool server asks it' },

@@ -6,6 +6,8 @@ import { MemoryStore } from '../db/memory/store.ts';
 import type { Store } from '../db/store.ts';
 import { LIMITS } from './limits.ts';
 import { ToolServers } from './servers.ts';
+import { OWN } from './shorten.ts';
+import { viewOf } from './view.ts';
 
 /** A server that says what it is told to, and how often the store was asked for what is accepted of it. */
 async function openServer() {
@@ -104,4 +106,24 @@ test('a server that does not say what it offers keeps nobody from the others, an
     (await servers.list()).offers.map(({ name }) => name),
     ['quick__count', 'slow__count'],
   );
+});
+
+test('lists stay as long as their servers say, whatever mezz adds of its own, and no longer than the first of them', async () => {
+  const spec = (id: string): ToolServerSpec => ({ id, command: [id], env: {}, cwd: '/' });
+  const ttlOf = async (...ttls: (number | undefined)[]) => {
+    const all = ttls.map((ttlMs, n): [string, ToolServer] => {
+      const described = { ...saying('counts'), ...(ttlMs === undefined ? {} : { ttlMs }) };
+      const server: Partial<ToolServer> = { spec: spec(`box-${n}`), describe: async () => described };
+      return [`box-${n}`, server as ToolServer];
+    });
+    const own: Partial<ToolServer> = { spec: spec(OWN), describe: async () => saying('own') };
+    const servers = new ToolServers(
+      new MemoryStore(),
+      new Map([...all, [OWN, own as ToolServer]]),
+      new VirtualClock(),
+    );
+    const view = await viewOf(servers, undefined);
+    return 'code' in view ? view.code : view.ttlMs;
+  };
+  assert.deepEqual([await ttlOf(5000, 3000), await ttlOf(5000, undefined), await ttlOf()], [3000, 0, 0]);
 });

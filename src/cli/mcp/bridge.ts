@@ -23,6 +23,7 @@ import {
 const { request: httpRequest, Agent } = process.getBuiltinModule('node:http');
 
 const NO_SESSION = 404;
+const STREAM = 'subscriptions/listen';
 const recordOf = (value: unknown): JsonRecord => (isRecord(value) ? value : {});
 
 export class Bridge {
@@ -30,7 +31,8 @@ export class Bridge {
   readonly #output: Writable;
   readonly #agent = new Agent({ keepAlive: true });
   /** Requests of the newer era that run: there a message withdraws them, over HTTP the end of their connection. */
-  readonly #running = new Map<string, AbortController>();
+  readonly #running = new Map<string, { readonly cut: AbortController; readonly method: Json | undefined }>();
+  readonly #answering = new Set<Promise<void>>();
   /** What the tools that were shown want repeated in headers. */
   readonly #marked = new Map<string, readonly HeaderParam[]>();
   #session: string | undefined;
@@ -40,19 +42,35 @@ export class Bridge {
   constructor(url: string, output: Writable) {
     this.#url = url;
     this.#output = output;
+    output.on('error', () => this.#leave());
   }
 
-  /** Resolves when the input has ended. */
+  /** Resolves when the input has ended, and what it asked is answered. */
   async serve(input: Readable): Promise<void> {
     for await (const line of createInterface({ input })) {
       const message = parseJson(line);
-      if (isRecord(message)) void this.#hear(message);
+      // What comes behind the handshake belongs to the session that it opens.
+      if (isRecord(message) && message.method === 'initialize') await this.#hear(message);
+      else if (isRecord(message)) this.#take(message);
       else if (line.trim() !== '')
         this.#say({ jsonrpc: '2.0', ...rpcError(RPC.parseError, 'not one message') });
     }
+    // What was asked is answered still; a stream never ends by itself.
     this.#listening.abort();
-    for (const running of this.#running.values()) running.abort();
+    for (const { cut, method } of this.#running.values()) if (method === STREAM) cut.abort();
+    await Promise.all(this.#answering);
     if (this.#session !== undefined) await this.#post(undefined, 'DELETE').catch(() => {});
+    this.#agent.destroy();
+  }
+
+  #take(message: JsonRecord): void {
+    const answering = this.#hear(message).finally(() => this.#answering.delete(answering));
+    this.#answering.add(answering);
+  }
+
+  /** Nobody hears the answers any more. */
+  #leave(): void {
+    for (const { cut } of this.#running.values()) cut.abort();
     this.#agent.destroy();
   }
 
@@ -61,7 +79,7 @@ export class Bridge {
     const params = recordOf(message.params);
     const isNew = recordOf(params._meta)[META.version] === MODERN;
     if (method === 'notifications/cancelled' && this.#session === undefined)
-      return this.#running.get(JSON.stringify(params.requestId))?.abort();
+      return this.#running.get(JSON.stringify(params.requestId))?.cut.abort();
     try {
       const status = await this.#exchange(message, isNew);
       if (status !== NO_SESSION || isNew || this.#hello === undefined) return;
@@ -73,6 +91,8 @@ export class Bridge {
       if (id === undefined || method === undefined || (error as Error).name === 'AbortError') return;
       const why = `mezz cannot be reached: ${error instanceof Error ? error.message : String(error)}`;
       this.#say({ jsonrpc: '2.0', id, ...rpcError(RPC.internal, why) });
+    } finally {
+      this.#running.delete(JSON.stringify(id ?? null));
     }
   }
 
@@ -81,8 +101,7 @@ export class Bridge {
     const { id, method } = message;
     const params = recordOf(message.params);
     const cut = new AbortController();
-    const key = JSON.stringify(id ?? null);
-    if (isNew) this.#running.set(key, cut);
+    if (isNew) this.#running.set(JSON.stringify(id ?? null), { cut, method });
     const headers = isNew ? this.#headersFor(String(method), params) : {};
     if (method === 'initialize') this.#session = undefined;
     const response = await this.#post(message, 'POST', headers, cut.signal);
@@ -97,7 +116,6 @@ export class Bridge {
       if (method === 'tools/list') this.#learn(answer);
       if (!silently && !isLost) this.#say(answer);
     }
-    this.#running.delete(key);
     if (method === 'notifications/initialized') void this.#listen();
     return isLost ? NO_SESSION : 200;
   }

@@ -8,6 +8,7 @@ import type { Json, JsonRecord } from '../../base/json.ts';
 import { RPC, type RpcReply } from '../../base/mcp.ts';
 import { encodeEvent } from '../../wire/sse.ts';
 import type { Kernel } from '../kernel.ts';
+import { LIMITS } from '../limits.ts';
 import { tellOf } from '../uses.ts';
 
 export interface Beats {
@@ -62,8 +63,10 @@ export class Answer {
     return this.#streams && !this.#isOver;
   }
 
+  /** A notification is not kept for a client that does not read what it was told before; a question is. */
   tell(message: JsonRecord): void {
     if (!this.canTell) return;
+    if (message.id === undefined && this.#response.writableLength > LIMITS.toldBytes.value) return;
     this.begin();
     this.#response.write(encodeEvent('message', JSON.stringify({ jsonrpc: '2.0', ...message })));
   }
