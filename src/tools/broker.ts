@@ -379,7 +379,10 @@ export class Broker {
     const more = theirs.length > 1 ? ` and ${theirs.length - 1} more` : '';
     return obstruction(
       `${nameOf(first.one)}${more} holds changes by ${this.#tell(first.author)} that no commit has: this would throw them away.`,
-      { rule: 'tools:discards', remedy: 'name your own files only, or let the other agent commit first' },
+      {
+        rule: 'tools:discards',
+        remedy: 'name your own files only, or see to it that the others are committed first',
+      },
     );
   }
 
