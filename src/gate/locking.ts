@@ -6,7 +6,7 @@ import type { Agent } from '../agents/table.ts';
 import { type Refusal, refusal } from '../base/errors.ts';
 import type { CallId } from '../base/ids.ts';
 import { parseJson } from '../base/json.ts';
-import { CALL } from '../db/schema/journal.ts';
+import { CALL, type CallRow } from '../db/schema/journal.ts';
 import { CHANGE, HOLD, type HoldRow } from '../db/schema/tools.ts';
 import type { PolicyCall } from '../scheduler/policy.ts';
 import { boundOf, type How, type Use } from '../tools/broker.ts';
@@ -176,6 +176,29 @@ export async function takeUpHolds(parts: Parts): Promise<void> {
     const before = changes.map(({ key, before: hash }) => ({ path: key.slice('file:'.length), hash }));
     takeUp(parts, agent, row, { effects: effects as readonly Effect[], before });
   }
+  await storeFresh(parts);
+}
+
+/** What a call that mezz made had done to files when the kernel ended is its own change, and none round the gate. */
+export async function settleFiles(
+  parts: Parts,
+  agent: Agent,
+  { id, target, arrivedAt }: CallRow,
+): Promise<void> {
+  const { store, broker } = parts;
+  const rows = await store.range(CHANGE, { prefix: [id], limit: TOOL_LIMITS.beforeFiles.value });
+  const before = rows
+    .filter(({ kind }) => kind === 'file')
+    .map(({ key, before: hash }) => ({ path: key.slice('file:'.length), hash }));
+  if (before.length === 0) return;
+  const effects = before.map(({ path }): Effect => ({ key: `file:${path}`, access: 'delta', path }));
+  const tool = target.slice(target.indexOf('/') + 1);
+  broker.started(
+    { call: id, agent: agent.pid, name: agent.name, tool, effects, before },
+    undefined,
+    arrivedAt,
+  );
+  await keepAfter(parts, id, (await broker.ended(id, 'unknown')) ?? []);
   await storeFresh(parts);
 }
 

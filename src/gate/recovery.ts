@@ -12,7 +12,7 @@ import { allOf } from '../budget/ledger.ts';
 import { CALL } from '../db/schema/journal.ts';
 import { applyEntry, callPut, endEntry, NO_ANSWER } from '../journal/calls.ts';
 import { LIMITS } from './limits.ts';
-import { takeUpHolds } from './locking.ts';
+import { settleFiles, takeUpHolds } from './locking.ts';
 import type { Parts } from './parts.ts';
 import { payersOf } from './proof.ts';
 import { SYSCALLS } from './syscalls.ts';
@@ -93,6 +93,7 @@ export async function recover(parts: Parts): Promise<number> {
         ...use.puts,
       ],
     });
+    if (agent) await settleFiles(parts, agent, row);
   }
   return doubts;
 }

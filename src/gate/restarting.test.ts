@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HOLD, SEEN, VERSION } from '../db/schema/tools.ts';
+import { sha256Hex } from '../base/hash.ts';
+import type { ToolServer } from '../base/ports.ts';
+import { CHANGE, HOLD, SEEN, VERSION } from '../db/schema/tools.ts';
 import { LIMITS } from '../tools/limits.ts';
 import { Versions } from '../tools/versions.ts';
 import { closeAgent } from './exits.ts';
@@ -9,8 +11,8 @@ import { recover } from './recovery.ts';
 import { FILE, type Left, openRoom } from './room.fixture.test.ts';
 
 /** Where nothing is kept of contents, their hashes are not either. */
-async function open(left?: Left) {
-  const room = await openRoom([], left);
+async function open(left?: Left, servers: readonly ToolServer[] = []) {
+  const room = await openRoom(servers, left);
   room.parts.settings = { ...room.parts.settings, bodies: 'keep' };
   return room;
 }
@@ -32,6 +34,39 @@ test('after a restart a replace of what a peer has changed since is refused as b
   assert.equal(await room.again(bob.agent.pid).write("bob's, again"), undefined, 'who has seen it may');
   await a.read();
   assert.equal(await a.write("bob's and ann's"), undefined);
+});
+
+test('what a call at a tool server had changed when the kernel was killed is its own change, in doubt or not', async () => {
+  const state: { act(): void } = { act: () => {} };
+  const edit = { resources: [{ key: 'file:{path}', access: 'delta' as const }] };
+  const server: ToolServer = {
+    spec: { id: 'box', command: [], env: {}, cwd: '/', manifest: { tools: { edit } } },
+    osPid: undefined,
+    said: '',
+    describe: async () => ({ software: 'box', tools: [{ name: 'edit' }] }),
+    call: (ticket) => {
+      ticket.use();
+      state.act();
+      return new Promise(() => {});
+    },
+    close: async () => {},
+  };
+  const before = await open(undefined, [server]);
+  before.workspace.write(FILE, 'old');
+  const [ann, bob] = [await before.hire('ann'), await before.hire('bob')];
+  await ann.read();
+  state.act = () => before.workspace.write(FILE, "bob's");
+  void bob.offered('box__edit', { path: FILE });
+  while (before.workspace.files.get(FILE) === 'old') await settle();
+  const room = await open(before.leave(), [server]);
+  assert.equal(await recover(room.parts), 1);
+  assert.match(
+    (await room.again(ann.agent.pid).write("ann's"))?.message ?? '',
+    /a\.txt was changed by bob \(\d+\) with edit/,
+  );
+  assert.equal(room.parts.broker.counts.round, 0);
+  const [change] = await room.store.range(CHANGE, { limit: 10 });
+  assert.equal(change?.after, sha256Hex(Buffer.from("bob's")), 'and can be taken back');
 });
 
 test('what was written round the gate while no kernel ran is noticed, and what an agent saw is forgotten with it', async () => {
