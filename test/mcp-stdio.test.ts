@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { startKernel } from './kernel.ts';
 import type { Any } from './mcp/client.ts';
 
@@ -35,6 +36,7 @@ function startClient(env: NodeJS.ProcessEnv, args: readonly string[]) {
       send({ id: own, method, params });
       return answer;
     },
+    kill: () => child.kill('SIGKILL'),
     async end() {
       child.stdin.end();
       const [code] = await once(child, 'close');
@@ -99,6 +101,31 @@ test('messages that come all at once, and then the end of the input, are all ans
     assert.match(JSON.stringify((await listed).result), /box__test_simple_text/);
     assert.equal(await ended, 0);
     void listens;
+  } finally {
+    await kernel.close();
+  }
+});
+
+test('the agent of a client that starts the command by itself ends with it, killed or not', async () => {
+  const kernel = await startKernel(undefined, `tools: ${JSON.stringify({ box: { command: FIXTURE } })}`, {
+    port: 0,
+  });
+  const { MEZZ_MCP_URL: _url, MEZZ_AGENT: _agent, ...env } = process.env;
+  const left = async () => (await kernel.control.call('ps', {})).agents.map(({ name }) => name);
+  const until = async (names: readonly string[]) => {
+    while (JSON.stringify(await left()) !== JSON.stringify(names)) await setTimeout(20);
+  };
+  try {
+    const here = { ...env, MEZZ_HOME: kernel.stateDir };
+    const [ann, bob] = ['ann', 'bob'].map((name) => startClient(here, ['box', '--name', name]));
+    assert.ok(ann && bob);
+    for (const client of [ann, bob])
+      assert.match(JSON.stringify(await client.ask('tools/list', { _meta: MODERN })), /test_simple_text/);
+    assert.deepEqual((await left()).sort(), ['ann', 'bob']);
+    assert.equal(await ann.end(), 0);
+    assert.deepEqual(await left(), ['bob']);
+    bob.kill();
+    await until([]);
   } finally {
     await kernel.close();
   }
