@@ -2,9 +2,14 @@
 export const LIMITS = {
   nameCharacters: { value: 64, unit: 'characters', what: 'of a tool as agents call it' },
   listMs: {
-    value: 8000,
+    value: 15_000,
     unit: 'ms',
-    what: 'that a list of all tools waits for a server that does not say what it offers; clients give up after 10 s',
+    what: 'that a list of all tools waits for a server that starts',
+  },
+  slowListMs: {
+    value: 1000,
+    unit: 'ms',
+    what: 'that it waits for one that has kept a list waiting so long and has not said yet what it offers',
   },
   lockedCalls: { value: 10_000, unit: 'calls', what: 'tool calls that may hold locks at once' },
   effects: { value: 64, unit: 'keys', what: 'keys of one call; of more, their checkout is one' },

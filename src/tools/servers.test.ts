@@ -99,6 +99,10 @@ test('a server that does not say what it offers keeps nobody from the others, an
     );
     assert.match(problems[0]?.message ?? '', /slow has not said yet what it offers/);
   }
+  const again = servers.list();
+  await new Promise((resolve) => setImmediate(resolve));
+  clock.advanceTo(clock.now() + LIMITS.slowListMs.value);
+  assert.equal((await again).offers.length, 1, 'it is not waited for so long again');
   say(saying('late'));
   await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(heard, ['slow tools', 'slow prompts', 'slow resources']);

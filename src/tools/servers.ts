@@ -57,7 +57,7 @@ export class ToolServers {
 
   /** Why those offer nothing that were asked last and did not say what. */
   readonly #problems = new Map<string, string>();
-  /** Servers that a list did not wait for: it is told when they have said what they offer. */
+  /** Servers that a list did not wait for, and that have not said since what they offer. */
   readonly #slow = new Set<string>();
 
   constructor(store: Store, servers: ReadonlyMap<string, ToolServer>, clock: Clock) {
@@ -181,13 +181,9 @@ export class ToolServers {
 
   #offeredSoon(id: string): Promise<Offered | Refusal> {
     const offered = this.offeredBy(id);
+    const waitMs = (this.#slow.has(id) ? LIMITS.slowListMs : LIMITS.listMs).value;
     return new Promise((resolve, reject) => {
-      const stop = this.#clock.after(LIMITS.listMs.value, () => {
-        if (!this.#slow.has(id))
-          void offered.then(
-            (late) => this.#cameLate(id, late),
-            () => this.#slow.delete(id),
-          );
+      const stop = this.#clock.after(waitMs, () => {
         this.#slow.add(id);
         resolve(
           refusal('unreachable', `${id} has not said yet what it offers.`, {
@@ -195,13 +191,18 @@ export class ToolServers {
           }),
         );
       });
-      offered.then(resolve, reject).finally(stop);
+      const come = (one: Offered | Refusal) => {
+        stop();
+        resolve(one);
+        if (!('code' in one)) this.#came(id);
+      };
+      offered.then(come, reject);
     });
   }
 
-  #cameLate(id: string, late: Offered | Refusal): void {
-    this.#slow.delete(id);
-    if ('code' in late) return;
+  /** A server that some list was without has said what it offers. */
+  #came(id: string): void {
+    if (!this.#slow.delete(id)) return;
     for (const kind of ['tools', 'prompts', 'resources'] as const)
       for (const listener of this.#listeners) listener(id, { kind });
   }

@@ -66,6 +66,32 @@ export const MCP_PROMISES: readonly Promised[] = [
     ],
   },
   {
+    id: 'servers-apart',
+    group: 'tools',
+    text: 'A tool server that says nothing, or says of a tool what no client can read, takes no tool of another server from an agent: a list waits 15 s for it at most, and later 1 s; what no client can read is left out, and `mezz tool ls` says what and why.',
+    restsOn: "MCP's schema of definitions, and that clients ask anew when they hear that a list has changed.",
+    bypassedBy:
+      'A client that gives up sooner than a first list comes, and one that never asks anew: it has not the tools of the slow server.',
+    tests: [
+      [
+        'src/tools/servers.test.ts',
+        'a server that does not say what it offers keeps nobody from the others, and who listens hears of it when it has',
+      ],
+      [
+        'test/tools.test.ts',
+        'a definition that no client can read costs nobody the others: it is left out, and told; older clients read all that is left',
+      ],
+      [
+        'src/drivers/mcp/instances.test.ts',
+        'a server that runs and says nothing is started after a pause, too, and who asks meanwhile is told at once',
+      ],
+      [
+        'src/drivers/mcp/lines.test.ts',
+        'a line of many pieces costs about as much as the same text in short lines',
+      ],
+    ],
+  },
+  {
     id: 'mcp-clients',
     group: 'tools',
     text: 'Unmodified Claude Code and Codex, started by `mezz run`, find the tools of mezz.yaml and can call them at the first answer of the model, even where a server takes seconds to start; what they call is decided and recorded where it happens, and its result reaches the model. The MCP Inspector does the same with a key.',
