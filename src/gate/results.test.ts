@@ -158,3 +158,17 @@ test('what is kept goes with the records of its agent, and with its time', async
     assert.equal((await use(ann, 'mezz__read_result', input)).isError, true);
   }
 });
+
+test('an answer that is no result of a tool is told so; data alone is shown as text', async () => {
+  const { ann, use, box } = await withResult({ nonsense: 7 }, 1000);
+  const garbage = await use(ann, 'box__log', {});
+  assert.equal(garbage.isError, true);
+  assert.match(textOf(garbage), /^box answered, and its answer is no result of a tool/);
+  box.result = { structuredContent: { a: 1 } };
+  const data = await use(ann, 'box__log', {});
+  assert.deepEqual([data.isError, textOf(data)], [undefined, '{"a":1}']);
+  box.result = { content: [] };
+  assert.deepEqual(await use(ann, 'box__log', {}), { content: [] }, 'nothing to say is a result');
+  box.result = { resultType: 'input_required', inputRequests: {} };
+  assert.equal((await use(ann, 'box__log', {})).content, undefined, 'a question is left as it is');
+});

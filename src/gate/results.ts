@@ -14,10 +14,25 @@ export function showResult({ servers }: Parts, flight: Flight, answer: Called): 
   // What reads on is bounded by itself; what is no tool's result is a program's, which wants it whole.
   if (!('server' in payload) || payload.server === OWN || isOther(payload.request?.method)) return answer;
   const most = servers.get(payload.server)?.spec.resultCharacters ?? TOOL_LIMITS.shownCharacters.value;
-  const { result, parts } = shorten(answer.result, id, most);
-  if (parts.length === 0) return answer;
+  const whole = withContent(answer, payload.server);
+  const { result, parts } = shorten(whole.result, id, most);
+  if (parts.length === 0) return whole;
   flight.rest = parts;
-  return { ...answer, result };
+  return { ...whole, result };
+}
+
+/** Every client expects content of a tool's result; a question and a task are none, and an error says itself what it is. */
+function withContent(answer: Called, server: string): Called {
+  const { result, error } = answer;
+  const { resultType = 'complete', structuredContent } = result;
+  if (error || resultType !== 'complete' || Array.isArray(result.content)) return answer;
+  const isData = structuredContent !== undefined;
+  const text = isData
+    ? JSON.stringify(structuredContent)
+    : `${server} answered, and its answer is no result of a tool: what it did is not known. Look what is there before doing it again.`;
+  const content = [{ type: 'text', text }];
+  if (isData) return { ...answer, result: { ...result, content } };
+  return { ...answer, isError: true, result: { ...result, content, isError: true } };
 }
 
 const isOther = (method: string | undefined): boolean => method !== undefined && method !== 'tools/call';
