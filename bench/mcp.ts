@@ -138,8 +138,10 @@ try {
   const turns = Math.ceil(rounds / TURN);
   const alone = await inTurns(ways, 1, turns);
   const crowd = await inTurns(ways, AT_ONCE, turns);
-  const added = (name: Name) => (medianMs[name] as number) - (medianMs.direct as number);
-  print({ medianMs, addedMs: added('mezz'), alone, crowd }, [
+  const added = (name: Name, to: Name = 'direct', lessMs = 0) =>
+    (medianMs[name] as number) - (medianMs[to] as number) - lessMs;
+  const overProxyMs = added('mezz', 'proxy', medianMs.commits);
+  print({ medianMs, addedMs: added('mezz'), overProxyMs, alone, crowd }, [
     ['a call of a tool', 'median, ms', 'CPU, µs', `${AT_ONCE} at once: CPU, µs`, 'calls a second'],
     ...ways.map(([name, { subject }]) => [
       name,
@@ -151,6 +153,7 @@ try {
     ['two commits of this disk', (medianMs.commits as number).toFixed(3), '', '', ''],
     ['added by mezz', added('mezz').toFixed(3), '', '', ''],
     ['added by the SDK proxy', added('sdk proxy').toFixed(3), '', '', ''],
+    ['mezz over the proxy and two commits', overProxyMs.toFixed(3), '', '', ''],
   ]);
 } finally {
   await Promise.all(ways.map(([, { pool }]) => pool.destroy()));

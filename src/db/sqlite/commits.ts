@@ -176,7 +176,8 @@ export class Commits {
     const waiters = this.#take(count);
     this.#isCrowded = count > 1;
     const began = performance.now();
-    const stored = this.#mayWait(waiters) ? this.#log.storeNow() : this.#log.store();
+    const isWaitedFor = this.#mayWait(waiters);
+    const stored = isWaitedFor ? this.#log.storeNow() : this.#log.store();
     // While the disk is busy: a name that goes after this look takes with it all that was acknowledged before, too.
     const gone = whyGone(this.#options, this.#options.directory);
     await stored;
@@ -184,7 +185,7 @@ export class Commits {
     if (gone) throw gone;
     for (const { batch } of waiters) for (const table of batch.tables) this.#wrote.set(table, this.#round);
     this.#timer ??= setTimeout(() => void this.#apply().catch(() => {}), LIMITS.applyAfterMs.value).unref();
-    await this.#acknowledge(waiters, began);
+    await this.#acknowledge(waiters, began, isWaitedFor);
     return true;
   }
 
@@ -220,7 +221,7 @@ export class Commits {
   }
 
   /** A part at a time: whoever waited goes on at once, and a thousand of them would hold up everything else meanwhile. */
-  async #acknowledge(waiters: readonly Waiter[], began: number): Promise<void> {
+  async #acknowledge(waiters: readonly Waiter[], began: number, isAlone = false): Promise<void> {
     this.commits++;
     this.batches += waiters.length;
     for (const [i, waiter] of waiters.entries()) {
@@ -230,7 +231,7 @@ export class Commits {
     }
     const tookMs = performance.now() - began;
     // Whoever goes on now and has something to store soon shares the next write.
-    await new Promise((resolve) => setImmediate(resolve));
+    if (!isAlone) await new Promise((resolve) => setImmediate(resolve));
     this.#options.onCommit?.(tookMs, waiters.length);
   }
 
