@@ -21,6 +21,7 @@ export const LIMITS = {
   hookBytes: { value: 16_777_216, unit: 'bytes', what: 'one hook message' },
   useCharacters: { value: 256, unit: 'characters', what: "of a client's own name for a use of a tool" },
   pageItems: { value: 1000, unit: 'items', what: 'of a list of MCP in one answer' },
+  batchMessages: { value: 100, unit: 'messages', what: 'of MCP in one batch' },
   sessions: {
     value: 1000,
     unit: 'sessions',

@@ -26,6 +26,9 @@ const NO_SESSION = 404;
 const STREAM = 'subscriptions/listen';
 const recordOf = (value: unknown): JsonRecord => (isRecord(value) ? value : {});
 
+/** One message, or a batch of them, which the kernel takes where the session's version has batches. */
+type Line = JsonRecord | readonly Json[];
+
 export class Bridge {
   readonly #url: string;
   readonly #output: Writable;
@@ -51,7 +54,7 @@ export class Bridge {
       const message = parseJson(line);
       // What comes behind the handshake belongs to the session that it opens.
       if (isRecord(message) && message.method === 'initialize') await this.#hear(message);
-      else if (isRecord(message)) this.#take(message);
+      else if (isRecord(message) || Array.isArray(message)) this.#take(message);
       else if (line.trim() !== '')
         this.#say({ jsonrpc: '2.0', ...rpcError(RPC.parseError, 'not one message') });
     }
@@ -63,7 +66,7 @@ export class Bridge {
     this.#agent.destroy();
   }
 
-  #take(message: JsonRecord): void {
+  #take(message: Line): void {
     const answering = this.#hear(message).finally(() => this.#answering.delete(answering));
     this.#answering.add(answering);
   }
@@ -74,9 +77,9 @@ export class Bridge {
     this.#agent.destroy();
   }
 
-  async #hear(message: JsonRecord): Promise<void> {
-    const { id, method } = message;
-    const params = recordOf(message.params);
+  async #hear(message: Line): Promise<void> {
+    const { id, method, params: given } = recordOf(message);
+    const params = recordOf(given);
     const isNew = recordOf(params._meta)[META.version] === MODERN;
     if (method === 'notifications/cancelled' && this.#session === undefined)
       return this.#running.get(JSON.stringify(params.requestId))?.cut.abort();
@@ -88,18 +91,21 @@ export class Bridge {
       await this.#exchange({ jsonrpc: '2.0', method: 'notifications/initialized' }, false);
       await this.#exchange(message, false);
     } catch (error) {
-      if (id === undefined || method === undefined || (error as Error).name === 'AbortError') return;
+      if ((error as Error).name === 'AbortError') return;
       const why = `mezz cannot be reached: ${error instanceof Error ? error.message : String(error)}`;
-      this.#say({ jsonrpc: '2.0', id, ...rpcError(RPC.internal, why) });
+      const asked = (Array.isArray(message) ? message : [message]).filter(isRequest);
+      const replies = asked.map((one) => ({ jsonrpc: '2.0', id: one.id, ...rpcError(RPC.internal, why) }));
+      if (Array.isArray(message) && replies.length > 0) this.#say(replies);
+      else for (const reply of replies) this.#say(reply);
     } finally {
       this.#running.delete(JSON.stringify(id ?? null));
     }
   }
 
   /** `silently`: the client has the answer already. The status is that of HTTP; only a lost session says nothing else. */
-  async #exchange(message: JsonRecord, isNew: boolean, silently = false): Promise<number> {
-    const { id, method } = message;
-    const params = recordOf(message.params);
+  async #exchange(message: Line, isNew: boolean, silently = false): Promise<number> {
+    const { id, method, params: given } = recordOf(message);
+    const params = recordOf(given);
     const cut = new AbortController();
     if (isNew) this.#running.set(JSON.stringify(id ?? null), { cut, method });
     const headers = isNew ? this.#headersFor(String(method), params) : {};
@@ -109,11 +115,11 @@ export class Bridge {
     const session = response.headers['mcp-session-id'];
     if (method === 'initialize' && typeof session === 'string') {
       this.#session = session;
-      this.#hello = message;
+      this.#hello = recordOf(message);
     }
     const isLost = status === NO_SESSION && !isNew && this.#hello !== undefined;
     for await (const answer of messagesOf(response)) {
-      if (method === 'tools/list') this.#learn(answer);
+      if (method === 'tools/list') this.#learn(recordOf(answer));
       if (!silently && !isLost) this.#say(answer);
     }
     if (method === 'notifications/initialized') void this.#listen();
@@ -152,7 +158,7 @@ export class Bridge {
   }
 
   #post(
-    message: JsonRecord | undefined,
+    message: Line | undefined,
     method: string,
     headers: Record<string, string> = {},
     signal?: AbortSignal,
@@ -184,8 +190,11 @@ export class Bridge {
   }
 }
 
+const isRequest = (message: Json): message is JsonRecord & { readonly id: Json } =>
+  isRecord(message) && message.id !== undefined && message.method !== undefined;
+
 /** The messages of an answer: the one that it is, or those of its stream. */
-async function* messagesOf(response: IncomingMessage): AsyncGenerator<JsonRecord> {
+async function* messagesOf(response: IncomingMessage): AsyncGenerator<Json> {
   const streams = response.headers['content-type']?.includes('event-stream') === true;
   let text = '';
   for await (const chunk of response.setEncoding('utf8') as AsyncIterable<string>) {
@@ -198,7 +207,7 @@ async function* messagesOf(response: IncomingMessage): AsyncGenerator<JsonRecord
   if (!streams) yield* read(text);
 }
 
-function* read(text: string | undefined): Generator<JsonRecord> {
+function* read(text: string | undefined): Generator<Json> {
   const message = text === undefined || text === '' ? undefined : parseJson(text);
-  if (isRecord(message)) yield message;
+  if (message !== undefined) yield message;
 }

@@ -9,7 +9,6 @@ import { RPC, type RpcReply } from '../../base/mcp.ts';
 import { encodeEvent } from '../../wire/sse.ts';
 import type { Kernel } from '../kernel.ts';
 import { LIMITS } from '../limits.ts';
-import { tellOf } from '../uses.ts';
 
 export interface Beats {
   /** Silence after which the client is told that its call still runs, and how often from then on, ms. */
@@ -23,6 +22,15 @@ const STREAM = {
   'x-accel-buffering': 'no',
 };
 const COMMENT = ': \n\n';
+
+export const messageOf = (id: Json | undefined, reply: RpcReply): JsonRecord => ({
+  jsonrpc: '2.0',
+  ...(id === undefined ? {} : { id }),
+  ...reply,
+});
+
+/** What a request needs of its answer, also where that leaves together with those of others. */
+export type Part = Pick<Answer, 'canTell' | 'tell' | 'onLeft' | 'report' | 'end'>;
 
 export class Answer {
   readonly #response: ServerResponse;
@@ -78,11 +86,48 @@ export class Answer {
   }
 
   end(id: Json | undefined, reply: RpcReply, status = statusOf(reply)): void {
+    this.#finish([messageOf(id, reply)], (text) => text, status);
+  }
+
+  /** The answers to a batch: an array of them, or the last events of a stream that has begun. */
+  endAll(replies: readonly JsonRecord[]): void {
+    this.#finish(replies, (texts) => `[${texts}]`, 200);
+  }
+
+  /** One of the answers that leave together; `ended` gets it. */
+  part(ended: (id: Json | undefined, reply: RpcReply) => void): Part {
+    const canTell = () => this.canTell;
+    return {
+      get canTell() {
+        return canTell();
+      },
+      tell: (message) => this.tell(message),
+      onLeft: (task) => this.onLeft(task),
+      report: (kernel, call) => this.report(kernel, call),
+      end: ended,
+    };
+  }
+
+  /** Tells the kernel whether this answer, which is that of a call, left whole. */
+  report(kernel: Kernel, call: CallId | undefined): void {
+    if (call === undefined) return;
+    const tell = () => kernel.told(call, this.#response.writableFinished);
+    if (this.#response.closed) tell();
+    else this.onLeft(tell);
+  }
+
+  close(): void {
+    this.#response.end();
+  }
+
+  #finish(replies: readonly JsonRecord[], joined: (texts: string) => string, status: number): void {
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#timer);
-    const text = JSON.stringify({ jsonrpc: '2.0', ...(id === undefined ? {} : { id }), ...reply });
-    if (this.#response.headersSent) return void this.#response.end(encodeEvent('message', text));
+    const texts = replies.map((reply) => JSON.stringify(reply));
+    if (this.#response.headersSent)
+      return void this.#response.end(texts.map((text) => encodeEvent('message', text)).join(''));
+    const text = joined(texts.join(','));
     this.#response.writeHead(status, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(text),
@@ -90,15 +135,6 @@ export class Answer {
     });
     // As a text: node joins it to the head, and one write takes both.
     this.#response.end(text);
-  }
-
-  /** Tells the kernel whether this answer, which is that of a call, left whole. */
-  report(kernel: Kernel, call: CallId | undefined): void {
-    if (call !== undefined) tellOf(kernel, this.#response)(call);
-  }
-
-  close(): void {
-    this.#response.end();
   }
 
   #beatAfter(delayMs: number): void {

@@ -5,17 +5,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isRecord, type Json, type JsonRecord, parseJson } from '../../base/json.ts';
 import { RPC, rpcError } from '../../base/mcp.ts';
-import { WITHDRAWN } from '../../base/syscall.ts';
 import type { Bodies } from '../body.ts';
 import type { Caller, Kernel } from '../kernel.ts';
 import { LIMITS } from '../limits.ts';
 import { Answer, type Beats } from './answer.ts';
+import { isRpc, serveBatch, takesBatches } from './batch.ts';
 import { Feeds } from './feeds.ts';
 import type { Asked } from './methods.ts';
 import { isModern, serveModern } from './modern.ts';
 import { greeting, type Session, Sessions, serveEarlier } from './sessions.ts';
 import { Suspended } from './suspended.ts';
 import { LiveTasks } from './tasks.ts';
+
+const NO_SESSION = rpcError(RPC.invalidRequest, 'there is no such session');
 
 export class McpEndpoint {
   readonly #kernel: Kernel;
@@ -52,24 +54,29 @@ export class McpEndpoint {
     const held = this.#bodies.hold();
     const body = await held.collect(request, LIMITS.hookBytes.value).finally(() => held.release());
     const message = 'code' in body ? undefined : parseJson(body.toString('utf8'));
-    const isMessage = isRecord(message) && message.jsonrpc === '2.0';
     const answer = new Answer(response, streams, this.#beats);
-    if (!isMessage || (typeof message.method !== 'string' && message.id === undefined)) {
+    const by = { kernel: this.#kernel, caller, only };
+    const isLost = named !== undefined && !session;
+    if (Array.isArray(message) && takesBatches(request, session)) {
+      if (isLost) return answer.end(undefined, NO_SESSION, 404);
+      const isAnswered = await serveBatch(message, { ...by, outlives: true }, request, session, answer);
+      return isAnswered ? undefined : accepted(response);
+    }
+    if (!isRpc(message)) {
       this.#kernel.refusedAtDoor('bad_request');
       const code = message === undefined ? RPC.parseError : RPC.invalidRequest;
       return answer.end(undefined, rpcError(code, 'not one JSON-RPC request'), 400);
     }
     const isNew = isModern(request, message);
-    if (!isNew && named !== undefined && !session)
-      return answer.end(message.id, rpcError(RPC.invalidRequest, 'there is no such session'), 404);
+    if (!isNew && isLost) return answer.end(message.id, NO_SESSION, 404);
     const { id, method } = message;
     if (typeof method !== 'string' || id === undefined) {
-      if (!isNew && session) hear(session, message);
+      if (!isNew) session?.hear(message);
       return accepted(response);
     }
     const params = isRecord(message.params) ? message.params : {};
     // Before 2026-07-28 a closed connection cancels nothing.
-    const asked = { kernel: this.#kernel, caller, only, method, params, outlives: !isNew };
+    const asked = { ...by, method, params, outlives: !isNew };
     if (isNew) return serveModern(this.#modern, asked, request, id, answer);
     if (method === 'initialize') return this.#open(asked, id, response);
     return serveEarlier(asked, session, id, answer);
@@ -95,7 +102,7 @@ export class McpEndpoint {
   /** GET opens a session's stream for what servers say unasked; DELETE ends the session. */
   #stream(request: IncomingMessage, response: ServerResponse, session: Session | undefined): void {
     const answer = new Answer(response, true, this.#beats);
-    if (!session) return answer.end(undefined, rpcError(RPC.invalidRequest, 'there is no such session'), 404);
+    if (!session) return answer.end(undefined, NO_SESSION, 404);
     if (request.method === 'DELETE') {
       this.#sessions.close(session);
       return accepted(response);
@@ -104,16 +111,6 @@ export class McpEndpoint {
     answer.onLeft(() => session.streams.delete(answer));
     answer.begin();
   }
-}
-
-/** A notification of the client's, or its answer to a question. */
-function hear(session: Session, message: JsonRecord): void {
-  const { id, method, result, error, params } = message;
-  if (method === 'notifications/cancelled' && isRecord(params))
-    session.running.get(JSON.stringify(params.requestId))?.abort(WITHDRAWN);
-  if (method !== undefined) return;
-  if (isRecord(error)) session.answered(id, rpcError(Number(error.code), String(error.message)));
-  else session.answered(id, { result: isRecord(result) ? result : {} });
 }
 
 function accepted(response: ServerResponse): void {

@@ -7,9 +7,10 @@ import { randomUUID } from 'node:crypto';
 import { isRecord, type Json, type JsonRecord, stringOf } from '../../base/json.ts';
 import { EARLIER, RPC, type RpcReply, rpcError } from '../../base/mcp.ts';
 import type { Asking, ServerChange } from '../../base/ports.ts';
+import { WITHDRAWN } from '../../base/syscall.ts';
 import type { Caller, Kernel } from '../kernel.ts';
 import { LIMITS } from '../limits.ts';
-import type { Answer } from './answer.ts';
+import type { Answer, Part } from './answer.ts';
 import { type Feed, type Feeds, watch } from './feeds.ts';
 import { type Asked, CAPABILITIES, inEra, perform } from './methods.ts';
 import { canBeAsked, withToken } from './modern.ts';
@@ -47,7 +48,7 @@ export class Session {
   }
 
   /** A question on the stream of the request that it is about; the answer comes as a message of its own. */
-  ask(answer: Answer, method: string, params: JsonRecord): Promise<RpcReply> {
+  ask(answer: Part, method: string, params: JsonRecord): Promise<RpcReply> {
     if (!answer.canTell || !canBeAsked(this.capabilities, method))
       return Promise.resolve(rpcError(RPC.noMethod, `the client cannot be asked ${method}`));
     return new Promise((resolve) => {
@@ -65,7 +66,14 @@ export class Session {
     });
   }
 
-  answered(id: Json | undefined, reply: RpcReply): void {
+  /** A notification of the client's, or its answer to a question. */
+  hear({ id, method, result, error, params }: JsonRecord): undefined {
+    if (method === 'notifications/cancelled' && isRecord(params))
+      this.running.get(JSON.stringify(params.requestId))?.abort(WITHDRAWN);
+    if (method !== undefined) return;
+    const reply = isRecord(error)
+      ? rpcError(Number(error.code), String(error.message))
+      : { result: isRecord(result) ? result : {} };
     this.#asks.get(stringOf(id))?.(reply);
   }
 
@@ -128,7 +136,7 @@ export async function serveEarlier(
   asked: Asked,
   session: Session | undefined,
   id: Json,
-  answer: Answer,
+  answer: Part,
 ): Promise<void> {
   const { method, params } = asked;
   const version = session?.version ?? EARLIER[0];
@@ -170,7 +178,7 @@ async function subscribe(asked: Asked, session: Session, begins: boolean): Promi
   return reply;
 }
 
-function askingOf({ caller, params }: Asked, session: Session | undefined, answer: Answer): Asking {
+function askingOf({ caller, params }: Asked, session: Session | undefined, answer: Part): Asking {
   const token = isRecord(params._meta) ? params._meta.progressToken : undefined;
   return {
     who: caller.keyId,

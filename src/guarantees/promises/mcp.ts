@@ -27,6 +27,10 @@ export const MCP_PROMISES: readonly Promised[] = [
         'mezz mcp speaks both eras over standard input and output, for the agent it was started under',
       ],
       [
+        'test/mcp-batch.test.ts',
+        'a batch is answered by the array of what its requests are answered, each performed as it would be alone',
+      ],
+      [
         'test/tools.test.ts',
         'one endpoint an agent: both eras of the protocol list and call the tools of all servers, in one order',
       ],
