@@ -67,6 +67,11 @@ export const LIMITS = {
     what: 'of each kind that are listed: waits, refused stale writes, writes round the gate',
   },
   templates: { value: 2000, unit: 'templates', what: 'of keys that are not read anew with each call' },
+  templateSteps: {
+    value: 16_777_216,
+    unit: 'steps',
+    what: "to find an address among one server's templates of resources; of what it offers beyond, none is found",
+  },
   schemas: { value: 2000, unit: 'definitions', what: 'of tools that stay compiled' },
   schemaCharacters: { value: 262_144, unit: 'characters', what: "of one tool's inputSchema" },
   schemaDepth: { value: 64, unit: 'levels', what: "of one tool's inputSchema" },

@@ -7,6 +7,7 @@ import { isRecord, type JsonRecord, stringOf } from '../base/json.ts';
 import type { ServerMethod } from '../base/mcp.ts';
 import { callable, type Offer, type Offered, type ToolServers } from './servers.ts';
 import { linkTo, OWN } from './shorten.ts';
+import { Sought } from './templates.ts';
 
 export interface View {
   /** The tools, as they are known here. */
@@ -125,16 +126,11 @@ async function offered(
   return 'code' in one ? one : [one];
 }
 
-/** By name, or by a template of RFC 6570 that it fits: an expression stands for anything, over slashes with `+` and `#`. */
+/** By name, or by a template that it fits. */
 function offersUri({ described }: Offered, uri: string): boolean {
   if (described.resources?.some((one) => one.uri === uri)) return true;
-  return (described.templates ?? []).some(({ uriTemplate }) => {
-    if (typeof uriTemplate !== 'string') return false;
-    if (uriTemplate === uri) return true;
-    const parts = uriTemplate.split(/(\{[^}]*\})/).map((part) => {
-      if (!part.startsWith('{')) return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-      return /^\{[+#/?&]/.test(part) ? '.*' : '[^/]*';
-    });
-    return new RegExp(`^${parts.join('')}$`, 's').test(uri);
-  });
+  const sought = new Sought(uri);
+  return (described.templates ?? []).some(
+    ({ uriTemplate }) => typeof uriTemplate === 'string' && sought.fits(uriTemplate),
+  );
 }

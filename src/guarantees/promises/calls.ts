@@ -319,7 +319,7 @@ export const CALL_PROMISES: readonly Promised[] = [
   {
     id: 'hostile-servers',
     group: 'wire',
-    text: 'Whatever JSON an upstream or a tool server sends in place of a number, a text or an object, the kernel lives.',
+    text: 'Whatever JSON an upstream or a tool server sends in place of a number, a text or an object, the kernel lives; and no template of its resources holds the kernel.',
     restsOn: 'No value from outside is made a number or a text without a look at what it is.',
     bypassedBy: 'A place in a message that neither the goldens nor the messages of the tests have.',
     tests: [
@@ -327,6 +327,10 @@ export const CALL_PROMISES: readonly Promised[] = [
       [
         'src/drivers/mcp/peer.test.ts',
         'whatever a server says in place of a number or a text, its listener lives',
+      ],
+      [
+        'src/tools/templates.test.ts',
+        'a template of many expressions ends where trying all their lengths never would',
       ],
     ],
   },
