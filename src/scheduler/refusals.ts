@@ -15,6 +15,6 @@ export const full = (queue: number, retryAfterMs: number): Refusal =>
   });
 
 export const late = ({ resources }: Waiting, retryAfterMs: number): Refusal =>
-  refusal('busy', `No slot of ${resources.join(' or ')} became free before the call's deadline.`, {
+  refusal('busy', `The call's deadline came while it waited for ${resources.join(' or ')}.`, {
     retryAfterMs,
   });
