@@ -2,8 +2,9 @@
  * What mezz adds to a call of a tool by MCP over HTTP, on an idle kernel: in turns direct to the tool server, through a
  * plain MCP proxy, to a server made with the SDK that answers by itself, through one that asks the tool server with the
  * SDK's client, through the whole kernel, and, in the same turns, two durable commits of the same disk (SQLite, WAL,
- * synchronous=FULL, one row each): a call is recorded before it is made and when it is answered. First one call at a
- * time, then eight, in turns of a hundred.
+ * synchronous=FULL, one row each): a call is recorded before it is made and when it is answered. First one call of each
+ * way after the other, so that each finds what the others left in the caches of the CPU; then a hundred of each way one
+ * behind the other; then eight at once.
  * Usage: node scripts/with-node.js bench/mcp.ts [--rounds 300] [--json]
  */
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -85,8 +86,12 @@ async function oneByOne(ways: readonly [Name, Way][], rounds: number, commitsMs:
   return Object.fromEntries([...times].map(([name, all]) => [name, median(all)]));
 }
 
-/** CPU of the process in the middle, µs a call, and calls a second, each the median of turns. */
+/**
+ * Of a call the median in ms, CPU of the process in the middle in µs, and calls a second; of the last two the median of
+ * turns.
+ */
 async function inTurns(ways: readonly [Name, Way][], atOnce: number, turns: number) {
+  const times = new Map<string, number[]>();
   const cpu = new Map<string, number[]>();
   const rate = new Map<string, number[]>();
   for (let turn = 0; turn < turns; turn++)
@@ -94,17 +99,30 @@ async function inTurns(ways: readonly [Name, Way][], atOnce: number, turns: numb
       const before = (await way.subject?.read())?.cpuUs ?? 0;
       const startedAt = performance.now();
       let left = TURN;
+      const took: number[] = [];
       const caller = async () => {
-        while (left-- > 0) await callMs(way);
+        while (left-- > 0) took.push(await callMs(way));
       };
       await Promise.all(Array.from({ length: atOnce }, caller));
+      times.set(name, [...(times.get(name) ?? []), ...took]);
       rate.set(name, [...(rate.get(name) ?? []), (TURN * 1000) / (performance.now() - startedAt)]);
       const after = (await way.subject?.read())?.cpuUs ?? 0;
       cpu.set(name, [...(cpu.get(name) ?? []), (after - before) / TURN]);
     }
   const medians = (all: Map<string, number[]>) =>
     Object.fromEntries([...all].map(([name, values]) => [name, median(values)]));
-  return { cpuUs: medians(cpu), callsPerS: medians(rate) };
+  return { medianMs: medians(times), cpuUs: medians(cpu), callsPerS: medians(rate) };
+}
+
+/** What mezz adds beyond its two commits, and what the SDK adds in its place, ms. */
+function over(medianMs: Record<string, number>): Record<string, number> {
+  const less = (name: string, by: readonly string[]) =>
+    by.reduce((rest, other) => rest - (medianMs[other] as number), medianMs[name] as number);
+  return {
+    'mezz over a plain proxy and two commits': less('mezz', ['proxy', 'commits']),
+    'mezz over direct and two commits': less('mezz', ['direct', 'commits']),
+    'the SDK as a proxy over direct': less('sdk proxy', ['direct']),
+  };
 }
 
 const scratch = mkdtempSync(join(tmpdir(), 'mezz-bench-'));
@@ -137,23 +155,38 @@ try {
   const medianMs = await oneByOne(ways, rounds, commitsMs);
   const turns = Math.ceil(rounds / TURN);
   const alone = await inTurns(ways, 1, turns);
+  const commits = median(Array.from({ length: rounds }, commitsMs));
   const crowd = await inTurns(ways, AT_ONCE, turns);
-  const added = (name: Name, to: Name = 'direct', lessMs = 0) =>
-    (medianMs[name] as number) - (medianMs[to] as number) - lessMs;
-  const overProxyMs = added('mezz', 'proxy', medianMs.commits);
-  print({ medianMs, addedMs: added('mezz'), overProxyMs, alone, crowd }, [
-    ['a call of a tool', 'median, ms', 'CPU, µs', `${AT_ONCE} at once: CPU, µs`, 'calls a second'],
+  const behind: typeof alone = { ...alone, medianMs: { ...alone.medianMs, commits } };
+  const overMs = { beside: over(medianMs), behind: over(behind.medianMs) };
+  const ms = (value: number | undefined) => (value === undefined ? '' : value.toFixed(3));
+  const us = (value: number | undefined) => (value === undefined ? '' : value.toFixed(0));
+  print({ medianMs, alone: behind, crowd, overMs }, [
+    [
+      'a call of a tool',
+      'between others, ms',
+      'one behind the other, ms',
+      'CPU, µs',
+      `${AT_ONCE} at once: CPU, µs`,
+      'calls a second',
+    ],
     ...ways.map(([name, { subject }]) => [
       name,
-      (medianMs[name] as number).toFixed(3),
-      subject ? (alone.cpuUs[name] as number).toFixed(0) : '',
-      subject ? (crowd.cpuUs[name] as number).toFixed(0) : '',
-      (crowd.callsPerS[name] as number).toFixed(0),
+      ms(medianMs[name]),
+      ms(behind.medianMs[name]),
+      us(subject && alone.cpuUs[name]),
+      us(subject && crowd.cpuUs[name]),
+      us(crowd.callsPerS[name]),
     ]),
-    ['two commits of this disk', (medianMs.commits as number).toFixed(3), '', '', ''],
-    ['added by mezz', added('mezz').toFixed(3), '', '', ''],
-    ['added by the SDK proxy', added('sdk proxy').toFixed(3), '', '', ''],
-    ['mezz over the proxy and two commits', overProxyMs.toFixed(3), '', '', ''],
+    ['two commits of this disk', ms(medianMs.commits), ms(commits), '', '', ''],
+    ...Object.keys(overMs.beside).map((what) => [
+      what,
+      ms(overMs.beside[what]),
+      ms(overMs.behind[what]),
+      '',
+      '',
+      '',
+    ]),
   ]);
 } finally {
   await Promise.all(ways.map(([, { pool }]) => pool.destroy()));
