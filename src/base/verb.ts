@@ -28,7 +28,7 @@ export type Requests<Verbs extends { readonly [V in keyof Verbs]: { readonly req
 
 const NAME_CHARACTERS = 128;
 
-function shape<T>(words: string, isSo: (value: Json) => boolean): Shape<T> {
+export function shape<T>(words: string, isSo: (value: Json) => boolean): Shape<T> {
   return { wrong: (value, at) => (isSo(value) ? undefined : `${at} must be ${words}`) };
 }
 

@@ -221,7 +221,7 @@ export class Commits {
   }
 
   /** A part at a time: whoever waited goes on at once, and a thousand of them would hold up everything else meanwhile. */
-  async #acknowledge(waiters: readonly Waiter[], began: number, isAlone = false): Promise<void> {
+  async #acknowledge(waiters: readonly Waiter[], began: number, isWaitedFor = false): Promise<void> {
     this.commits++;
     this.batches += waiters.length;
     for (const [i, waiter] of waiters.entries()) {
@@ -231,7 +231,7 @@ export class Commits {
     }
     const tookMs = performance.now() - began;
     // Whoever goes on now and has something to store soon shares the next write.
-    if (!isAlone) await new Promise((resolve) => setImmediate(resolve));
+    if (!isWaitedFor) await new Promise((resolve) => setImmediate(resolve));
     this.#options.onCommit?.(tookMs, waiters.length);
   }
 

@@ -4,71 +4,70 @@
  * too.
  */
 import { isRecord, type Json, type JsonRecord } from '../../base/json.ts';
+import {
+  flag,
+  json,
+  listOf,
+  mapOf,
+  maybe,
+  number,
+  type Optional,
+  object,
+  type Shape,
+  shape,
+  wrongIn,
+} from '../../base/verb.ts';
 
-type Test = (value: Json | undefined) => boolean;
-type Form = Readonly<Record<string, Test>>;
+type Form = Readonly<Record<string, Shape<unknown> | Optional<unknown>>>;
 
-const isText: Test = (value) => typeof value === 'string';
-const isName: Test = (value) => typeof value === 'string' && value !== '';
-const isTruth: Test = (value) => typeof value === 'boolean';
-const isNumber: Test = (value) => typeof value === 'number';
-const maybe =
-  (test: Test): Test =>
-  (value) =>
-    value === undefined || test(value);
-const listOf =
-  (test: Test): Test =>
-  (value) =>
-    Array.isArray(value) && value.every(test);
-const of =
-  (form: Form): Test =>
-  (value) =>
-    isRecord(value) && flawIn(form, value) === undefined;
+const text = shape<string>('a text', (value) => typeof value === 'string');
+const name = shape<string>('a name', (value) => typeof value === 'string' && value !== '');
 /** A schema may be the plain word that everything fits, or nothing. */
-const schemas: Test = (value) =>
-  isRecord(value) && Object.values(value).every((one) => isRecord(one) || isTruth(one));
+const schema = shape<Json>('a schema', (value) => isRecord(value) || typeof value === 'boolean');
 
 const COMMON: Form = {
-  title: maybe(isText),
-  description: maybe(isText),
-  icons: maybe(listOf(of({ src: isText }))),
-  _meta: maybe(isRecord),
+  title: maybe(text),
+  description: maybe(text),
+  icons: maybe(listOf(object<JsonRecord>({ src: text }))),
+  _meta: maybe(json),
 };
 const RESOURCE: Form = {
   ...COMMON,
-  name: isText,
-  mimeType: maybe(isText),
-  annotations: maybe(isRecord),
+  name: text,
+  mimeType: maybe(text),
+  annotations: maybe(json),
 };
 
 const FORMS = {
   tools: {
     ...COMMON,
-    name: isName,
-    inputSchema: of({
-      type: (value) => value === 'object',
-      properties: maybe(schemas),
-      required: maybe(listOf(isText)),
+    name,
+    inputSchema: object<JsonRecord>({
+      type: shape<string>('object', (value) => value === 'object'),
+      properties: maybe(mapOf(schema)),
+      required: maybe(listOf(text)),
     }),
-    outputSchema: maybe(isRecord),
+    outputSchema: maybe(json),
     annotations: maybe(
-      of({
-        title: maybe(isText),
-        readOnlyHint: maybe(isTruth),
-        destructiveHint: maybe(isTruth),
-        idempotentHint: maybe(isTruth),
-        openWorldHint: maybe(isTruth),
+      object<JsonRecord>({
+        title: maybe(text),
+        readOnlyHint: maybe(flag),
+        destructiveHint: maybe(flag),
+        idempotentHint: maybe(flag),
+        openWorldHint: maybe(flag),
       }),
     ),
-    execution: maybe(isRecord),
+    execution: maybe(json),
   },
   prompts: {
     ...COMMON,
-    name: isName,
-    arguments: maybe(listOf(of({ name: isText, description: maybe(isText), required: maybe(isTruth) }))),
+    name,
+    arguments: maybe(
+      listOf(object<JsonRecord>({ name: text, description: maybe(text), required: maybe(flag) })),
+    ),
   },
-  resources: { ...RESOURCE, uri: isText, size: maybe(isNumber) },
-  resourceTemplates: { ...RESOURCE, uriTemplate: isText },
+  resources: { ...RESOURCE, uri: text, size: maybe(number) },
+  resourceTemplates: { ...RESOURCE, uriTemplate: text },
 } as const satisfies Readonly<Record<string, Form>>;
 
 /** A list of MCP, by the member of its answer that holds it. */
@@ -76,9 +75,9 @@ export type ListMember = keyof typeof FORMS;
 
 /** Why no client can read a definition; undefined where all can. */
 export function flawOf(member: ListMember, definition: JsonRecord): string | undefined {
-  const flaw = flawIn(FORMS[member], definition);
+  const forms: Form = FORMS[member];
+  const flaw = Object.keys(forms).find(
+    (one) => wrongIn({ [one]: forms[one] } as never, definition) !== undefined,
+  );
   return flaw === undefined ? undefined : `its ${flaw} is not what MCP lets it be`;
 }
-
-const flawIn = (form: Form, value: JsonRecord): string | undefined =>
-  Object.entries(form).find(([name, test]) => !test(value[name]))?.[0];
