@@ -1,4 +1,4 @@
-/** What a verb of the control protocol is, and what a request must look like before a handler sees it. */
+/** What a verb of the control protocol is, and the look that a value from outside must have before anything sees it. */
 import { isRecord, type Json, type JsonRecord } from './json.ts';
 
 export interface Verb<Request, Response> {
